@@ -1,0 +1,272 @@
+"""Reading and replacing files. With ``locks/`` the only code that touches the file system.
+
+Promises: nothing is opened through a link, a special file never blocks a reader, a final name
+is never opened for writing, and after an error the old file is whole and the temporary file
+is gone. Sources: performance.md §1 and §3 (staging folder), open(2), rename(2), fsync(2).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from .errors import SessionStoreError, StoreIOError, UnsafeFileError
+
+Durability = Literal["none", "relaxed", "strict"]
+DURABILITIES: tuple[Durability, ...] = ("none", "relaxed", "strict")
+
+DEFAULT_MAX_BYTES = 8 * 1024 * 1024
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# Sharing violations of virus scanners and network shares pass within milliseconds; after the
+# last pause the error travels (issue 112504: it was swallowed after five tries).
+_REPLACE_PAUSES_S = (0.001, 0.002, 0.005, 0.01, 0.02)
+
+_HINTS = {
+    errno.ENOSPC: "free some space, then try again",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "check the owner and mode of this path",
+    errno.EPERM: "check the owner and mode of this path",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.EIO: "the disk reported an error; check the kernel log",
+    errno.EXDEV: "the store and its .sessionstore folder must be on one file system",
+    errno.EMFILE: "raise the limit of open files",
+}
+
+
+def io_error(action: str, path: str | os.PathLike[str], error: OSError) -> StoreIOError:
+    """Wrap an OSError with the path and, where there is one, the next step."""
+    code = error.errno or 0
+    return StoreIOError(
+        f"cannot {action} {os.fspath(path)}: {os.strerror(code)}",
+        errno=code,
+        path=path,
+        hint=_HINTS.get(code, ""),
+    )
+
+
+def read_file(
+    path: str | os.PathLike[str],
+    *,
+    dir_fd: int | None = None,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> bytes:
+    """Read one regular file; four system calls.
+
+    Raises:
+        FileNotFoundError: there is none.
+        UnsafeFileError: a link, a special file, or more than ``max_bytes``.
+        StoreIOError: any other refusal; never mistaken for absence.
+    """
+    return read_file_stat(path, dir_fd=dir_fd, max_bytes=max_bytes)[0]
+
+
+def read_file_stat(
+    path: str | os.PathLike[str],
+    *,
+    dir_fd: int | None = None,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> tuple[bytes, os.stat_result]:
+    """As :func:`read_file`, with the stat of the descriptor that was read."""
+    try:
+        fd = os.open(path, READ_FLAGS, dir_fd=dir_fd)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        _refuse_open(path, error)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a regular file")
+        if status.st_size > max_bytes:
+            raise _unsafe(path, f"has {status.st_size:,} bytes of at most {max_bytes:,}")
+        data = os.read(fd, status.st_size + 1)
+        if len(data) != status.st_size:
+            data = _read_changing(fd, data, path, max_bytes)
+        return data, status
+    except OSError as error:
+        if isinstance(error, SessionStoreError):
+            raise
+        raise io_error("read", path, error) from error
+    finally:
+        os.close(fd)
+
+
+def _refuse_open(path: str | os.PathLike[str], error: OSError) -> NoReturn:
+    if error.errno in (errno.ELOOP, errno.EMLINK):
+        raise _unsafe(path, "is a symbolic link") from error
+    if error.errno in (errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP):
+        raise _unsafe(path, "is a socket or device") from error
+    raise io_error("open", path, error) from error
+
+
+def _read_changing(
+    fd: int, data: bytes, path: str | os.PathLike[str], max_bytes: int
+) -> bytes:
+    # Only a foreign program that writes in place gets here: our own files never change size.
+    while len(data) <= max_bytes and (more := os.read(fd, 1 << 20)):
+        data += more
+    if len(data) > max_bytes:
+        raise _unsafe(path, f"grew past {max_bytes:,} bytes while it was read")
+    return data
+
+
+def _unsafe(path: str | os.PathLike[str], why: str) -> UnsafeFileError:
+    return UnsafeFileError(
+        f"{os.fspath(path)} {why}", path=path, hint="look at it and move it out of the store"
+    )
+
+
+def _kind(mode: int) -> str:
+    names: list[tuple[Callable[[int], bool], str]] = [
+        (stat.S_ISDIR, "directory"),
+        (stat.S_ISLNK, "symbolic link"),
+        (stat.S_ISFIFO, "FIFO"),
+        (stat.S_ISSOCK, "socket"),
+    ]
+    return next((name for test, name in names if test(mode)), "device")
+
+
+def list_names(path: str | os.PathLike[str] | int) -> list[str]:
+    """Names in a directory, unordered. A missing directory raises FileNotFoundError."""
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise io_error("list", "the directory" if isinstance(path, int) else path, error) from error
+
+
+def status_of(
+    path: str | os.PathLike[str], *, dir_fd: int | None = None
+) -> os.stat_result | None:
+    """The path's own status (links are not followed); None when there is nothing."""
+    try:
+        return os.lstat(path, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise io_error("look at", path, error) from error
+
+
+def open_directory(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> int:
+    """Open a real directory; the caller closes the descriptor.
+
+    Raises:
+        FileNotFoundError, UnsafeFileError (a link or no directory), StoreIOError.
+    """
+    try:
+        return os.open(path, DIRECTORY_FLAGS, dir_fd=dir_fd)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR):
+            raise _unsafe(path, "is not a directory of its own") from error
+        raise io_error("open", path, error) from error
+
+
+def ensure_directory(path: Path) -> None:
+    """Make a directory of mode 0700, parents included; existing ones stay as they are.
+
+    Raises:
+        UnsafeFileError: something else, or a link, stands at ``path``.
+    """
+    try:
+        _make_directory(path)
+    except FileNotFoundError:
+        ensure_directory(path.parent)
+        _make_directory(path)
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        os.mkdir(path, DIRECTORY_MODE)
+        os.chmod(path, DIRECTORY_MODE)  # mkdir obeys the umask, which may strip even ours
+    except FileExistsError:
+        status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a directory") from None
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise io_error("create", path, error) from error
+
+
+def write_new(
+    name: str, data: bytes, *, dir_fd: int, sync: Durability = "none", set_mode: bool = True
+) -> None:
+    """Create a file that must not exist and write all of it; on error no file stays."""
+    fd = os.open(name, CREATE_FLAGS, FILE_MODE, dir_fd=dir_fd)
+    try:
+        try:
+            if set_mode:
+                os.fchmod(fd, FILE_MODE)
+            view = data
+            while written := os.write(fd, view):
+                if written == len(view):
+                    break
+                view = view[written:]
+            if sync == "relaxed":
+                sync_data(fd)
+            elif sync == "strict":
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        remove_quietly(name, dir_fd=dir_fd)
+        raise
+
+
+def sync_data(fd: int) -> None:
+    """fdatasync, or fsync where there is none (macOS)."""
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
+def sync_directory(path: str | os.PathLike[str]) -> None:
+    """Make the names in a directory durable."""
+    fd = open_directory(path)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        raise io_error("sync", path, error) from error
+    finally:
+        os.close(fd)
+
+
+def replace_name(source: str, target: str, *, from_fd: int, to_fd: int) -> None:
+    """Rename over ``target``; a PermissionError is tried again five times, then raised."""
+    for pause_s in _REPLACE_PAUSES_S:
+        try:
+            os.rename(source, target, src_dir_fd=from_fd, dst_dir_fd=to_fd)
+            return
+        except PermissionError:
+            time.sleep(pause_s)
+    os.rename(source, target, src_dir_fd=from_fd, dst_dir_fd=to_fd)
+
+
+def remove_quietly(name: str, *, dir_fd: int | None = None) -> None:
+    """Remove a temporary file on the way out of an error, without hiding that error."""
+    try:
+        os.unlink(name, dir_fd=dir_fd)
+    except OSError:
+        pass  # the first error travels; the sweep of dead staging folders takes what is left
+
+
+def remove_file(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> bool:
+    """Remove a file; False when there was none."""
+    try:
+        os.unlink(path, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise io_error("remove", path, error) from error
+    return True
