@@ -1,0 +1,52 @@
+"""One entry: read, write, normalise, merge, compare, digest, mask.
+
+An entry is a plain ``dict`` with text keys, as JSON gives it. Unknown fields survive
+everything. Two entries are equal when their JSON values are: ``1`` equals ``1.0`` and ``-0``
+equals ``0``, ``true`` is not ``1``, text is compared code point by code point, order does not
+count (requirement D15).
+"""
+
+from .codec import (
+    Entry,
+    NotAnEntryError,
+    apply_patch,
+    decode,
+    encode,
+    etag,
+    is_rewritable,
+    join,
+    quote,
+    split,
+)
+from .compare import equal, is_finite_number, updated_at_ms
+from .normalise import (
+    NORMALISED_FIELDS,
+    drop_stale_file,
+    normalise,
+    route_update,
+    stamp,
+)
+from .redaction import MASK, redact
+
+__all__ = [
+    "MASK",
+    "NORMALISED_FIELDS",
+    "Entry",
+    "NotAnEntryError",
+    "apply_patch",
+    "decode",
+    "drop_stale_file",
+    "encode",
+    "equal",
+    "etag",
+    "is_finite_number",
+    "is_rewritable",
+    "join",
+    "normalise",
+    "quote",
+    "redact",
+    "route_update",
+    "split",
+    "stamp",
+    "updated_at_ms",
+]

@@ -1,0 +1,218 @@
+"""Bytes to entry and back, and merging without parsing what is not touched.
+
+Which parser: msgspec reads integers of any size exactly (orjson turns those over 64 bits into
+floats) and splits an object without parsing its values (4 x on bloated entries, performance.md
+§1); orjson writes. What only the standard library can read (lone surrogates, as JavaScript
+writes them) is read with it, and rewritten only if nothing would be lost (ecosystem.md §7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import orjson
+
+from ..errors import InvalidEntryError
+from .compare import equal
+
+Entry = dict[str, Any]
+
+_split = msgspec.json.Decoder(type=dict[str, msgspec.Raw]).decode
+_parse = msgspec.json.Decoder().decode
+_INDENT = orjson.OPT_INDENT_2
+_EXACT = (
+    orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+_SEPARATOR = b",\n  "
+
+
+class NotAnEntryError(ValueError):
+    """The bytes are not one JSON object. The message gives the place, never the content."""
+
+
+def decode(data: bytes) -> Entry:
+    """Parse one entry.
+
+    Duplicate names: the last wins, as in every JSON-era reader.
+
+    Raises:
+        NotAnEntryError: not UTF-8, not JSON, nested too deep, or not an object.
+    """
+    try:
+        value = _parse(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        value = _parse_tolerantly(data)
+    if not isinstance(value, dict):
+        raise NotAnEntryError(f"holds a JSON {_json_type(value)}, not an object")
+    return value
+
+
+def _parse_tolerantly(data: bytes) -> Any:
+    if not data.strip():
+        raise NotAnEntryError(f"is empty ({len(data)} bytes)")
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise NotAnEntryError(f"is not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise NotAnEntryError(
+            f"is not JSON at line {error.lineno} column {error.colno}: {error.msg}"
+        ) from None
+    except (RecursionError, ValueError):  # ValueError: an integer of over 4,300 digits
+        raise NotAnEntryError("is nested too deep or holds an absurd number") from None
+
+
+def _json_type(value: Any) -> str:
+    names = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")
+
+
+def split(data: bytes) -> dict[str, bytes] | None:
+    """Top-level fields as raw bytes, values unparsed; None when only :func:`decode` can tell."""
+    try:
+        if not data.isascii():
+            data.decode()  # a raw value is not checked for UTF-8 by the splitter
+        return {name: bytes(raw) for name, raw in _split(data).items()}
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def join(fields: dict[str, bytes]) -> bytes:
+    """The inverse of :func:`split`, indented by 2 at the top level."""
+    if not fields:
+        return b"{}"
+    rows = [quote(name) + raw for name, raw in fields.items()]
+    return b"{\n  " + _SEPARATOR.join(rows) + b"\n}"
+
+
+@lru_cache(maxsize=4096)
+def quote(name: str) -> bytes:
+    """A field name as JSON with its colon. Cached: the field's ~130 names repeat for ever."""
+    try:
+        return orjson.dumps(name) + b": "
+    except TypeError:
+        return json.dumps(name).encode() + b": "
+
+
+def encode(entry: Entry) -> bytes:
+    """The entry as it is kept: UTF-8, indented by 2, fields in their order.
+
+    Raises:
+        InvalidEntryError: not an object of JSON values; NaN and infinity are none.
+    """
+    if not isinstance(entry, dict):
+        raise InvalidEntryError(
+            f"an entry is a dict, not {type(entry).__name__}", hint="pass or return a dict"
+        )
+    return _dump(entry)
+
+
+def encode_value(value: Any) -> bytes:
+    """One field's value, indented so that it can stand inside :func:`join`."""
+    return _dump(value).replace(b"\n", b"\n  ")
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        data = orjson.dumps(value, option=_INDENT | _EXACT)
+    except TypeError:
+        return _dump_slowly(value)
+    if b"null" in data and _holds_non_finite(value):  # orjson writes NaN as null
+        raise InvalidEntryError("NaN and infinity are not JSON", hint="leave the field out")
+    return data
+
+
+def _dump_slowly(value: Any) -> bytes:
+    """What orjson refuses but JSON can carry: integers over 64 bits, lone surrogates."""
+    try:
+        _check_names(value)
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            return json.dumps(value, indent=2, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidEntryError(
+            f"this entry cannot be written as JSON: {error}",
+            hint="use text, numbers, booleans, None, lists and dicts with text keys",
+        ) from error
+
+
+def _check_names(value: Any) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not isinstance(name, str):
+                raise TypeError(f"field name {name!r} is not text")
+            _check_names(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check_names(inner)
+
+
+def _holds_non_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return value != value or value in (float("inf"), float("-inf"))
+    if isinstance(value, dict):
+        return any(map(_holds_non_finite, value.values()))
+    return isinstance(value, list | tuple) and any(map(_holds_non_finite, value))
+
+
+def is_rewritable(data: bytes, entry: Entry) -> bool:
+    """Whether writing ``entry``, just decoded from ``data``, would lose nothing."""
+    if split(data) is not None:
+        return True
+    try:
+        return equal(decode(encode(entry)), entry)
+    except (InvalidEntryError, NotAnEntryError):
+        return False
+
+
+def apply_patch(fields: dict[str, bytes], changes: Entry) -> bool:
+    """Merge ``changes`` into the raw ``fields`` in place; None removes. True when one differs.
+
+    A value equal to the one that is there leaves its bytes as they are.
+    """
+    changed = False
+    for name, value in changes.items():
+        if value is None:
+            changed |= fields.pop(name, None) is not None
+            continue
+        raw = encode_value(value)
+        old = fields.get(name)
+        if old is None or (old != raw and not equal(_parse_value(old), value)):
+            fields[name] = raw
+            changed = True
+    return changed
+
+
+def _parse_value(raw: bytes) -> Any:
+    try:
+        return _parse(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return json.loads(raw)
+
+
+def etag(entry: Entry) -> str:
+    """Digest of the canonical entry: 32 hex digits; equal entries have equal etags."""
+    canonical = _canonical(entry)
+    try:
+        data = orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        data = json.dumps(canonical, sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _canonical(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
