@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import orjson
@@ -20,6 +20,7 @@ from ..errors import InvalidEntryError
 from .compare import equal
 
 Entry = dict[str, Any]
+RawValue = bytes | msgspec.Raw
 
 _split = msgspec.json.Decoder(type=dict[str, msgspec.Raw]).decode
 _parse = msgspec.json.Decoder().decode
@@ -44,13 +45,26 @@ def decode(data: bytes) -> Entry:
     Raises:
         NotAnEntryError: not UTF-8, not JSON, nested too deep, or not an object.
     """
+    return decode_exactly(data)[0]
+
+
+def decode_exactly(data: bytes) -> tuple[Entry, bool]:
+    """As :func:`decode`; the second value says whether rewriting it would lose nothing."""
+    strict = True
     try:
         value = _parse(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        value = _parse_tolerantly(data)
+        value, strict = _parse_tolerantly(data), False
     if not isinstance(value, dict):
         raise NotAnEntryError(f"holds a JSON {_json_type(value)}, not an object")
-    return value
+    return value, strict or _round_trips(value)
+
+
+def _round_trips(entry: Entry) -> bool:
+    try:
+        return equal(decode(encode(entry)), entry)
+    except (InvalidEntryError, NotAnEntryError):
+        return False
 
 
 def _parse_tolerantly(data: bytes) -> Any:
@@ -73,17 +87,17 @@ def _json_type(value: Any) -> str:
     return names.get(type(value), "number")
 
 
-def split(data: bytes) -> dict[str, bytes] | None:
+def split(data: bytes) -> dict[str, RawValue] | None:
     """Top-level fields as raw bytes, values unparsed; None when only :func:`decode` can tell."""
     try:
         if not data.isascii():
             data.decode()  # a raw value is not checked for UTF-8 by the splitter
-        return {name: bytes(raw) for name, raw in _split(data).items()}
+        return cast(dict[str, RawValue], _split(data))
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
 
 
-def join(fields: dict[str, bytes]) -> bytes:
+def join(fields: dict[str, RawValue]) -> bytes:
     """The inverse of :func:`split`, indented by 2 at the top level."""
     if not fields:
         return b"{}"
@@ -163,17 +177,7 @@ def _holds_non_finite(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_holds_non_finite, value))
 
 
-def is_rewritable(data: bytes, entry: Entry) -> bool:
-    """Whether writing ``entry``, just decoded from ``data``, would lose nothing."""
-    if split(data) is not None:
-        return True
-    try:
-        return equal(decode(encode(entry)), entry)
-    except (InvalidEntryError, NotAnEntryError):
-        return False
-
-
-def apply_patch(fields: dict[str, bytes], changes: Entry) -> bool:
+def apply_patch(fields: dict[str, RawValue], changes: Entry) -> bool:
     """Merge ``changes`` into the raw ``fields`` in place; None removes. True when one differs.
 
     A value equal to the one that is there leaves its bytes as they are.
@@ -185,17 +189,26 @@ def apply_patch(fields: dict[str, bytes], changes: Entry) -> bool:
             continue
         raw = encode_value(value)
         old = fields.get(name)
-        if old is None or (old != raw and not equal(_parse_value(old), value)):
+        if old is None or not _same_value(bytes(old), raw, value):
             fields[name] = raw
             changed = True
     return changed
 
 
-def _parse_value(raw: bytes) -> Any:
+def _same_value(old: bytes, raw: bytes, value: Any) -> bool:
+    return old == raw or equal(parse_value(old), value)
+
+
+def parse_value(raw: RawValue) -> Any:
+    """One field's value from its raw bytes.
+
+    Raises:
+        NotAnEntryError: the value, which a split does not look into, is damaged.
+    """
     try:
         return _parse(raw)
-    except (msgspec.MsgspecError, RecursionError):
-        return json.loads(raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return _parse_tolerantly(bytes(raw))
 
 
 def etag(entry: Entry) -> str:
