@@ -88,7 +88,9 @@ def read_file_stat(
         if not stat.S_ISREG(status.st_mode):
             raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a regular file")
         if status.st_size > max_bytes:
-            raise _unsafe(path, f"has {status.st_size:,} bytes of at most {max_bytes:,}")
+            raise _unsafe(
+                path, f"has {status.st_size:,} bytes of at most {max_bytes:,}"
+            )
         data = os.read(fd, status.st_size + 1)
         if len(data) != status.st_size:
             data = _read_changing(fd, data, path, max_bytes)
@@ -122,7 +124,9 @@ def _read_changing(
 
 def _unsafe(path: str | os.PathLike[str], why: str) -> UnsafeFileError:
     return UnsafeFileError(
-        f"{os.fspath(path)} {why}", path=path, hint="look at it and move it out of the store"
+        f"{os.fspath(path)} {why}",
+        path=path,
+        hint="look at it and move it out of the store",
     )
 
 
@@ -143,7 +147,9 @@ def list_names(path: str | os.PathLike[str] | int) -> list[str]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise io_error("list", "the directory" if isinstance(path, int) else path, error) from error
+        raise io_error(
+            "list", "the directory" if isinstance(path, int) else path, error
+        ) from error
 
 
 def status_of(
@@ -156,6 +162,19 @@ def status_of(
         return None
     except OSError as error:
         raise io_error("look at", path, error) from error
+
+
+def link_target(path: str | os.PathLike[str]) -> str:
+    """What a symbolic link says, for a message; never to follow it."""
+    try:
+        return os.readlink(path)
+    except OSError as error:
+        return os.strerror(error.errno or 0)
+
+
+def real_path(path: str | os.PathLike[str]) -> str:
+    """The path with every link resolved, for telling two spellings of one place."""
+    return os.path.realpath(path)
 
 
 def open_directory(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> int:
@@ -190,11 +209,15 @@ def ensure_directory(path: Path) -> None:
 def _make_directory(path: Path) -> None:
     try:
         os.mkdir(path, DIRECTORY_MODE)
-        os.chmod(path, DIRECTORY_MODE)  # mkdir obeys the umask, which may strip even ours
+        os.chmod(
+            path, DIRECTORY_MODE
+        )  # mkdir obeys the umask, which may strip even ours
     except FileExistsError:
         status = os.lstat(path)
         if not stat.S_ISDIR(status.st_mode):
-            raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a directory") from None
+            raise _unsafe(
+                path, f"is a {_kind(status.st_mode)}, not a directory"
+            ) from None
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -202,7 +225,12 @@ def _make_directory(path: Path) -> None:
 
 
 def write_new(
-    name: str, data: bytes, *, dir_fd: int, sync: Durability = "none", set_mode: bool = True
+    name: str,
+    data: bytes,
+    *,
+    dir_fd: int,
+    sync: Durability = "none",
+    set_mode: bool = True,
 ) -> None:
     """Create a file that must not exist and write all of it; on error no file stays."""
     fd = os.open(name, CREATE_FLAGS, FILE_MODE, dir_fd=dir_fd)

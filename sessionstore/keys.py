@@ -31,7 +31,9 @@ _MATRIX_ROOM = re.compile(
     r"^(?:agent:[^:]+:)?matrix:(?:channel|group):", re.IGNORECASE | re.ASCII
 )
 _THREAD = re.compile(r":thread:", re.IGNORECASE | re.ASCII)
-_INLINE = re.compile(r"[!#-)+-;=@-Z\[\]^-{}~\\ ]+")  # printable ASCII without " * < > ? |
+_INLINE = re.compile(
+    r"[!#-)+-;=@-Z\[\]^-{}~\\ ]+"
+)  # printable ASCII without " * < > ? |
 _UPPER = re.compile(r"[A-Z]")
 _DEVICE_NAMES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
@@ -62,7 +64,10 @@ def fold(key: str) -> str:
         if start < cursor:
             continue
         opaque = raw[start:end]
-        folded += [raw[cursor:start].lower(), opaque.strip(_ECMA_SPACE) if trimmed else opaque]
+        folded += [
+            raw[cursor:start].lower(),
+            opaque.strip(_ECMA_SPACE) if trimmed else opaque,
+        ]
         cursor = end
     return "".join(folded) + raw[cursor:].lower()
 
@@ -108,7 +113,9 @@ def locate(key: str) -> Place:
     if "\0" in folded:
         raise _invalid(folded, "has a NUL")
     if len(encoded) > MAX_KEY_BYTES:
-        raise _invalid(folded, f"has {len(encoded):,} bytes of at most {MAX_KEY_BYTES:,}")
+        raise _invalid(
+            folded, f"has {len(encoded):,} bytes of at most {MAX_KEY_BYTES:,}"
+        )
     digest = hashlib.sha256(encoded)
     inline = inline_name(folded)
     name = inline if inline is not None else f"{SIDE_AREA}/{digest.hexdigest()}{SUFFIX}"
@@ -165,9 +172,14 @@ def key_from_name(name: str) -> str | None:
         if len(name.encode()) > MAX_READ_NAME_BYTES:
             return None
     except UnicodeEncodeError:
-        return None  # bytes that are no UTF-8: os.listdir() hands them out as surrogates
+        return (
+            None  # bytes that are no UTF-8: os.listdir() hands them out as surrogates
+        )
     key = (
-        stem.replace("%3A", ":").replace("%5C", "\\").replace("%2F", "/").replace("%25", "%")
+        stem.replace("%3A", ":")
+        .replace("%5C", "\\")
+        .replace("%2F", "/")
+        .replace("%25", "%")
     )
     return key if _percent_encode(key) == stem else None
 
@@ -175,11 +187,18 @@ def key_from_name(name: str) -> str | None:
 def is_side_name(name: str) -> bool:
     """Whether a name below ``x/`` has the form of a key's digest."""
     stem, dot, suffix = name.partition(".")
-    return dot + suffix == SUFFIX and len(stem) == 64 and not stem.strip("0123456789abcdef")
+    return (
+        dot + suffix == SUFFIX
+        and len(stem) == 64
+        and not stem.strip("0123456789abcdef")
+    )
 
 
 def _percent_encode(key: str) -> str:
     # The order is part of the format: "%" first, or the others would be encoded twice.
     return (
-        key.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C").replace(":", "%3A")
+        key.replace("%", "%25")
+        .replace("/", "%2F")
+        .replace("\\", "%5C")
+        .replace(":", "%3A")
     )

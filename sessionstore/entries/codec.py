@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from functools import lru_cache
 from typing import Any, cast
 
@@ -122,7 +123,8 @@ def encode(entry: Entry) -> bytes:
     """
     if not isinstance(entry, dict):
         raise InvalidEntryError(
-            f"an entry is a dict, not {type(entry).__name__}", hint="pass or return a dict"
+            f"an entry is a dict, not {type(entry).__name__}",
+            hint="pass or return a dict",
         )
     return _dump(entry)
 
@@ -138,7 +140,9 @@ def _dump(value: Any) -> bytes:
     except TypeError:
         return _dump_slowly(value)
     if b"null" in data and _holds_non_finite(value):  # orjson writes NaN as null
-        raise InvalidEntryError("NaN and infinity are not JSON", hint="leave the field out")
+        raise InvalidEntryError(
+            "NaN and infinity are not JSON", hint="leave the field out"
+        )
     return data
 
 
@@ -171,7 +175,7 @@ def _check_names(value: Any) -> None:
 
 def _holds_non_finite(value: Any) -> bool:
     if isinstance(value, float):
-        return value != value or value in (float("inf"), float("-inf"))
+        return not math.isfinite(value)
     if isinstance(value, dict):
         return any(map(_holds_non_finite, value.values()))
     return isinstance(value, list | tuple) and any(map(_holds_non_finite, value))

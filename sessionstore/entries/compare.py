@@ -24,7 +24,9 @@ def equal(left: Any, right: Any) -> bool:
 def is_finite_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value orders entries: a number that is neither bool, NaN nor infinite."""
     return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
     )
 
 

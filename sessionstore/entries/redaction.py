@@ -8,17 +8,24 @@ forms of keys. The mask has no trace of the value, not even its length.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 MASK = "[masked]"
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SECRET_WORDS = frozenset(
-    "secret secrets password passwd passphrase pwd token credential credentials apikey "
-    "authorization cookie cookies bearer".split()
+    ["secret", "secrets", "password", "passwd", "passphrase", "pwd", "token", "bearer"]
+    + ["credential", "credentials", "apikey", "authorization", "cookie", "cookies"]
 )
 _SECRET_PAIRS = frozenset(
-    [("api", "key"), ("private", "key"), ("access", "key"), ("signing", "key"), ("auth", "key")]
+    [
+        ("api", "key"),
+        ("private", "key"),
+        ("access", "key"),
+        ("signing", "key"),
+        ("auth", "key"),
+    ]
 )
 _SECRET_VALUE = re.compile(
     r"""
@@ -62,5 +69,5 @@ def redact(value: Any, *, name: str = "") -> Any:
 def _is_secret_name(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name[:200])]
     return not _SECRET_WORDS.isdisjoint(words) or any(
-        pair in _SECRET_PAIRS for pair in zip(words, words[1:], strict=False)
+        pair in _SECRET_PAIRS for pair in pairwise(words)
     )

@@ -1,0 +1,136 @@
+"""Which layout a store is in, and what every layout can do.
+
+``directory`` and ``legacy`` implement :class:`Layout`; ``store`` builds the public calls on it
+and on nothing else, so that a store in another medium needs only these calls.
+"""
+
+from __future__ import annotations
+
+import enum
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, Protocol
+
+from .entries import decode, NotAnEntryError
+from .errors import Finding, SessionStoreError
+from .files import Durability, list_names, read_file, status_of
+from .keys import MARKER_NAME, SIDE_AREA, Place, is_side_name, key_from_name
+from .paths import StorePaths
+
+LayoutName = Literal["directory", "legacy", "empty"]
+
+STATE_FILE = "state.json"
+STATE_KIND = "openclaw-session-store-directory"  # layout-variants §1, L4
+GUARD_NOTE = "README.txt"
+
+
+class _Remove(enum.Enum):
+    REMOVE = enum.auto()
+
+
+REMOVE: Final = _Remove.REMOVE
+
+Transform = Callable[[bytes | None], bytes | Literal[_Remove.REMOVE] | None]
+"""From an entry's bytes (None: there is none) to its new bytes, REMOVE, or None for no change."""
+
+Bulk = Callable[[dict[str, bytes]], dict[str, bytes | Literal[_Remove.REMOVE]]]
+"""From all sound entries to the new bytes of those that change."""
+
+
+class LayoutMovedError(Exception):
+    """The store is no longer in this layout: look again and start over. Never leaves ``store``."""
+
+
+class Terms(NamedTuple):
+    """How one change is carried out."""
+
+    operation: str
+    timeout: float
+    durability: Durability
+    heal: bool = False
+    """Move a damaged or unsafe file to quarantine instead of raising."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """One thing found while scanning: a sound entry's bytes, or what is wrong."""
+
+    key: str | None
+    data: bytes
+    problem: Finding | None = None
+
+
+class Layout(Protocol):
+    """What a layout does; all keys are folded and valid."""
+
+    name: LayoutName
+
+    def read(self, place: Place) -> bytes | None: ...
+
+    def change(self, place: Place, transform: Transform, terms: Terms) -> None: ...
+
+    def change_many(
+        self, changes: dict[str, Transform], terms: Terms
+    ) -> dict[str, SessionStoreError]: ...
+
+    def mutate_all(self, compute: Bulk, terms: Terms) -> None: ...
+
+    def keys(self) -> list[str]: ...
+
+    def scan(self) -> Iterator[Scanned]: ...
+
+
+def detect_layout(paths: StorePaths) -> LayoutName:
+    """Look at the disk: which layout holds this store's sessions now. Two to four calls.
+
+    A marked ``sessions.d``, or an unmarked one that holds anything of a session store, is
+    ``directory``; otherwise a ``sessions.json`` is ``legacy``, so an empty unmarked
+    ``sessions.d`` never hides it.
+    """
+    status = status_of(paths.directory)
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        return "directory"  # a link or a file stands there: opening it says why not
+    if status is not None and (is_marked(paths) or _holds_entries(paths)):
+        return "directory"
+    status = status_of(paths.store_path)
+    if status is None or stat.S_ISDIR(status.st_mode):  # a guard directory holds no sessions
+        return "empty"
+    return "legacy"
+
+
+def is_marked(paths: StorePaths) -> bool:
+    """Whether the directory has our marker."""
+    return status_of(paths.directory / MARKER_NAME) is not None
+
+
+def _holds_entries(paths: StorePaths) -> bool:
+    try:
+        names = list_names(paths.directory)
+        if any(key_from_name(name) is not None for name in names):
+            return True
+        if SIDE_AREA in names and any(map(is_side_name, list_names(paths.directory / SIDE_AREA))):
+            return True
+    except FileNotFoundError:
+        return False
+    return foreign_layout(paths, names) is not None
+
+
+def foreign_layout(paths: StorePaths, names: list[str]) -> str | None:
+    """The older per-session layout that wrote this directory, when it is not ours to write."""
+    if STATE_FILE in names and _is_state_file(paths):
+        return "entries/ with a state.json (OpenClaw PR 51946)"
+    for name in names:
+        if name.startswith(".") or name == SIDE_AREA:
+            continue
+        if status_of(paths.directory / name / "meta.json") is not None:
+            return "one folder per session with a meta.json (OpenClaw PR 19528)"
+    return None
+
+
+def _is_state_file(paths: StorePaths) -> bool:
+    try:
+        state = decode(read_file(paths.directory / STATE_FILE))
+    except (FileNotFoundError, NotAnEntryError, SessionStoreError):
+        return False
+    return state.get("kind") == STATE_KIND

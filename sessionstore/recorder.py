@@ -1,0 +1,26 @@
+"""What the store tells whoever measures it."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+Outcome = Literal["written", "unchanged", "removed", "failed", "timeout"]
+
+
+class Recorder(Protocol):
+    """Receives one call per finished update; must be quick (≤ 1 µs) and must not raise.
+
+    Handed to ``open_store(recorder=...)``. Called after the lock is released, from any thread.
+    """
+
+    def record(
+        self,
+        operation: str,
+        outcome: Outcome,
+        wait_ns: int,
+        hold_ns: int,
+        write_ns: int,
+        written_bytes: int,
+        contended: bool,
+    ) -> None:
+        """One update: nanoseconds waited for the lock, held it, and spent replacing the file."""
