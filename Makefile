@@ -1,0 +1,67 @@
+# make run    start the console (STATE_DIR=/path to watch a state directory, PORT=8000)
+# make test   check everything and run all tests
+# make help   list the rest
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome))
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
+.PHONY: help run demo test check bench lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@echo "make demo   start the console on a demo state, whatever else is configured"
+	@echo "make check  lint, types, import rules, templates, migrations, settings"
+	@echo "make bench  measure the store, the index and the pages"
+	@echo "make lock   resolve requirements*.in again, with hashes"
+	@echo "make clean  remove the virtual environment and caches (not var/, which holds accounts)"
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; PYTHON=/path/to/python3.11 make $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: a second call installs nothing.
+$(VENV)/.runtime: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@ $(VENV)/.runtime
+
+run: $(VENV)/.runtime
+	@$(if $(STATE_DIR),SESSIONSTORE_STATE_DIR="$(abspath $(STATE_DIR))") SESSIONSTORE_PORT=$(PORT) exec $(BIN)/python manage.py serve
+
+demo: $(VENV)/.runtime
+	@SESSIONSTORE_PORT=$(PORT) exec $(BIN)/python manage.py serve --demo
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djade --check --target-version 5.2 $$(git ls-files --cached --others --exclude-standard 'templates/*.html')
+	SESSIONSTORE_HTTPS_ONLY=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+test: check
+	@test -n "$(CHROMIUM)" || echo "browser tests are skipped: no Chromium found; install one (on Debian: apt-get install chromium) or set CHROMIUM=/path/to/it"
+	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev
+	@for script in benchmarks/store.py benchmarks/index.py benchmarks/pages.py; do \
+		if [ -f $$script ]; then $(BIN)/python $$script || exit 1; fi; \
+	done
+
+lock: | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.8
+	$(VENV)/lock/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header -o requirements.txt requirements.in
+	$(VENV)/lock/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header -o requirements-dev.txt requirements-dev.in
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +

@@ -1,0 +1,130 @@
+"""Write the audit log and check it.
+
+Call :func:`record` before a change with outcome "started" and again after it, or once where
+the record is the change's own report (a sign-in). Nothing here reads request bodies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from .addresses import client_address
+from .logs import plain_text
+from .models import AuditEvent, AuditHead
+from .models.audit import GENESIS
+from .roles import role_of
+
+_LONGEST_DETAILS = 20_000
+
+
+def record(
+    request: HttpRequest | None,
+    *,
+    action: str,
+    target: str = "",
+    outcome: str = "done",
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+    actor: User | None = None,
+    now: datetime | None = None,
+) -> AuditEvent:
+    """Append one event and return it.
+
+    The person is the request's unless ``actor`` names another; without a request it is the
+    machine's own doing. Text is stored on one line with control characters escaped, and cut
+    to what its column holds. Appending takes the chain's one head row under a lock, so that
+    sequences have no gap at any number of writers.
+    """
+    person = actor or _person(request)
+    event = AuditEvent(
+        at=now or timezone.now(),
+        actor=plain_text(person.get_username(), longest=150) if person else "",
+        actor_id=person.pk if person else None,
+        role=(role_of(person) or "") if person else "",
+        address=client_address(request) if request else "",
+        action=plain_text(action, longest=60),
+        target=_fit(target, 500),
+        outcome=plain_text(outcome, longest=20),
+        reason=_fit(reason, 500),
+        request_id=getattr(request, "request_id", ""),
+        details=_canonical(details or {}),
+    )
+    with transaction.atomic():
+        AuditHead.objects.get_or_create(pk=1)
+        head = AuditHead.objects.select_for_update().get(pk=1)
+        event.sequence = head.sequence + 1
+        event.previous_hash = head.hash
+        event.hash = event.computed_hash()
+        event.save()
+        head.sequence, head.hash = event.sequence, event.hash
+        head.save(update_fields=["sequence", "hash"])
+    return event
+
+
+def _person(request: HttpRequest | None) -> User | None:
+    user = getattr(request, "user", None)
+    return user if isinstance(user, User) or getattr(user, "is_authenticated", False) else None
+
+
+def _fit(text: str, longest: int) -> str:
+    # Escaping makes text longer, so cut again.
+    return plain_text(text, longest=longest)[:longest]
+
+
+def _canonical(details: Mapping[str, Any]) -> str:
+    cleaned = {plain_text(str(name)): _plain(value) for name, value in details.items()}
+    text = json.dumps(cleaned, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    if len(text) > _LONGEST_DETAILS:
+        raise ValueError(f"audit details of {len(text)} characters; name the items elsewhere")
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    if isinstance(value, Mapping):
+        return {plain_text(str(name)): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return plain_text(str(value))
+
+
+def verify(*, expected: tuple[int, str] | None = None) -> Iterator[str]:
+    """Yield one sentence for each break of the chain; none means unbroken.
+
+    ``expected`` is a sequence and hash noted elsewhere earlier: only that shows a chain that
+    was rewritten as a whole. Reads in one pass without blocking writers.
+    """
+    head = AuditHead.objects.filter(pk=1).first() or AuditHead()
+    sequence, previous = 0, GENESIS
+    noted = expected
+    for event in AuditEvent.objects.filter(sequence__lte=head.sequence).iterator(1000):
+        yield from _breaks(event, sequence, previous)
+        sequence, previous = event.sequence, event.hash
+        if noted is not None and event.sequence == noted[0]:
+            if event.hash != noted[1]:
+                yield f"event {event.sequence} is not the one that was noted: history was rewritten"
+            noted = None
+    if sequence < head.sequence:
+        yield f"events {sequence + 1} to {head.sequence} are missing from the end"
+    elif previous != head.hash:
+        yield f"the end of the chain does not match event {sequence}"
+    if noted is not None:
+        yield f"event {noted[0]}, which was noted, is missing"
+
+
+def _breaks(event: AuditEvent, sequence: int, previous: str) -> Iterator[str]:
+    if event.sequence != sequence + 1:
+        yield f"events {sequence + 1} to {event.sequence - 1} are missing"
+    elif event.previous_hash != previous:
+        yield f"event {event.sequence} does not follow event {sequence}"
+    if event.computed_hash() != event.hash:
+        yield f"event {event.sequence} was altered"

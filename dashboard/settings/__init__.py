@@ -1,0 +1,273 @@
+"""Django settings of the console. Every ``SESSIONSTORE_*`` variable is read here, once.
+
+Defaults are those of a console on loopback for one machine: SQLite, no proxy, login on.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from .environment import Environment
+from .files import private_directory, secret_key
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+_environment = Environment(os.environ)
+
+# --- What is watched, and where our own files live -----------------------------------------
+
+_openclaw_home = Path.home() / ".openclaw"
+STATE_DIR = (
+    _environment.path("SESSIONSTORE_STATE_DIR")
+    or _environment.path("OPENCLAW_STATE_DIR")
+    or (_openclaw_home if _openclaw_home.is_dir() else None)
+)
+STORE_TEMPLATE = _environment.text("SESSIONSTORE_STORE_TEMPLATE") or None
+GATEWAY_LOCK_DIR = _environment.path("SESSIONSTORE_GATEWAY_LOCK_DIR")
+DATA_DIR = private_directory(
+    _environment.path("SESSIONSTORE_DATA_DIR") or BASE_DIR / "var", setting="SESSIONSTORE_DATA_DIR"
+)
+READ_ONLY = _environment.flag("SESSIONSTORE_READ_ONLY")
+
+ENVIRONMENT_COLOURS = ("grey", "blue", "green", "amber", "red", "violet")
+ENVIRONMENT_NAME = _environment.text("SESSIONSTORE_ENVIRONMENT", longest=40)
+ENVIRONMENT_COLOUR = _environment.choice(
+    "SESSIONSTORE_ENVIRONMENT_COLOUR", ENVIRONMENT_COLOURS, default="grey"
+)
+
+# --- Who may reach it ------------------------------------------------------------------------
+
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+NAMED_HOSTS = _environment.hosts("SESSIONSTORE_ALLOWED_HOSTS")
+ALLOWED_HOSTS = NAMED_HOSTS or LOOPBACK_HOSTS
+BIND_ADDRESS = _environment.text("SESSIONSTORE_BIND", default="127.0.0.1")
+PORT = _environment.number("SESSIONSTORE_PORT", default=8000, least=1, most=65535)
+TRUSTED_PROXIES = _environment.networks("SESSIONSTORE_TRUSTED_PROXIES")
+TLS_CERTIFICATE = _environment.path("SESSIONSTORE_TLS_CERTIFICATE")
+TLS_KEY = _environment.path("SESSIONSTORE_TLS_KEY")
+HTTPS_ONLY = _environment.flag("SESSIONSTORE_HTTPS_ONLY")
+DEBUG = _environment.flag("SESSIONSTORE_DEBUG")
+LOG_LEVEL = _environment.choice(
+    "SESSIONSTORE_LOG_LEVEL", ("debug", "info", "warning", "error"), default="info"
+)
+
+SESSION_IDLE_S = 60 * _environment.number(
+    "SESSIONSTORE_SESSION_IDLE_MINUTES", default=30, least=1, most=24 * 60
+)
+SESSION_ABSOLUTE_S = 60 * _environment.number(
+    "SESSIONSTORE_SESSION_LIFETIME_MINUTES", default=8 * 60, least=5, most=7 * 24 * 60
+)
+SETUP_TOKEN_LIFETIME = timedelta(hours=1)
+
+# --- Django ----------------------------------------------------------------------------------
+
+SECRET_KEY = secret_key(DATA_DIR)
+ROOT_URLCONF = "dashboard.urls"
+WSGI_APPLICATION = "dashboard.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "chartkick.django",
+    "csp",
+    "axes",
+    "dashboard",
+]
+
+MIDDLEWARE = [
+    "dashboard.middleware.RequestIdMiddleware",
+    "dashboard.middleware.ProxyMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "dashboard.middleware.HeadersMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "dashboard.middleware.FetchSiteMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "dashboard.middleware.SessionLimitsMiddleware",
+    "dashboard.middleware.AccessMiddleware",
+    "dashboard.middleware.ReadOnlyMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "dashboard.context_processors.console",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": _environment.database(
+        "DATABASE_URL",
+        default={
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "console.sqlite3",
+            "CONN_MAX_AGE": 60,
+            # All three: without IMMEDIATE two writers fail with "database is locked", without
+            # WAL readers wait for writers, without NORMAL each commit waits for the disk.
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 10,
+                "init_command": (
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+                    "PRAGMA journal_size_limit=27103364;"
+                ),
+            },
+        },
+    )
+}
+
+# --- Static files ------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# --- Sign-in -----------------------------------------------------------------------------------
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+_validation = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_validation}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_validation}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": f"{_validation}.CommonPasswordValidator"},
+    {"NAME": f"{_validation}.NumericPasswordValidator"},
+]
+
+# Cookies ignore the port, so the names must differ from those of other programs on localhost.
+# They get "Secure" from HeadersMiddleware whenever the request came over TLS.
+SESSION_COOKIE_NAME = "sessionstore_session"
+SESSION_COOKIE_AGE = SESSION_ABSOLUTE_S
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = HTTPS_ONLY
+CSRF_COOKIE_NAME = "sessionstore_csrf"
+CSRF_COOKIE_AGE = None
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = HTTPS_ONLY
+CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# Limits of the throttle are in dashboard.throttling; the cool-off here only says when a
+# failure is forgotten.
+AXES_FAILURE_LIMIT = 1
+AXES_HANDLER = "dashboard.throttling.ThrottleHandler"
+AXES_COOLOFF_TIME = timedelta(hours=1)
+AXES_CLIENT_IP_CALLABLE = "dashboard.addresses.client_address"
+AXES_LOCKOUT_CALLABLE = "dashboard.views.errors.too_many_tries"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "next"]
+
+# --- What the browser may do ---------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        "report-uri": ["/csp-report/"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+# "no-referrer" would make browsers send "Origin: null" with our own forms.
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+
+# --- Language and time ---------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LANGUAGE_COOKIE_NAME = "sessionstore_language"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- Logs: one line per event on stderr, control characters escaped ------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "dashboard.logs.RequestIdFilter"}},
+    "formatters": {"line": {"()": "dashboard.logs.LineFormatter"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL.upper()},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True, "level": "INFO"},
+        "django.server": {"handlers": [], "propagate": True},
+        # Quotes statements with their values, so never below WARNING.
+        "django.db.backends": {"level": "WARNING"},
+        # Says what our audit says, once more and with less.
+        "axes": {"level": "ERROR"},
+    },
+}
+
+_environment.refuse_unknown()

@@ -1,0 +1,28 @@
+"""All addresses: the account and probe pages here, the screens in ``urls_pages``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from .views import accounts, errors, health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("login/", accounts.login, name="login"),
+    path("logout/", accounts.logout, name="logout"),
+    path("setup/", accounts.setup, name="setup"),
+    path("account/", accounts.account, name="account"),
+    path("account/password/", accounts.password, name="password"),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("favicon.ico", health.favicon, name="favicon"),
+    path("csp-report/", health.csp_report, name="csp-report"),
+]
+if find_spec("dashboard.urls_pages"):
+    urlpatterns.append(path("", include("dashboard.urls_pages")))
+
+handler400 = errors.bad_request
+handler403 = errors.permission_denied
+handler404 = errors.not_found
+handler500 = errors.server_error

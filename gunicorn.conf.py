@@ -1,0 +1,48 @@
+"""gunicorn's settings: two workers of eight threads on loopback; nothing opened in the home."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+from dashboard import settings
+
+wsgi_app = "dashboard.wsgi:application"
+bind = f"{settings.BIND_ADDRESS}:{settings.PORT}"
+workers = 2
+worker_class = "gthread"
+threads = 8
+timeout = 60
+graceful_timeout = 10
+keepalive = 5
+max_requests = 5000
+max_requests_jitter = 500
+umask = 0o077
+# Version 27 opens a control socket in the home directory unless told not to.
+control_socket_disable = True
+# The workers' heartbeat file must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# gunicorn would believe forwarding headers from loopback; ProxyMiddleware decides that alone.
+forwarded_allow_ips = ""
+certfile = None if settings.TLS_CERTIFICATE is None else str(settings.TLS_CERTIFICATE)
+keyfile = None if settings.TLS_KEY is None else str(settings.TLS_KEY)
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "dashboard.logs.RequestIdFilter"}},
+    "formatters": {"line": {"()": "dashboard.logs.LineFormatter"}},
+    "handlers": {
+        "line": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
+    },
+    "root": {"level": "INFO", "handlers": ["line"]},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["line"], "propagate": False},
+        "gunicorn.access": {"level": "INFO", "handlers": ["line"], "propagate": False},
+    },
+}
