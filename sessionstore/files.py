@@ -158,7 +158,7 @@ def status_of(
     """The path's own status (links are not followed); None when there is nothing."""
     try:
         return os.lstat(path, dir_fd=dir_fd)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise io_error("look at", path, error) from error
@@ -191,6 +191,30 @@ def open_directory(path: str | os.PathLike[str], *, dir_fd: int | None = None) -
         if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR):
             raise _unsafe(path, "is not a directory of its own") from error
         raise io_error("open", path, error) from error
+
+
+def restrict_directory(fd: int) -> None:
+    """Give an open directory mode 0700 (older programs left 0755)."""
+    try:
+        os.fchmod(fd, DIRECTORY_MODE)
+    except OSError as error:
+        raise io_error("change the mode of", "the directory", error) from error
+
+
+def move_into(name: str, target: str, *, from_fd: int, to_fd: int) -> bool:
+    """Rename between two open directories; False when there is nothing of that name."""
+    try:
+        os.rename(name, target, src_dir_fd=from_fd, dst_dir_fd=to_fd)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise io_error("move", name, error) from error
+    return True
+
+
+def close_directory(fd: int) -> None:
+    """Close a descriptor from :func:`open_directory`."""
+    os.close(fd)
 
 
 def ensure_directory(path: Path) -> None:

@@ -10,9 +10,10 @@ import enum
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
-from .entries import decode, NotAnEntryError
+from .entries import NotAnEntryError, decode
 from .errors import Finding, SessionStoreError
 from .files import Durability, list_names, read_file, status_of
 from .keys import MARKER_NAME, SIDE_AREA, Place, is_side_name, key_from_name
@@ -113,24 +114,24 @@ def _holds_entries(paths: StorePaths) -> bool:
             return True
     except FileNotFoundError:
         return False
-    return foreign_layout(paths, names) is not None
+    return foreign_layout(paths.directory, names) is not None
 
 
-def foreign_layout(paths: StorePaths, names: list[str]) -> str | None:
+def foreign_layout(directory: Path, names: list[str]) -> str | None:
     """The older per-session layout that wrote this directory, when it is not ours to write."""
-    if STATE_FILE in names and _is_state_file(paths):
+    if STATE_FILE in names and _is_state_file(directory):
         return "entries/ with a state.json (OpenClaw PR 51946)"
     for name in names:
-        if name.startswith(".") or name == SIDE_AREA:
+        if name.startswith(".") or name == SIDE_AREA or key_from_name(name) is not None:
             continue
-        if status_of(paths.directory / name / "meta.json") is not None:
+        if status_of(directory / name / "meta.json") is not None:
             return "one folder per session with a meta.json (OpenClaw PR 19528)"
     return None
 
 
-def _is_state_file(paths: StorePaths) -> bool:
+def _is_state_file(directory: Path) -> bool:
     try:
-        state = decode(read_file(paths.directory / STATE_FILE))
+        state = decode(read_file(directory / STATE_FILE))
     except (FileNotFoundError, NotAnEntryError, SessionStoreError):
         return False
     return state.get("kind") == STATE_KIND

@@ -21,6 +21,7 @@ from .codec import (
     split,
 )
 from .compare import equal, is_finite_number, updated_at_ms
+from .incarnation import new_incarnation
 from .normalise import (
     NORMALISED_FIELDS,
     drop_stale_file,
@@ -48,6 +49,7 @@ __all__ = [
     "is_finite_number",
     "join",
     "merged",
+    "new_incarnation",
     "normalise",
     "parse_value",
     "quote",

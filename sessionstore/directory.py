@@ -1,0 +1,271 @@
+"""DirectoryStore: one file per session below ``sessions.d``.
+
+An update opens two files and lists nothing: lock the session, check that ``sessions.d`` is
+still the directory we have open, read the one file, rename a new one over it, unlock. 13 system
+calls at any number of sessions (performance.md §8). Reads take no lock: a rename is atomic.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from . import adoption, entryfiles
+from .entries import NotAnEntryError, decode
+from .errors import (
+    ConflictError,
+    CorruptEntryError,
+    LockTimeoutError,
+    SessionStoreError,
+    UnsafeFileError,
+)
+from .files import io_error, remove_file
+from .keys import Place, locate
+from .layout import REMOVE, Bulk, LayoutMovedError, Scanned, Terms, Transform
+from .locks import Hold, StoreLocks
+from .locks.staging import Staging
+from .opened import Directory, OpenDirectory
+from .paths import StorePaths
+from .quarantine import set_aside
+from .recorder import Outcome, Recorder
+
+
+class DirectoryStore:
+    """The directory layout; implements ``layout.Layout``. Use it through ``Store``."""
+
+    name: Literal["directory"] = "directory"
+
+    def __init__(
+        self,
+        paths: StorePaths,
+        locks: StoreLocks,
+        staging: Staging,
+        *,
+        max_entry_bytes: int,
+        recorder: Recorder | None,
+    ) -> None:
+        self.paths = paths
+        self.locks = locks
+        self.staging = staging
+        self.max_entry_bytes = max_entry_bytes
+        self.recorder = recorder
+        self.directory = Directory(paths)
+
+    def read(self, place: Place) -> bytes | None:
+        """The entry's bytes; opens one file (an unadopted directory is scanned instead)."""
+        opened = self._opened()
+        if not opened.marked:
+            return adoption.read_unadopted(opened, place.key, self.max_entry_bytes)
+        return entryfiles.read_entry(opened, place, self.max_entry_bytes)
+
+    def _opened(self) -> OpenDirectory:
+        opened = self.directory.current()
+        if opened is None:
+            raise LayoutMovedError
+        return opened
+
+    def is_ready(self) -> bool:
+        """Whether writes can start: the directory is there and adopted. One ``lstat``."""
+        opened = self.directory.current()
+        return opened is not None and opened.marked
+
+    def adopt(self) -> None:
+        """Make the directory ours; the caller holds exclusive mode."""
+        adoption.adopt(
+            self.paths,
+            self._opened(),
+            self.staging,
+            protocol=self.locks.protocol,
+            max_bytes=self.max_entry_bytes,
+        )
+
+    def change(
+        self, place: Place, transform: Transform, terms: Terms, *, reenter: bool = False
+    ) -> None:
+        """Replace one entry under its session's lock. See :class:`layout.Terms`."""
+        hold = self.locks.acquire(
+            place.key, terms.operation, terms.timeout, reenter=reenter, offset=place.lock_offset
+        )
+        outcome: Outcome = "failed"
+        write_ns = written = 0
+        try:
+            opened = self.directory.current()
+            if opened is None or not opened.marked:
+                raise LayoutMovedError
+            old = self._read(opened, place, terms)
+            new = transform(old)
+            if new is None:
+                outcome = "unchanged"
+                return
+            _check_deadline(hold, terms)
+            started = time.perf_counter_ns()
+            if new is REMOVE:
+                self._remove(opened, place, terms)
+                outcome = "removed"
+            else:
+                written = self._write(opened, place, new, terms, created=old is None)
+                outcome = "written"
+            write_ns = time.perf_counter_ns() - started
+        finally:
+            self.locks.release(hold)
+            if self.recorder is not None:
+                self.recorder.record(
+                    terms.operation,
+                    outcome,
+                    hold.acquired_ns - hold.asked_ns,
+                    time.perf_counter_ns() - hold.acquired_ns,
+                    write_ns,
+                    written,
+                    hold.contended,
+                )
+
+    def _read(self, opened: OpenDirectory, place: Place, terms: Terms) -> bytes | None:
+        try:
+            data = entryfiles.read_entry(opened, place, self.max_entry_bytes)
+            if terms.heal and data is not None:
+                _check_entry(opened, place, data)
+            return data
+        except (CorruptEntryError, UnsafeFileError) as error:
+            if not terms.heal:
+                raise
+            self._set_aside(opened, place, error.message)
+            return None
+
+    def _set_aside(self, opened: OpenDirectory, place: Place, reason: str) -> None:
+        set_aside(
+            self.paths.sidecar,
+            self.staging,
+            place.file_name,
+            from_fd=opened.fd,
+            key=place.key,
+            reason=reason,
+        )
+
+    def _write(
+        self,
+        opened: OpenDirectory,
+        place: Place,
+        data: bytes,
+        terms: Terms,
+        *,
+        created: bool,
+    ) -> int:
+        name = place.file_name
+        if "/" in name:
+            data = entryfiles.wrap(place.key, data)
+        put = self.staging.put
+        try:
+            try:
+                put(data, name, to_fd=opened.fd, durability=terms.durability, created=created)
+            except FileNotFoundError:
+                # Either x/ is not there yet, or the whole directory went away under us.
+                if not opened.ensure_side_area(name):
+                    raise LayoutMovedError from None
+                put(data, name, to_fd=opened.fd, durability=terms.durability, created=created)
+        except OSError as error:
+            raise self._failed("write", opened, place, error) from error
+        return len(data)
+
+    def _remove(self, opened: OpenDirectory, place: Place, terms: Terms) -> None:
+        try:
+            remove_file(place.file_name, dir_fd=opened.fd)
+            if terms.durability == "strict":
+                opened.sync(place.file_name)
+        except OSError as error:
+            raise self._failed("remove", opened, place, error) from error
+
+    @staticmethod
+    def _failed(
+        action: str, opened: OpenDirectory, place: Place, error: OSError
+    ) -> SessionStoreError:
+        if not isinstance(error, SessionStoreError):
+            error = io_error(action, opened.path_of(place.file_name), error)
+        return entryfiles.complete(error, opened, place)
+
+    def change_many(
+        self, changes: dict[str, Transform], terms: Terms
+    ) -> dict[str, SessionStoreError]:
+        """Change each key under its own lock; returns the conflicts by key."""
+        conflicts: dict[str, SessionStoreError] = {}
+        for key in sorted(changes):
+            try:
+                self.change(locate(key), changes[key], terms)
+            except ConflictError as error:
+                conflicts[key] = error
+        return conflicts
+
+    def mutate_all(self, compute: Bulk, terms: Terms) -> None:
+        """Apply ``compute`` to all entries; each key changes from exactly what it was shown.
+
+        Keys that another writer changed meanwhile are locked, read again and computed again:
+        ``compute`` then runs a second time and only those keys are taken from it.
+        """
+        seen = self._load()
+        wanted = {key: _only_if(seen.get(key), new) for key, new in compute(seen).items()}
+        moved = self.change_many(wanted, terms)
+        if not moved:
+            return
+        with self.locks.keys(list(moved), terms.operation, terms.timeout):
+            fresh = compute(self._load())
+            for key in sorted(moved.keys() & fresh.keys()):
+                self.change(locate(key), _always(fresh[key]), terms, reenter=True)
+
+    def _load(self) -> dict[str, bytes]:
+        return {
+            found.key: found.data
+            for found in self.scan()
+            if found.key is not None and found.problem is None
+        }
+
+    def keys(self) -> list[str]:
+        """All keys, damaged entries included. Opens only files whose name is a digest."""
+        opened = self._opened()
+        if not opened.marked:
+            return sorted({found.key for found in self.scan() if found.key is not None})
+        inline = (entryfiles.canonical_key(name) for name in opened.names())
+        side = entryfiles.scan_side_area(opened, self.max_entry_bytes)
+        return sorted(
+            [key for key in inline if key is not None]
+            + [found.key for found in side if found.key is not None]
+        )
+
+    def scan(self) -> Iterator[Scanned]:
+        """Read every file once, in no order; damaged and foreign ones come as findings."""
+        opened = self._opened()
+        if opened.marked:
+            return entryfiles.scan_adopted(opened, self.max_entry_bytes)
+        return adoption.scan_unadopted(opened, self.max_entry_bytes)
+
+
+def _check_entry(opened: OpenDirectory, place: Place, data: bytes) -> None:
+    try:
+        decode(data)
+    except NotAnEntryError as error:
+        path = opened.path_of(place.file_name)
+        raise entryfiles.corrupt_entry(place.key, path, str(error)) from error
+
+
+def _check_deadline(hold: Hold, terms: Terms) -> None:
+    spent_s = (time.perf_counter_ns() - hold.asked_ns) / 1e9
+    if spent_s > terms.timeout:
+        raise LockTimeoutError(
+            f"the {terms.operation} of {hold.key!r} took {spent_s:.1f} s of "
+            f"{terms.timeout:g} s allowed; nothing was written",
+            key=hold.key,
+            waited_s=spent_s,
+            hint="do slow work before the update, or allow more time",
+        )
+
+
+def _only_if(seen: bytes | None, new: Any) -> Transform:
+    def transform(current: bytes | None) -> Any:
+        if current != seen:
+            raise ConflictError("changed meanwhile")
+        return new
+
+    return transform
+
+
+def _always(new: Any) -> Transform:
+    return lambda current: new

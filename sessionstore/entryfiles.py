@@ -1,0 +1,163 @@
+"""What is inside an entry's file, and what is wrong with one.
+
+An ordinary key's file is the bare entry under an inline name; any other key's is
+``{"sessionKey": ..., "entry": ...}`` below ``x/``, under the digest of the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .entries import NotAnEntryError, decode, encode, parse_value, quote, split
+from .errors import (
+    CorruptEntryError,
+    Finding,
+    InvalidKeyError,
+    SessionStoreError,
+    StoreIOError,
+    UnsafeFileError,
+)
+from .files import read_file
+from .keys import SIDE_AREA, Place, is_side_name, key_from_name, locate
+from .layout import Scanned
+from .opened import OpenDirectory
+
+HINT = "the file is left as it is; restore the session, or put() a new entry over it"
+
+
+def read_entry(opened: OpenDirectory, place: Place, max_bytes: int) -> bytes | None:
+    """The entry's bytes, unparsed; None when there is no file. Opens one file.
+
+    Raises:
+        UnsafeFileError, StoreIOError, CorruptEntryError (only of files below ``x/``).
+    """
+    try:
+        data = read_file(place.file_name, dir_fd=opened.fd, max_bytes=max_bytes)
+    except FileNotFoundError:
+        return None
+    except SessionStoreError as error:
+        raise complete(error, opened, place) from error.__cause__
+    if "/" not in place.file_name:
+        return data
+    key, body = unwrap(data, place.file_name, opened)
+    if key != place.key:
+        raise corrupt_entry(place.key, opened.path_of(place.file_name), "is another key's")
+    return body
+
+
+def complete(
+    error: SessionStoreError, opened: OpenDirectory, place: Place
+) -> SessionStoreError:
+    """Give an error of ``files``, which knows only a name, the key and the whole path."""
+    error.key = place.key
+    error.path = opened.path_of(place.file_name)
+    return error
+
+
+def wrap(key: str, data: bytes) -> bytes:
+    """An entry's bytes as they are kept below ``x/``, where the name does not tell the key."""
+    body = data.replace(b"\n", b"\n  ")
+    return b'{\n  "sessionKey": ' + quote(key)[:-2] + b',\n  "entry": ' + body + b"\n}"
+
+
+def unwrap(data: bytes, name: str, opened: OpenDirectory) -> tuple[str, bytes]:
+    """Key and entry bytes of a file below ``x/``; the key must belong under this name.
+
+    Raises:
+        CorruptEntryError: it does not, or the file is no such object.
+    """
+    try:
+        fields = split(data)
+        if fields is not None:
+            key = parse_value(fields["sessionKey"])
+            # Undo the indentation of wrap(), or it would grow with every rewrite.
+            body = bytes(fields["entry"]).replace(b"\n  ", b"\n")
+        else:
+            whole = decode(data)
+            key, body = whole["sessionKey"], encode(whole["entry"])
+        place = locate(key)
+    except NotAnEntryError as error:
+        raise corrupt_entry(None, opened.path_of(name), str(error)) from error
+    except (KeyError, TypeError, AttributeError, InvalidKeyError, SessionStoreError) as error:
+        why = "is not an object with sessionKey and entry"
+        raise corrupt_entry(None, opened.path_of(name), why) from error
+    if place.file_name != name or place.key != key:
+        raise corrupt_entry(None, opened.path_of(name), "holds a key of another name")
+    return key, body
+
+
+def canonical_key(name: str) -> str | None:
+    """The key of an inline name that this version writes; None for any other name."""
+    key = key_from_name(name)
+    if key is None:
+        return None
+    try:
+        place = locate(key)
+    except InvalidKeyError:
+        return None
+    return key if place.key == key and place.file_name == name else None
+
+
+def scan_adopted(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
+    """Read every file of an adopted directory once, in no order."""
+    for name in opened.names():
+        if name.startswith(".") or name == SIDE_AREA:
+            continue
+        key = canonical_key(name)
+        if key is None:
+            yield Scanned(None, b"", foreign_file(opened.path_of(name)))
+        elif (found := scan_file(opened, name, key, max_bytes)) is not None:
+            yield found
+    yield from scan_side_area(opened, max_bytes)
+
+
+def scan_side_area(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
+    """Read every file below ``x/`` once."""
+    for name in opened.side_names():
+        below = f"{SIDE_AREA}/{name}"
+        if not is_side_name(name):
+            yield Scanned(None, b"", foreign_file(opened.path_of(below)))
+        elif (found := scan_file(opened, below, None, max_bytes)) is not None:
+            yield found
+
+
+def scan_file(
+    opened: OpenDirectory, name: str, key: str | None, max_bytes: int
+) -> Scanned | None:
+    """Read one file for a scan, whatever is wrong with it; None when it is gone by now."""
+    path = opened.path_of(name)
+    try:
+        data = read_file(name, dir_fd=opened.fd, max_bytes=max_bytes)
+        if name.startswith(SIDE_AREA + "/"):
+            key, data = unwrap(data, name, opened)
+        decode(data)
+    except FileNotFoundError:
+        return None
+    except NotAnEntryError as error:
+        finding = Finding("damaged-entry", "error", key, path, f"{path} {error}", HINT)
+        return Scanned(key, b"", finding)
+    except CorruptEntryError as error:
+        finding = Finding("damaged-entry", "error", error.key, path, error.message, HINT)
+        return Scanned(error.key, b"", finding)
+    except (UnsafeFileError, StoreIOError) as error:
+        rule = "unsafe-file" if isinstance(error, UnsafeFileError) else "unreadable"
+        message = error.message.replace(name, path, 1)
+        return Scanned(key, b"", Finding(rule, "error", key, path, message, error.hint))
+    return Scanned(key, data)
+
+
+def corrupt_entry(key: str | None, path: str, why: str) -> CorruptEntryError:
+    """The error for a damaged entry file."""
+    return CorruptEntryError(f"{path} {why}", key=key, path=path, hint=HINT)
+
+
+def foreign_file(path: str) -> Finding:
+    """The finding for a file that is no session of this store."""
+    return Finding(
+        "foreign-file",
+        "warning",
+        None,
+        path,
+        f"{path} is no session file of this store and is not read",
+        "another program wrote it; move it out of the store",
+    )

@@ -1,0 +1,230 @@
+"""LegacyStore: all sessions in one ``sessions.json``, as the JSON-era OpenClaw keeps them.
+
+Every write rewrites the whole file: that is what this project replaces. Until a store is
+migrated we write it as safely as it can be: in our exclusive mode, under OpenClaw's own lock
+file, never while a live gateway could write without locks, and only over the version we read.
+Sources: openclaw-interop.md ("Locking: the facts"), openclaw-format §4 and §7.4.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from .entries import NotAnEntryError, decode
+from .errors import (
+    ConflictError,
+    CorruptStoreError,
+    GatewayRunningError,
+    LockTimeoutError,
+    SessionStoreError,
+)
+from .files import close_directory, io_error, open_directory, status_of
+from .keys import Place
+from .layout import REMOVE, Bulk, LayoutMovedError, Scanned, Terms, Transform, detect_layout
+from .legacyfile import LegacyFile, identity_of, read_legacy_file
+from .locks import Hold, LegacyLock, StoreLocks, gateway_running
+from .locks.staging import Staging
+from .paths import StorePaths
+from .quarantine import keep_bytes
+from .recorder import Outcome, Recorder
+
+Edit = Callable[[LegacyFile], bool]
+"""Changes the parsed file; False when nothing changed."""
+
+_TRIES = 3
+
+
+class LegacyStore:
+    """The legacy layout; implements ``layout.Layout``. Use it through ``Store``."""
+
+    name: Literal["legacy"] = "legacy"
+
+    def __init__(
+        self,
+        paths: StorePaths,
+        locks: StoreLocks,
+        staging: Staging,
+        *,
+        recorder: Recorder | None,
+        gateway_lock_dir: Path | None,
+    ) -> None:
+        self.paths = paths
+        self.locks = locks
+        self.staging = staging
+        self.recorder = recorder
+        self.gateway_lock_dir = gateway_lock_dir
+
+    def read(self, place: Place) -> bytes | None:
+        """One entry's bytes; reads the whole file."""
+        return self._file().entry(place.key)
+
+    def _file(self) -> LegacyFile:
+        try:
+            return read_legacy_file(str(self.paths.store_path))
+        except FileNotFoundError:
+            raise LayoutMovedError from None
+
+    def keys(self) -> list[str]:
+        """All keys, damaged entries included."""
+        return sorted(found.key for found in self.scan() if found.key is not None)
+
+    def scan(self) -> Iterator[Scanned]:
+        """Every row of the file once."""
+        return self._file().scan()
+
+    def change(self, place: Place, transform: Transform, terms: Terms) -> None:
+        """Replace one entry: the whole file is rewritten under both locks."""
+
+        def edit(file: LegacyFile) -> bool:
+            return self._apply(file, place.key, transform, terms)
+
+        self._rewrite(edit, terms)
+
+    def change_many(
+        self, changes: dict[str, Transform], terms: Terms
+    ) -> dict[str, SessionStoreError]:
+        """Change several entries in one rewrite; returns the conflicts by key."""
+        conflicts: dict[str, SessionStoreError] = {}
+
+        def edit(file: LegacyFile) -> bool:
+            changed = False
+            conflicts.clear()
+            for key, transform in sorted(changes.items()):
+                try:
+                    changed |= self._apply(file, key, transform, terms)
+                except ConflictError as error:
+                    conflicts[key] = error
+            return changed
+
+        self._rewrite(edit, terms)
+        return conflicts
+
+    def mutate_all(self, compute: Bulk, terms: Terms) -> None:
+        """Apply ``compute`` to all entries in one rewrite."""
+
+        def edit(file: LegacyFile) -> bool:
+            entries = {
+                found.key: found.data
+                for found in file.scan()
+                if found.key is not None and found.problem is None
+            }
+            wanted = compute(entries)
+            for key, new in wanted.items():
+                file.set(key, None if new is REMOVE else new)
+            return bool(wanted)
+
+        self._rewrite(edit, terms)
+
+    def _apply(
+        self, file: LegacyFile, key: str, transform: Transform, terms: Terms
+    ) -> bool:
+        old = file.entry(key)
+        if terms.heal and old is not None and not _is_entry(old):
+            keep_bytes(self.paths.sidecar, self.staging, old, key=key, reason="not an entry")
+            old = None
+        new = transform(old)
+        if new is None:
+            return False
+        file.set(key, None if new is REMOVE else new)
+        return True
+
+    def _rewrite(self, edit: Edit, terms: Terms) -> None:
+        outcome: Outcome = "failed"
+        written = write_ns = 0
+        started = time.perf_counter_ns()
+        with self.locks.exclusive(terms.operation, terms.timeout) as hold:
+            try:
+                left_s = terms.timeout - (time.perf_counter_ns() - started) / 1e9
+                if detect_layout(self.paths) != "legacy":
+                    raise LayoutMovedError
+                self._refuse_beside_gateway()
+                with LegacyLock(self.paths.store_path).hold(max(left_s, 0.0)):
+                    written, write_ns = self._edit_file(edit, terms, started)
+                outcome = "written" if written else "unchanged"
+            finally:
+                self._record(hold, terms, outcome, write_ns, written)
+
+    def _edit_file(self, edit: Edit, terms: Terms, started: int) -> tuple[int, int]:
+        """Read, edit and replace the file; again if a foreign program got in between."""
+        for _ in range(_TRIES):
+            file = self._file()
+            if not edit(file):
+                return 0, 0
+            self._check(file, terms, started)
+            data = file.to_bytes()
+            status = status_of(self.paths.store_path)
+            if status is not None and identity_of(status) == file.identity:
+                begun = time.perf_counter_ns()
+                self._replace(data, terms)
+                return len(data), time.perf_counter_ns() - begun
+        raise ConflictError(
+            f"{self.paths.store_path} changed under its lock {_TRIES} times; nothing was written",
+            path=self.paths.store_path,
+            hint="a program writes it without taking the lock; stop it, or write through it",
+        )
+
+    def _check(self, file: LegacyFile, terms: Terms, started: int) -> None:
+        if not file.writable:
+            raise CorruptStoreError(
+                f"{self.paths.store_path} is not strict JSON, so rewriting it could lose data",
+                path=self.paths.store_path,
+                hint="migrate the store, which reads it tolerantly and keeps the file",
+            )
+        spent_s = (time.perf_counter_ns() - started) / 1e9
+        if spent_s > terms.timeout:
+            raise LockTimeoutError(
+                f"the {terms.operation} took {spent_s:.1f} s of {terms.timeout:g} s allowed; "
+                "nothing was written",
+                path=self.paths.store_path,
+                waited_s=spent_s,
+                hint="do slow work before the update, or allow more time",
+            )
+
+    def _refuse_beside_gateway(self) -> None:
+        gateway = gateway_running(self.paths.store_path, lock_dir=self.gateway_lock_dir)
+        if gateway is not None:
+            raise GatewayRunningError(
+                f"an OpenClaw gateway (pid {gateway.pid}) is running on this state directory and "
+                f"may rewrite {self.paths.store_path} without a lock",
+                path=self.paths.store_path,
+                hint="stop the gateway, or change the session through it",
+            )
+
+    def _replace(self, data: bytes, terms: Terms) -> None:
+        path = self.paths.store_path
+        fd = open_directory(path.parent)
+        try:
+            self.staging.put(
+                data, path.name, to_fd=fd, durability=terms.durability, created=True
+            )
+        except OSError as error:
+            if isinstance(error, SessionStoreError):
+                raise
+            raise io_error("write", path, error) from error
+        finally:
+            close_directory(fd)
+
+    def _record(
+        self, hold: Hold, terms: Terms, outcome: Outcome, write_ns: int, written: int
+    ) -> None:
+        if self.recorder is not None:
+            self.recorder.record(
+                terms.operation,
+                outcome,
+                hold.acquired_ns - hold.asked_ns,
+                time.perf_counter_ns() - hold.acquired_ns,
+                write_ns,
+                written,
+                hold.contended,
+            )
+
+
+def _is_entry(data: bytes) -> bool:
+    try:
+        decode(data)
+    except NotAnEntryError:
+        return False
+    return True

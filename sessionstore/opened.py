@@ -1,0 +1,133 @@
+"""The open ``sessions.d``: one descriptor, known to be the directory at that path now."""
+
+from __future__ import annotations
+
+import stat
+import threading
+import weakref
+
+from .entries import NotAnEntryError, decode
+from .errors import UnsupportedStoreError
+from .files import (
+    close_directory,
+    ensure_directory,
+    list_names,
+    open_directory,
+    read_file,
+    restrict_directory,
+    status_of,
+    sync_directory,
+)
+from .keys import MARKER_NAME, SIDE_AREA
+from .paths import StorePaths
+
+MARKER_KIND = "sessionstore"
+MARKER_FORMAT = 1
+
+
+class OpenDirectory:
+    """A descriptor of ``sessions.d``, closed when nobody uses it any more."""
+
+    def __init__(self, paths: StorePaths) -> None:
+        self.path = paths.directory
+        self.fd = open_directory(self.path)
+        weakref.finalize(self, close_directory, self.fd)
+        self.marked = False
+        self.identity = (0, 0)
+
+    def path_of(self, name: str) -> str:
+        """Absolute path of a name below ``sessions.d``, for messages."""
+        return f"{self.path}/{name}"
+
+    def names(self) -> list[str]:
+        """All names, unordered."""
+        return list_names(self.fd)
+
+    def side_names(self) -> list[str]:
+        try:
+            fd = open_directory(SIDE_AREA, dir_fd=self.fd)
+        except FileNotFoundError:
+            return []
+        try:
+            return list_names(fd)
+        finally:
+            close_directory(fd)
+
+    def ensure_side_area(self, file_name: str) -> bool:
+        """Make ``x/`` for this name; False when that is not what was missing."""
+        if "/" not in file_name or status_of(self.path / SIDE_AREA) is not None:
+            return False
+        status = status_of(self.path)
+        if status is None or (status.st_dev, status.st_ino) != self.identity:
+            return False
+        ensure_directory(self.path / SIDE_AREA)
+        return True
+
+    def sync(self, file_name: str) -> None:
+        sync_directory(self.path / SIDE_AREA if "/" in file_name else self.path)
+
+    def restrict(self) -> None:
+        restrict_directory(self.fd)
+
+
+class Directory:
+    """Gives the current :class:`OpenDirectory`, reopened when the path leads elsewhere."""
+
+    def __init__(self, paths: StorePaths) -> None:
+        self.paths = paths
+        self._opened: OpenDirectory | None = None
+        self._guard = threading.Lock()
+
+    def current(self) -> OpenDirectory | None:
+        """The directory at the path now, None when there is none. One ``lstat``.
+
+        While we hold the descriptor its inode number cannot be used again, so equal numbers
+        mean the same directory. An unmarked directory is looked at again each time: another
+        process may adopt it.
+        """
+        status = status_of(self.paths.directory)
+        if status is None:
+            return None
+        opened = self._opened
+        if (
+            opened is not None
+            and opened.marked
+            and opened.identity == (status.st_dev, status.st_ino)
+        ):
+            return opened
+        with self._guard:
+            return self._reopen()
+
+    def _reopen(self) -> OpenDirectory | None:
+        try:
+            opened = OpenDirectory(self.paths)
+        except FileNotFoundError:
+            return None
+        status = status_of(".", dir_fd=opened.fd)
+        if status is None or not stat.S_ISDIR(status.st_mode):
+            return None
+        opened.identity = (status.st_dev, status.st_ino)
+        opened.marked = read_marker(opened) is not None
+        self._opened = opened
+        return opened
+
+
+def read_marker(opened: OpenDirectory) -> dict[str, object] | None:
+    """The marker's content; None when there is none or it is damaged (then adoption heals it).
+
+    Raises:
+        UnsupportedStoreError: a later format, or another program's kind of marker.
+    """
+    try:
+        marker = decode(read_file(MARKER_NAME, dir_fd=opened.fd, max_bytes=1 << 20))
+    except (FileNotFoundError, NotAnEntryError):
+        return None
+    if marker.get("kind") != MARKER_KIND or marker.get("format") != MARKER_FORMAT:
+        raise UnsupportedStoreError(
+            f"{opened.path} has kind {marker.get('kind')!r}, format {marker.get('format')!r}; "
+            f"this version knows {MARKER_KIND!r}, format {MARKER_FORMAT}",
+            path=opened.path / MARKER_NAME,
+            hint="use the version of sessionstore that wrote it",
+        )
+    return marker
+
