@@ -7,7 +7,7 @@ import time
 import unicodedata
 from contextvars import ContextVar
 
-#: The id of the request that this thread answers, "-" outside requests.
+#: The id of the request that this thread answers or answered last, "-" before the first.
 current_request_id: ContextVar[str] = ContextVar("current_request_id", default="-")
 
 # Control, format (bidirectional overrides among them), surrogate and line separators.

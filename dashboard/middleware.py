@@ -41,11 +41,9 @@ class RequestIdMiddleware:
 
     def __call__(self, request: ConsoleRequest) -> HttpResponseBase:
         request.request_id = uuid.uuid4().hex[:16]
-        token = current_request_id.set(request.request_id)
-        try:
-            response = self.get_response(request)
-        finally:
-            current_request_id.reset(token)
+        # Left set: Django logs a refused request after the last middleware is done with it.
+        current_request_id.set(request.request_id)
+        response = self.get_response(request)
         response.headers["X-Request-ID"] = request.request_id
         return response
 

@@ -99,9 +99,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "dashboard.middleware.SessionLimitsMiddleware",
-    "dashboard.middleware.AccessMiddleware",
-    "dashboard.middleware.ReadOnlyMiddleware",
+    "dashboard.access.SessionLimitsMiddleware",
+    "dashboard.access.AccessMiddleware",
+    "dashboard.access.ReadOnlyMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
