@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
+import django
+from django.db import connections
+
 from dashboard import settings
 
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+
 wsgi_app = "dashboard.wsgi:application"
-bind = f"{settings.BIND_ADDRESS}:{settings.PORT}"
+_host = f"[{settings.BIND_ADDRESS}]" if ":" in settings.BIND_ADDRESS else settings.BIND_ADDRESS
+bind = f"{_host}:{settings.PORT}"
 workers = 2
 worker_class = "gthread"
 threads = 8
@@ -46,3 +55,20 @@ logconfig_dict = {
         "gunicorn.access": {"level": "INFO", "handlers": ["line"], "propagate": False},
     },
 }
+
+
+def on_starting(server: Arbiter) -> None:
+    """Refuse to listen beyond loopback without accounts, host names and TLS.
+
+    ``manage.py serve`` has asked the same; this is for a gunicorn that was started by hand,
+    maybe with another ``--bind``.
+    """
+    django.setup()
+    from dashboard.serving import exposure
+
+    for address in server.cfg.address:
+        host = address[0] if isinstance(address, tuple) else "127.0.0.1"
+        missing = exposure.missing_for(host)
+        if missing:
+            sys.exit(f"refusing to serve on {host}; missing:\n  - " + "\n  - ".join(missing))
+    connections.close_all()

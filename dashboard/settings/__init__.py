@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from .environment import Environment
@@ -44,11 +45,15 @@ ENVIRONMENT_COLOUR = _environment.choice(
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 NAMED_HOSTS = _environment.hosts("SESSIONSTORE_ALLOWED_HOSTS")
 ALLOWED_HOSTS = NAMED_HOSTS or LOOPBACK_HOSTS
-BIND_ADDRESS = _environment.text("SESSIONSTORE_BIND", default="127.0.0.1")
+BIND_ADDRESS = _environment.address("SESSIONSTORE_BIND", default="127.0.0.1")
 PORT = _environment.number("SESSIONSTORE_PORT", default=8000, least=1, most=65535)
 TRUSTED_PROXIES = _environment.networks("SESSIONSTORE_TRUSTED_PROXIES")
 TLS_CERTIFICATE = _environment.path("SESSIONSTORE_TLS_CERTIFICATE")
 TLS_KEY = _environment.path("SESSIONSTORE_TLS_KEY")
+if (TLS_CERTIFICATE is None) != (TLS_KEY is None):
+    raise ImproperlyConfigured(
+        "SESSIONSTORE_TLS_CERTIFICATE and SESSIONSTORE_TLS_KEY must be set together"
+    )
 HTTPS_ONLY = _environment.flag("SESSIONSTORE_HTTPS_ONLY")
 DEBUG = _environment.flag("SESSIONSTORE_DEBUG")
 LOG_LEVEL = _environment.choice(

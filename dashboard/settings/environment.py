@@ -87,6 +87,16 @@ class Environment:
             raise ImproperlyConfigured(f"{name}: {value!r} is not an absolute path")
         return path
 
+    def address(self, name: str, *, default: str) -> str:
+        """Return an IP address to listen on, or ``localhost``."""
+        value = self.text(name, default=default)
+        if value == "localhost":
+            return value
+        try:
+            return str(ipaddress.ip_address(value.removeprefix("[").removesuffix("]")))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}") from error
+
     def hosts(self, name: str) -> list[str]:
         """Return host names and addresses for an allow list; ``*`` is refused."""
         return [_host(name, item) for item in self._items(name)]
