@@ -1,0 +1,77 @@
+"""sessionstore: one file per chat session, so that sessions never wait for each other.
+
+    store = open_store("~/.openclaw/agents/main/sessions/sessions.json")
+    store.patch("agent:main:main", {"label": "Ada"})
+
+What it promises:
+
+* A reader never sees a missing, empty or partial entry; a killed process loses nothing but
+  the write it was in the middle of.
+* A change is computed from what is on disk now, under the session's lock: no update is lost,
+  between threads, processes and programs that follow ``docs/format.md``.
+* Writers of different sessions never wait for each other. A lock dies with its process:
+  nothing goes stale, nothing is stolen, no lock file is left to clean up.
+* No call reads or writes more than the entries it names; an update that changes nothing
+  writes nothing; fields it does not know survive.
+* Damage to one file concerns that session only; a damaged file is reported, never taken for
+  an empty one, never deleted.
+* Every error is a :class:`SessionStoreError` with ``path``, ``key`` and ``hint``.
+
+What it does not promise: to be faster than SQLite at the median (it is not; see
+``docs/performance.md``), transactions over several sessions, or, at the default durability,
+that the last seconds survive a power cut.
+
+The standard library, orjson, msgspec and filelock are all it needs; Django is not.
+"""
+
+from .errors import (
+    ConflictError,
+    CorruptEntryError,
+    CorruptStoreError,
+    EntryNotFoundError,
+    Finding,
+    GatewayRunningError,
+    InvalidEntryError,
+    InvalidKeyError,
+    LockReentryError,
+    LockTimeoutError,
+    SessionStoreError,
+    StalePlanError,
+    StoreIOError,
+    UnsafeFileError,
+    UnsupportedStoreError,
+)
+from .history import Incarnation
+from .locks import HeldLock, Waiter
+from .paths import StorePaths, discover
+from .recorder import Recorder
+from .store import Store, held_locks, open_store
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConflictError",
+    "CorruptEntryError",
+    "CorruptStoreError",
+    "EntryNotFoundError",
+    "Finding",
+    "GatewayRunningError",
+    "HeldLock",
+    "Incarnation",
+    "InvalidEntryError",
+    "InvalidKeyError",
+    "LockReentryError",
+    "LockTimeoutError",
+    "Recorder",
+    "SessionStoreError",
+    "StalePlanError",
+    "Store",
+    "StoreIOError",
+    "StorePaths",
+    "UnsafeFileError",
+    "UnsupportedStoreError",
+    "Waiter",
+    "discover",
+    "held_locks",
+    "open_store",
+]

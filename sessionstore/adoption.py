@@ -68,9 +68,7 @@ def read_unadopted(opened: OpenDirectory, key: str, max_bytes: int) -> bytes | N
         return winner.data
     path = winner.problem.path or str(opened.path)
     if winner.problem.rule == "unsafe-file":
-        raise UnsafeFileError(
-            winner.problem.message, key=key, path=path, hint=winner.problem.hint
-        )
+        raise UnsafeFileError(winner.problem.message, key=key, path=path, hint=winner.problem.hint)
     raise corrupt_entry(key, path, winner.problem.message.removeprefix(path).strip())
 
 
@@ -79,7 +77,7 @@ def scan_unadopted(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
     _refuse_foreign(opened)
     claims: dict[str, list[Candidate]] = {}
     for name in opened.names():
-        if name == SIDE_AREA or name == MARKER_NAME:
+        if name in (SIDE_AREA, MARKER_NAME):
             continue
         key = _folded(name)
         if key is None:
@@ -101,9 +99,7 @@ def scan_unadopted(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
                 yield Scanned(None, b"", _duplicate(opened, key, loser, winner))
 
 
-def _duplicate(
-    opened: OpenDirectory, key: str, loser: Candidate, winner: Candidate
-) -> Finding:
+def _duplicate(opened: OpenDirectory, key: str, loser: Candidate, winner: Candidate) -> Finding:
     return Finding(
         "duplicate-key",
         "warning",
@@ -251,9 +247,7 @@ def write_marker(
         "locks": protocol,
     }
     try:
-        staging.put(
-            encode(marker), MARKER_NAME, to_fd=opened.fd, durability="strict", created=True
-        )
+        staging.put(encode(marker), MARKER_NAME, to_fd=opened.fd, durability="strict", created=True)
     except OSError as error:
         if isinstance(error, SessionStoreError):
             raise

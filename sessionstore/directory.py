@@ -31,8 +31,36 @@ from .quarantine import set_aside
 from .recorder import Outcome, Recorder
 
 
+class UnadoptedDirectory:
+    """A ``sessions.d`` that another program wrote: reads scan, and nothing is moved."""
+
+    name: Literal["directory"] = "directory"
+
+    def __init__(self, paths: StorePaths, *, max_entry_bytes: int) -> None:
+        self.directory = Directory(paths)
+        self.max_entry_bytes = max_entry_bytes
+
+    def _opened(self) -> OpenDirectory:
+        opened = self.directory.current()
+        if opened is None or opened.marked:
+            raise LayoutMovedError
+        return opened
+
+    def read(self, place: Place) -> bytes | None:
+        """The winning entry of a key; lists the directory."""
+        return adoption.read_unadopted(self._opened(), place.key, self.max_entry_bytes)
+
+    def keys(self) -> list[str]:
+        """All keys, damaged entries included. Reads every file."""
+        return sorted({found.key for found in self.scan() if found.key is not None})
+
+    def scan(self) -> Iterator[Scanned]:
+        """Read every file once; losers and foreign names come as findings."""
+        return adoption.scan_unadopted(self._opened(), self.max_entry_bytes)
+
+
 class DirectoryStore:
-    """The directory layout; implements ``layout.Layout``. Use it through ``Store``."""
+    """The directory layout, adopted; implements ``layout.Layout``. ``Store`` wraps it."""
 
     name: Literal["directory"] = "directory"
 
@@ -53,28 +81,28 @@ class DirectoryStore:
         self.directory = Directory(paths)
 
     def read(self, place: Place) -> bytes | None:
-        """The entry's bytes; opens one file (an unadopted directory is scanned instead)."""
-        opened = self._opened()
-        if not opened.marked:
-            return adoption.read_unadopted(opened, place.key, self.max_entry_bytes)
-        return entryfiles.read_entry(opened, place, self.max_entry_bytes)
+        """The entry's bytes; opens one file."""
+        return entryfiles.read_entry(self._opened(), place, self.max_entry_bytes)
 
     def _opened(self) -> OpenDirectory:
         opened = self.directory.current()
-        if opened is None:
+        if opened is None or not opened.marked:
             raise LayoutMovedError
         return opened
 
     def is_ready(self) -> bool:
-        """Whether writes can start: the directory is there and adopted. One ``lstat``."""
+        """Whether the directory is there and adopted. One ``lstat``."""
         opened = self.directory.current()
         return opened is not None and opened.marked
 
     def adopt(self) -> None:
         """Make the directory ours; the caller holds exclusive mode."""
+        opened = self.directory.current()
+        if opened is None:
+            raise LayoutMovedError
         adoption.adopt(
             self.paths,
-            self._opened(),
+            opened,
             self.staging,
             protocol=self.locks.protocol,
             max_bytes=self.max_entry_bytes,
@@ -90,9 +118,7 @@ class DirectoryStore:
         outcome: Outcome = "failed"
         write_ns = written = 0
         try:
-            opened = self.directory.current()
-            if opened is None or not opened.marked:
-                raise LayoutMovedError
+            opened = self._opened()
             old = self._read(opened, place, terms)
             new = transform(old)
             if new is None:
@@ -221,8 +247,6 @@ class DirectoryStore:
     def keys(self) -> list[str]:
         """All keys, damaged entries included. Opens only files whose name is a digest."""
         opened = self._opened()
-        if not opened.marked:
-            return sorted({found.key for found in self.scan() if found.key is not None})
         inline = (entryfiles.canonical_key(name) for name in opened.names())
         side = entryfiles.scan_side_area(opened, self.max_entry_bytes)
         return sorted(
@@ -232,10 +256,7 @@ class DirectoryStore:
 
     def scan(self) -> Iterator[Scanned]:
         """Read every file once, in no order; damaged and foreign ones come as findings."""
-        opened = self._opened()
-        if opened.marked:
-            return entryfiles.scan_adopted(opened, self.max_entry_bytes)
-        return adoption.scan_unadopted(opened, self.max_entry_bytes)
+        return entryfiles.scan_adopted(self._opened(), self.max_entry_bytes)
 
 
 def _check_entry(opened: OpenDirectory, place: Place, data: bytes) -> None:

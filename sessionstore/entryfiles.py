@@ -45,9 +45,7 @@ def read_entry(opened: OpenDirectory, place: Place, max_bytes: int) -> bytes | N
     return body
 
 
-def complete(
-    error: SessionStoreError, opened: OpenDirectory, place: Place
-) -> SessionStoreError:
+def complete(error: SessionStoreError, opened: OpenDirectory, place: Place) -> SessionStoreError:
     """Give an error of ``files``, which knows only a name, the key and the whole path."""
     error.key = place.key
     error.path = opened.path_of(place.file_name)
@@ -121,9 +119,7 @@ def scan_side_area(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
             yield found
 
 
-def scan_file(
-    opened: OpenDirectory, name: str, key: str | None, max_bytes: int
-) -> Scanned | None:
+def scan_file(opened: OpenDirectory, name: str, key: str | None, max_bytes: int) -> Scanned | None:
     """Read one file for a scan, whatever is wrong with it; None when it is gone by now."""
     path = opened.path_of(name)
     try:

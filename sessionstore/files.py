@@ -88,9 +88,7 @@ def read_file_stat(
         if not stat.S_ISREG(status.st_mode):
             raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a regular file")
         if status.st_size > max_bytes:
-            raise _unsafe(
-                path, f"has {status.st_size:,} bytes of at most {max_bytes:,}"
-            )
+            raise _unsafe(path, f"has {status.st_size:,} bytes of at most {max_bytes:,}")
         data = os.read(fd, status.st_size + 1)
         if len(data) != status.st_size:
             data = _read_changing(fd, data, path, max_bytes)
@@ -111,9 +109,7 @@ def _refuse_open(path: str | os.PathLike[str], error: OSError) -> NoReturn:
     raise io_error("open", path, error) from error
 
 
-def _read_changing(
-    fd: int, data: bytes, path: str | os.PathLike[str], max_bytes: int
-) -> bytes:
+def _read_changing(fd: int, data: bytes, path: str | os.PathLike[str], max_bytes: int) -> bytes:
     # Only a foreign program that writes in place gets here: our own files never change size.
     while len(data) <= max_bytes and (more := os.read(fd, 1 << 20)):
         data += more
@@ -147,14 +143,10 @@ def list_names(path: str | os.PathLike[str] | int) -> list[str]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise io_error(
-            "list", "the directory" if isinstance(path, int) else path, error
-        ) from error
+        raise io_error("list", "the directory" if isinstance(path, int) else path, error) from error
 
 
-def status_of(
-    path: str | os.PathLike[str], *, dir_fd: int | None = None
-) -> os.stat_result | None:
+def status_of(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> os.stat_result | None:
     """The path's own status (links are not followed); None when there is nothing."""
     try:
         return os.lstat(path, dir_fd=dir_fd)
@@ -233,15 +225,11 @@ def ensure_directory(path: Path) -> None:
 def _make_directory(path: Path) -> None:
     try:
         os.mkdir(path, DIRECTORY_MODE)
-        os.chmod(
-            path, DIRECTORY_MODE
-        )  # mkdir obeys the umask, which may strip even ours
+        os.chmod(path, DIRECTORY_MODE)  # mkdir obeys the umask, which may strip even ours
     except FileExistsError:
         status = os.lstat(path)
         if not stat.S_ISDIR(status.st_mode):
-            raise _unsafe(
-                path, f"is a {_kind(status.st_mode)}, not a directory"
-            ) from None
+            raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a directory") from None
     except FileNotFoundError:
         raise
     except OSError as error:

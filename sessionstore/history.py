@@ -45,9 +45,7 @@ def incarnations(paths: StorePaths, key: str) -> list[Incarnation]:
     return [_from_json(row) for row in _read(paths, key)]
 
 
-def remember(
-    paths: StorePaths, staging: Staging, key: str, entry: Entry, *, now_ms: int
-) -> None:
+def remember(paths: StorePaths, staging: Staging, key: str, entry: Entry, *, now_ms: int) -> None:
     """Append the incarnation that ``entry`` is; the caller holds the key's lock.
 
     Killed before the reset itself is written, the same incarnation is not listed twice:

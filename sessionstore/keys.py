@@ -27,13 +27,9 @@ _ECMA_SPACE = (
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
 _SIGNAL_GROUP = re.compile(r"(?:^|:)signal:group:([^:]+)", re.IGNORECASE | re.ASCII)
-_MATRIX_ROOM = re.compile(
-    r"^(?:agent:[^:]+:)?matrix:(?:channel|group):", re.IGNORECASE | re.ASCII
-)
+_MATRIX_ROOM = re.compile(r"^(?:agent:[^:]+:)?matrix:(?:channel|group):", re.IGNORECASE | re.ASCII)
 _THREAD = re.compile(r":thread:", re.IGNORECASE | re.ASCII)
-_INLINE = re.compile(
-    r"[!#-)+-;=@-Z\[\]^-{}~\\ ]+"
-)  # printable ASCII without " * < > ? |
+_INLINE = re.compile(r"[!#-)+-;=@-Z\[\]^-{}~\\ ]+")  # printable ASCII without " * < > ? |
 _UPPER = re.compile(r"[A-Z]")
 _DEVICE_NAMES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
@@ -90,9 +86,7 @@ def check_key(key: object) -> str:
     A key has 1 to 4,096 bytes of UTF-8 after folding, no NUL and no lone surrogate.
     """
     if not isinstance(key, str):
-        raise InvalidKeyError(
-            f"a session key is text, not {type(key).__name__}", hint="pass a str"
-        )
+        raise InvalidKeyError(f"a session key is text, not {type(key).__name__}", hint="pass a str")
     return locate(key).key
 
 
@@ -113,9 +107,7 @@ def locate(key: str) -> Place:
     if "\0" in folded:
         raise _invalid(folded, "has a NUL")
     if len(encoded) > MAX_KEY_BYTES:
-        raise _invalid(
-            folded, f"has {len(encoded):,} bytes of at most {MAX_KEY_BYTES:,}"
-        )
+        raise _invalid(folded, f"has {len(encoded):,} bytes of at most {MAX_KEY_BYTES:,}")
     digest = hashlib.sha256(encoded)
     inline = inline_name(folded)
     name = inline if inline is not None else f"{SIDE_AREA}/{digest.hexdigest()}{SUFFIX}"
@@ -165,40 +157,24 @@ def key_from_name(name: str) -> str | None:
     re-encodes to itself, `.hidden.json` included (older programs wrote such). The marker and
     the bare suffix are never sessions.
     """
-    if not name.endswith(SUFFIX) or name == SUFFIX or name == MARKER_NAME:
+    if not name.endswith(SUFFIX) or name in (SUFFIX, MARKER_NAME):
         return None
     stem = name[: -len(SUFFIX)]
     try:
         if len(name.encode()) > MAX_READ_NAME_BYTES:
             return None
     except UnicodeEncodeError:
-        return (
-            None  # bytes that are no UTF-8: os.listdir() hands them out as surrogates
-        )
-    key = (
-        stem.replace("%3A", ":")
-        .replace("%5C", "\\")
-        .replace("%2F", "/")
-        .replace("%25", "%")
-    )
+        return None  # bytes that are no UTF-8: os.listdir() hands them out as surrogates
+    key = stem.replace("%3A", ":").replace("%5C", "\\").replace("%2F", "/").replace("%25", "%")
     return key if _percent_encode(key) == stem else None
 
 
 def is_side_name(name: str) -> bool:
     """Whether a name below ``x/`` has the form of a key's digest."""
     stem, dot, suffix = name.partition(".")
-    return (
-        dot + suffix == SUFFIX
-        and len(stem) == 64
-        and not stem.strip("0123456789abcdef")
-    )
+    return dot + suffix == SUFFIX and len(stem) == 64 and not stem.strip("0123456789abcdef")
 
 
 def _percent_encode(key: str) -> str:
     # The order is part of the format: "%" first, or the others would be encoded twice.
-    return (
-        key.replace("%", "%25")
-        .replace("/", "%2F")
-        .replace("\\", "%5C")
-        .replace(":", "%3A")
-    )
+    return key.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C").replace(":", "%3A")

@@ -32,7 +32,10 @@ class _Remove(enum.Enum):
 
 REMOVE: Final = _Remove.REMOVE
 
-Transform = Callable[[bytes | None], bytes | Literal[_Remove.REMOVE] | None]
+New = bytes | Literal[_Remove.REMOVE] | None
+"""New bytes, REMOVE, or None for no change."""
+
+Transform = Callable[[bytes | None], New]
 """From an entry's bytes (None: there is none) to its new bytes, REMOVE, or None for no change."""
 
 Bulk = Callable[[dict[str, bytes]], dict[str, bytes | Literal[_Remove.REMOVE]]]
@@ -62,12 +65,21 @@ class Scanned:
     problem: Finding | None = None
 
 
-class Layout(Protocol):
-    """What a layout does; all keys are folded and valid."""
+class Readable(Protocol):
+    """What can be read in any layout; all keys are folded and valid."""
 
-    name: LayoutName
+    @property
+    def name(self) -> LayoutName: ...
 
     def read(self, place: Place) -> bytes | None: ...
+
+    def keys(self) -> list[str]: ...
+
+    def scan(self) -> Iterator[Scanned]: ...
+
+
+class Layout(Readable, Protocol):
+    """What a layout that can be written does as well."""
 
     def change(self, place: Place, transform: Transform, terms: Terms) -> None: ...
 
@@ -76,10 +88,6 @@ class Layout(Protocol):
     ) -> dict[str, SessionStoreError]: ...
 
     def mutate_all(self, compute: Bulk, terms: Terms) -> None: ...
-
-    def keys(self) -> list[str]: ...
-
-    def scan(self) -> Iterator[Scanned]: ...
 
 
 def detect_layout(paths: StorePaths) -> LayoutName:

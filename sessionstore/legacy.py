@@ -118,9 +118,7 @@ class LegacyStore:
 
         self._rewrite(edit, terms)
 
-    def _apply(
-        self, file: LegacyFile, key: str, transform: Transform, terms: Terms
-    ) -> bool:
+    def _apply(self, file: LegacyFile, key: str, transform: Transform, terms: Terms) -> bool:
         old = file.entry(key)
         if terms.heal and old is not None and not _is_entry(old):
             keep_bytes(self.paths.sidecar, self.staging, old, key=key, reason="not an entry")
@@ -197,9 +195,7 @@ class LegacyStore:
         path = self.paths.store_path
         fd = open_directory(path.parent)
         try:
-            self.staging.put(
-                data, path.name, to_fd=fd, durability=terms.durability, created=True
-            )
+            self.staging.put(data, path.name, to_fd=fd, durability=terms.durability, created=True)
         except OSError as error:
             if isinstance(error, SessionStoreError):
                 raise

@@ -174,4 +174,3 @@ def _encoded(store: dict[str, Any]) -> dict[str, bytes]:
             return json.dumps(value, indent=2).replace("\n", "\n  ").encode()
 
     return {key: raw(value) for key, value in store.items()}
-

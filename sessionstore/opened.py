@@ -130,4 +130,3 @@ def read_marker(opened: OpenDirectory) -> dict[str, object] | None:
             hint="use the version of sessionstore that wrote it",
         )
     return marker
-

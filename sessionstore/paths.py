@@ -98,11 +98,7 @@ def _store_file(path: Path) -> Path:
 def agent_id_of_path(path: str) -> str | None:
     """The ``<id>`` of ``…/agents/<id>/sessions/<file>``, with either separator."""
     parts = PureWindowsPath(path).parts
-    if (
-        len(parts) >= 4
-        and parts[-4].lower() == "agents"
-        and parts[-2].lower() == "sessions"
-    ):
+    if len(parts) >= 4 and parts[-4].lower() == "agents" and parts[-2].lower() == "sessions":
         return parts[-3]
     return None
 
@@ -137,9 +133,7 @@ def discover(
     found = {paths.store_path: paths for paths in _default_stores(root, configured)}
     for paths in _templated_stores(root, store_template, configured):
         found.setdefault(paths.store_path, paths)
-    return sorted(
-        _each_once(found.values()), key=lambda p: (p.agent_id or "", str(p.store_path))
-    )
+    return sorted(_each_once(found.values()), key=lambda p: (p.agent_id or "", str(p.store_path)))
 
 
 def configured_agents(state_dir: Path) -> tuple[str, ...]:
@@ -155,11 +149,9 @@ def configured_agents(state_dir: Path) -> tuple[str, ...]:
     if not isinstance(agents, dict):
         return ("main",)
     listed, keyed = agents.get("list"), agents.get("entries")
-    ids = [
-        *(agent.get("id") for agent in listed or () if isinstance(agent, dict))
-        if isinstance(listed, list) else (),
-        *(keyed if isinstance(keyed, dict) else ()),
-    ]
+    rows = listed if isinstance(listed, list) else []
+    ids = [row.get("id") for row in rows if isinstance(row, dict)]
+    ids += keyed if isinstance(keyed, dict) else []
     names = [normalise_agent_id(name) for name in ids if isinstance(name, str)]
     return tuple(dict.fromkeys(name for name in names if name)) or ("main",)
 
@@ -180,22 +172,16 @@ def _default_stores(root: Path, configured: tuple[str, ...]) -> Iterator[StorePa
         )
         return
     for name in sorted({*names, *configured}):
-        origin: Origin = (
-            "default" if normalise_agent_id(name) in configured else "discovered"
-        )
+        origin: Origin = "default" if normalise_agent_id(name) in configured else "discovered"
         paths = _agent_store(agents, name, origin)
         problem = _problem_of_agent(agents / name, paths)
-        if problem is not _NOTHING_THERE or (
-            origin == "default" and name in configured
-        ):
+        if problem is not _NOTHING_THERE or (origin == "default" and name in configured):
             yield replace(paths, problem=None if problem is _NOTHING_THERE else problem)
 
 
 def _agent_store(agents: Path, name: str, origin: Origin) -> StorePaths:
     shown = normalise_agent_id(name) or name
-    return store_paths(
-        agents / name / "sessions" / STORE_NAME, origin=origin, agent_id=shown
-    )
+    return store_paths(agents / name / "sessions" / STORE_NAME, origin=origin, agent_id=shown)
 
 
 _NOTHING_THERE = Finding("no-store", "info", None, None, "there is no store here")
@@ -308,9 +294,7 @@ def _agents_of_template(template: str) -> set[str]:
 def _checked(paths: StorePaths) -> StorePaths:
     try:
         problem = _link_or_odd(paths.store_path.parent) or _link_or_odd(paths.directory)
-        return replace(
-            paths, problem=problem or _link_or_odd(paths.store_path, directories=True)
-        )
+        return replace(paths, problem=problem or _link_or_odd(paths.store_path, directories=True))
     except StoreIOError as error:
         return replace(paths, problem=_unreadable(paths.store_path, error))
 

@@ -1,0 +1,241 @@
+"""The same store for programs on an event loop.
+
+``open_store`` is a plain call; every method of the result is a coroutine that runs the
+blocking call in a worker thread. Functions handed to it (``fn``, ``factory``, ``mutator``) are
+plain functions and run in that thread.
+
+Cancelling a coroutine does not stop a write that has begun: it finishes in its thread, whole or
+not at all, and the lock is released.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from . import store as blocking
+from .entries import Entry
+from .errors import Finding
+from .files import DEFAULT_MAX_BYTES, Durability
+from .history import Incarnation
+from .layout import LayoutName
+from .locks import HeldLock
+from .paths import StorePaths
+from .recorder import Recorder
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+WORKERS = 16
+"""Threads of one store. A thread waiting for a session's lock holds up no other session until
+all of them wait, and their number bounds what can pile up behind one slow holder."""
+
+
+class AsyncStore:
+    """One store on an event loop; see :class:`sessionstore.Store` for each call."""
+
+    def __init__(self, store: blocking.Store) -> None:
+        self.blocking = store
+        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="sessionstore")
+
+    @property
+    def path(self) -> Path:
+        """The store file, whether or not it exists."""
+        return self.blocking.path
+
+    @property
+    def agent_id(self) -> str | None:
+        """The agent that the path tells, for display."""
+        return self.blocking.agent_id
+
+    async def layout(self) -> LayoutName:
+        """``directory``, ``legacy`` or ``empty``, looked at now."""
+        return await self._run(lambda: self.blocking.layout)
+
+    async def get(self, key: str) -> Entry | None:
+        """See :meth:`Store.get`."""
+        return await self._run(self.blocking.get, key)
+
+    async def updated_at(self, key: str) -> int | None:
+        """See :meth:`Store.updated_at`."""
+        return await self._run(self.blocking.updated_at, key)
+
+    async def etag(self, key: str) -> str | None:
+        """See :meth:`Store.etag`."""
+        return await self._run(self.blocking.etag, key)
+
+    async def keys(self) -> list[str]:
+        """See :meth:`Store.keys`."""
+        return await self._run(self.blocking.keys)
+
+    async def load(self) -> dict[str, Entry]:
+        """See :meth:`Store.load`."""
+        return await self._run(self.blocking.load)
+
+    async def problems(self) -> list[Finding]:
+        """See :meth:`Store.problems`."""
+        return await self._run(self.blocking.problems)
+
+    async def history(self, key: str) -> list[Incarnation]:
+        """See :meth:`Store.history`."""
+        return await self._run(self.blocking.history, key)
+
+    async def update(
+        self,
+        key: str,
+        fn: Callable[[Entry | None], Entry | None],
+        *,
+        create: bool = True,
+        if_match: str | None = None,
+        timeout: float | None = None,
+        durability: Durability | None = None,
+    ) -> Entry | None:
+        """See :meth:`Store.update`."""
+        return await self._run(
+            self.blocking.update,
+            key,
+            fn,
+            create=create,
+            if_match=if_match,
+            timeout=timeout,
+            durability=durability,
+        )
+
+    async def patch(
+        self,
+        key: str,
+        fields: Mapping[str, Any],
+        *,
+        create: bool = True,
+        if_match: str | None = None,
+        timeout: float | None = None,
+        durability: Durability | None = None,
+        return_entry: bool = True,
+    ) -> Entry | None:
+        """See :meth:`Store.patch`."""
+        return await self._run(
+            self.blocking.patch,
+            key,
+            fields,
+            create=create,
+            if_match=if_match,
+            timeout=timeout,
+            durability=durability,
+            return_entry=return_entry,
+        )
+
+    async def put(
+        self,
+        key: str,
+        entry: Entry,
+        *,
+        create: bool = True,
+        if_match: str | None = None,
+        timeout: float | None = None,
+        durability: Durability | None = None,
+    ) -> Entry | None:
+        """See :meth:`Store.put`."""
+        return await self._run(
+            self.blocking.put,
+            key,
+            entry,
+            create=create,
+            if_match=if_match,
+            timeout=timeout,
+            durability=durability,
+        )
+
+    async def get_or_create(self, key: str, factory: Callable[[], Entry]) -> Entry:
+        """See :meth:`Store.get_or_create`."""
+        return await self._run(self.blocking.get_or_create, key, factory)
+
+    async def delete(self, key: str, *, if_match: str | None = None) -> bool:
+        """See :meth:`Store.delete`."""
+        return await self._run(self.blocking.delete, key, if_match=if_match)
+
+    async def reset(self, key: str, *, session_id: str | None = None) -> Entry:
+        """See :meth:`Store.reset`."""
+        return await self._run(self.blocking.reset, key, session_id=session_id)
+
+    async def update_last_route(
+        self,
+        key: str,
+        *,
+        channel: str | None = None,
+        to: str | None = None,
+        account_id: str | None = None,
+        thread_id: str | int | None = None,
+        delivery_context: Mapping[str, Any] | None = None,
+    ) -> Entry | None:
+        """See :meth:`Store.update_last_route`."""
+        return await self._run(
+            self.blocking.update_last_route,
+            key,
+            channel=channel,
+            to=to,
+            account_id=account_id,
+            thread_id=thread_id,
+            delivery_context=delivery_context,
+        )
+
+    async def update_all(self, mutator: Callable[[dict[str, Entry]], T]) -> T:
+        """See :meth:`Store.update_all`."""
+        return await self._run(self.blocking.update_all, mutator)
+
+    async def save(
+        self, mapping: Mapping[str, Entry], *, base: Mapping[str, Entry] | None = None
+    ) -> None:
+        """See :meth:`Store.save`."""
+        await self._run(self.blocking.save, mapping, base=base)
+
+    async def held_locks(self) -> list[HeldLock]:
+        """See :func:`sessionstore.held_locks`."""
+        return await self._run(blocking.held_locks, self.blocking)
+
+    async def close(self) -> None:
+        """Let running calls finish, then let go of threads and descriptors."""
+        await asyncio.to_thread(self._threads.shutdown)
+        self.blocking.close()
+
+    async def __aenter__(self) -> AsyncStore:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(call, *args, **kwargs))
+
+
+def open_store(
+    path: str | os.PathLike[str] | StorePaths,
+    *,
+    recorder: Recorder | None = None,
+    durability: Durability = "none",
+    timeout: float = 10.0,
+    max_entry_bytes: int = DEFAULT_MAX_BYTES,
+    gateway_lock_dir: str | os.PathLike[str] | None = None,
+) -> AsyncStore:
+    """As :func:`sessionstore.open_store`; a plain call, needs no running loop."""
+    return AsyncStore(
+        blocking.open_store(
+            path,
+            recorder=recorder,
+            durability=durability,
+            timeout=timeout,
+            max_entry_bytes=max_entry_bytes,
+            gateway_lock_dir=gateway_lock_dir,
+        )
+    )

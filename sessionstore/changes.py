@@ -1,0 +1,280 @@
+"""From an entry's old bytes to its new bytes: what each public call does under the lock.
+
+Every function here makes a ``layout.Transform``. They know nothing of files or locks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import entries
+from .entries import Entry, NotAnEntryError, RawValue
+from .errors import (
+    ConflictError,
+    CorruptEntryError,
+    EntryNotFoundError,
+    InvalidEntryError,
+)
+from .layout import REMOVE, New, Transform
+
+_FILE_FIELDS = frozenset(["sessionId", "sessionFile"])
+_ROUTED = entries.NORMALISED_FIELDS | _FILE_FIELDS
+
+
+def now_ms() -> int:
+    """Wall clock in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Change:
+    """One call's conditions, and afterwards its result.
+
+    ``path`` names the entry's file for messages. ``entry`` is the stored entry once the
+    transform has run, None when there is none.
+    """
+
+    key: str
+    path: str
+    max_bytes: int
+    create: bool = True
+    if_match: str | None = None
+    want_entry: bool = True
+    entry: Entry | None = None
+    existed: bool = False
+    """Whether there was an entry before the call."""
+
+    def read(self, old: bytes | None) -> tuple[Entry | None, bool]:
+        """The fresh entry, checked against the conditions, and whether it may be rewritten."""
+        self.existed = old is not None
+        if old is None:
+            if not self.create:
+                raise EntryNotFoundError(
+                    f"there is no session {self.key!r}", key=self.key, path=self.path
+                )
+            if self.if_match is not None:
+                raise self._conflict("is gone")
+            return None, True
+        try:
+            entry, exact = entries.decode_exactly(old)
+        except NotAnEntryError as error:
+            raise corrupt_entry(self.key, self.path, str(error)) from error
+        entry = entries.normalise(entry)
+        if self.if_match is not None and entries.etag(entry) != self.if_match:
+            raise self._conflict("has changed")
+        return entry, exact
+
+    def _conflict(self, what: str) -> ConflictError:
+        return ConflictError(
+            f"session {self.key!r} {what} since it was read; nothing was written",
+            key=self.key,
+            path=self.path,
+            hint="read it again and repeat the change",
+        )
+
+    def check_exact(self, exact: bool) -> None:
+        """Refuse to rewrite what would lose something (ecosystem.md §7)."""
+        if not exact:
+            raise corrupt_entry(
+                self.key, self.path, "holds NaN or infinity, which a rewrite would lose"
+            )
+
+    def finish(self, data: bytes) -> bytes:
+        """Check the size: what is larger than the limit could never be read back."""
+        if len(data) > self.max_bytes:
+            raise InvalidEntryError(
+                f"the entry of {self.key!r} would have {len(data):,} bytes of at most "
+                f"{self.max_bytes:,}",
+                key=self.key,
+                path=self.path,
+                hint="keep large texts outside the entry, or open the store with a larger limit",
+            )
+        return data
+
+
+def corrupt_entry(key: str, path: str, why: str) -> CorruptEntryError:
+    """The error for a damaged entry; its file stays as it is."""
+    return CorruptEntryError(
+        f"the entry of {key!r} in {path} {why}",
+        key=key,
+        path=path,
+        hint="restore it from a backup, or put() a new entry over it",
+    )
+
+
+def update(change: Change, fn: Callable[[Entry | None], Entry | None]) -> Transform:
+    """``fn`` maps the fresh entry (its own copy) to the new one, or None for no change."""
+
+    def transform(old: bytes | None) -> New:
+        entry, exact = change.read(old)
+        before = None if entry is None else _routed(entry)
+        shown = entries.encode(entry) if entry is not None and exact else None
+        new = fn(entry)
+        if new is None:
+            change.entry = None if shown is None else entries.decode(shown)
+            return None
+        return _replace(change, before, shown, new, exact=exact)
+
+    return transform
+
+
+def put(change: Change, entry: Entry) -> Transform:
+    """The whole entry, whatever was there."""
+    return update(change, lambda old: dict(entry))
+
+
+def get_or_create(change: Change, factory: Callable[[], Entry]) -> Transform:
+    """The entry that is there, or the factory's; the factory runs once per key."""
+    return update(change, lambda old: factory() if old is None else None)
+
+
+def _routed(entry: Entry) -> Entry:
+    """The fields that depend on each other, safe from changes in place."""
+    return {
+        name: {**value} if isinstance(value := entry[name], dict) else value
+        for name in entry.keys() & _ROUTED
+    }
+
+
+def _replace(
+    change: Change, before: Entry | None, shown: bytes | None, new: Entry, *, exact: bool
+) -> New:
+    if not isinstance(new, dict):
+        raise InvalidEntryError(
+            f"an entry is a dict, not {type(new).__name__}", key=change.key, path=change.path
+        )
+    if before is not None:
+        changed = {
+            name
+            for name in before.keys() | (new.keys() & _ROUTED)
+            if name not in before or name not in new or not entries.equal(before[name], new[name])
+        }
+        new = entries.settle_delivery(entries.drop_stale_file(before, new), changed)
+    new = entries.normalise(new)
+    data = _encode(change, new)
+    if shown is not None and _same(shown, data):
+        change.entry = new
+        return None
+    change.check_exact(exact)
+    stamped = entries.stamp(new, now_ms=now_ms())
+    change.entry = stamped
+    return change.finish(data if stamped is new else _encode(change, stamped))
+
+
+def _encode(change: Change, entry: Entry) -> bytes:
+    try:
+        return entries.encode(entry)
+    except InvalidEntryError as error:
+        error.key, error.path = change.key, change.path
+        raise
+
+
+def _same(shown: bytes, data: bytes) -> bool:
+    """Whether two encoded entries are the same JSON value."""
+    if shown == data:
+        return True
+    old, new = entries.split(shown), entries.split(data)
+    if old is None or new is None:
+        return entries.equal(entries.decode(shown), entries.decode(data))
+    return old.keys() == new.keys() and all(
+        bytes(raw) == bytes(new[name])
+        or entries.equal(entries.parse_value(raw), entries.parse_value(new[name]))
+        for name, raw in old.items()
+    )
+
+
+def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
+    """Merge fields; None removes. Values that are not named are not even parsed."""
+    given = dict(fields)
+    touch = "updatedAt" in given
+    updated_at = given.pop("updatedAt", None)
+
+    def transform(old: bytes | None) -> New:
+        raw = None if old is None or change.if_match is not None else entries.split(old)
+        if old is None or raw is None:
+            return _patch_whole(change, old, given, updated_at, touch=touch)
+        change.existed = True
+        try:
+            if not entries.apply_patch(raw, given) and not touch:
+                return _unchanged(change, old)
+            if not given.keys().isdisjoint(_ROUTED):
+                _apply_rules(raw, given)
+            stamp = _latest(entries.parse_value(raw.get("updatedAt", b"0")), updated_at)
+        except NotAnEntryError as error:
+            raise corrupt_entry(change.key, change.path, str(error)) from error
+        except InvalidEntryError as error:
+            error.key, error.path = change.key, change.path
+            raise
+        raw["updatedAt"] = b"%d" % stamp
+        data = entries.join(raw)
+        if change.want_entry:
+            change.entry = entries.normalise(entries.decode(data))
+        return change.finish(data)
+
+    return transform
+
+
+def _unchanged(change: Change, old: bytes) -> None:
+    if change.want_entry:
+        change.entry = entries.normalise(entries.decode(old))
+
+
+def _latest(*times: Any) -> int:
+    return max([now_ms(), *(int(time) for time in times if entries.is_finite_number(time))])
+
+
+def _apply_rules(raw: dict[str, RawValue], given: Entry) -> None:
+    """Bring the fields that depend on each other into agreement, leaving all others raw."""
+    fields = {name: entries.parse_value(raw[name]) for name in raw.keys() & _ROUTED}
+    settled = entries.settle_delivery(fields, set(given) & entries.NORMALISED_FIELDS)
+    settled = entries.normalise(settled)
+    if "sessionId" in given and "sessionFile" not in given:
+        settled = {name: value for name, value in settled.items() if name != "sessionFile"}
+    for name in fields.keys() - settled.keys():
+        del raw[name]
+    for name, value in settled.items():
+        if name not in fields or not entries.equal(fields[name], value):
+            raw[name] = entries.encode_value(value)
+
+
+def _patch_whole(
+    change: Change, old: bytes | None, given: Entry, updated_at: Any, *, touch: bool
+) -> New:
+    """The same merge on the parsed entry: for new entries, ``if_match`` and odd JSON."""
+    entry, exact = change.read(old)
+    before = {} if entry is None else _routed(entry)
+    merged = entries.merged(
+        {**(entry or {}), **given}, {n: None for n, v in given.items() if v is None}
+    )
+    if entry is not None and not touch and entries.equal(merged, entry):
+        change.entry = entry
+        return None
+    change.check_exact(exact)
+    if "sessionFile" not in given:
+        merged = entries.drop_stale_file(before, merged)
+    merged = entries.normalise(
+        entries.settle_delivery(merged, set(given) & entries.NORMALISED_FIELDS)
+        if entry is not None
+        else merged
+    )
+    merged["updatedAt"] = _latest((entry or {}).get("updatedAt"), updated_at)
+    change.entry = merged
+    return change.finish(_encode(change, merged))
+
+
+def remove(change: Change) -> Transform:
+    """Remove the entry; damaged ones raise, so that the caller can set them aside instead."""
+
+    def transform(old: bytes | None) -> New:
+        change.create = True
+        if old is None:
+            if change.if_match is not None:
+                change.read(None)
+            return None
+        change.read(old)
+        return REMOVE
+
+    return transform

@@ -1,0 +1,496 @@
+"""Store: the public calls on one agent's sessions, in whichever layout they are.
+
+Sessions never wait for each other; nothing is written that did not change; no call reads or
+writes more than the entries it names. Everything here is built on ``layout.Layout``.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from . import changes, entries, history, locks, problems
+from .bulk import compute_changes, diff_against
+from .changes import Change, now_ms
+from .directory import DirectoryStore, UnadoptedDirectory
+from .entries import Entry, NotAnEntryError
+from .errors import (
+    ConflictError,
+    CorruptEntryError,
+    Finding,
+    InvalidEntryError,
+    StoreIOError,
+    UnsafeFileError,
+)
+from .files import DEFAULT_MAX_BYTES, DURABILITIES, Durability, ensure_directory
+from .keys import Place, check_key, locate
+from .layout import (
+    Layout,
+    LayoutMovedError,
+    LayoutName,
+    Readable,
+    Terms,
+    Transform,
+    detect_layout,
+)
+from .legacy import LegacyStore
+from .locks.staging import Staging
+from .paths import StorePaths, store_paths
+from .recorder import Recorder
+
+T = TypeVar("T")
+_TRIES = 4
+
+
+class Store:
+    """One store. Made by :func:`open_store`; safe to share between threads and over fork.
+
+    Every call raises :class:`SessionStoreError` subclasses only, with ``path``, ``key`` and
+    ``hint``, besides what a caller's own function raises.
+    """
+
+    def __init__(
+        self,
+        paths: StorePaths,
+        *,
+        recorder: Recorder | None,
+        durability: Durability,
+        timeout: float,
+        max_entry_bytes: int,
+        gateway_lock_dir: Path | None,
+    ) -> None:
+        self.paths = paths
+        self.durability = _check_durability(durability)
+        self.timeout = timeout
+        self.max_entry_bytes = max_entry_bytes
+        self._locks = locks.open_locks(paths.sidecar)
+        self._staging = Staging(paths.sidecar)
+        self._directory = DirectoryStore(
+            paths, self._locks, self._staging, max_entry_bytes=max_entry_bytes, recorder=recorder
+        )
+        self._unadopted = UnadoptedDirectory(paths, max_entry_bytes=max_entry_bytes)
+        self._legacy = LegacyStore(
+            paths,
+            self._locks,
+            self._staging,
+            recorder=recorder,
+            gateway_lock_dir=gateway_lock_dir,
+        )
+        self._ready = False
+
+    @property
+    def path(self) -> Path:
+        """The store file, whether or not it exists: ``…/sessions.json``."""
+        return self.paths.store_path
+
+    @property
+    def agent_id(self) -> str | None:
+        """The agent that the path tells, for display."""
+        return self.paths.agent_id
+
+    @property
+    def layout(self) -> LayoutName:
+        """``directory``, ``legacy`` or ``empty``, looked at now."""
+        return detect_layout(self.paths)
+
+    def close(self) -> None:
+        """Let go of descriptors and the staging folder. The store must not be used after."""
+        self._staging.close()
+        self._locks.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Store {self.paths.store_path}>"
+
+    # -- reading -----------------------------------------------------------------------
+
+    def get(self, key: str) -> Entry | None:
+        """A copy of the entry, None when there is none. Opens one data file; takes no lock.
+
+        Raises:
+            InvalidKeyError, CorruptEntryError, UnsafeFileError, StoreIOError.
+            CorruptStoreError: a legacy file that is not one JSON object.
+        """
+        place = _place(key)
+        data = self._reading(lambda layout: layout.read(place), None)
+        return None if data is None else self._decode(place, data)
+
+    def _decode(self, place: Place, data: bytes) -> Entry:
+        try:
+            return entries.normalise(entries.decode(data))
+        except NotAnEntryError as error:
+            raise changes.corrupt_entry(place.key, self._path_of(place), str(error)) from error
+
+    def updated_at(self, key: str) -> int | None:
+        """``updatedAt`` in epoch milliseconds; None without an entry or a finite number."""
+        entry = self.get(key)
+        return None if entry is None else entries.updated_at_ms(entry)
+
+    def etag(self, key: str) -> str | None:
+        """Digest of the entry for ``if_match``; None when there is no entry."""
+        entry = self.get(key)
+        return None if entry is None else entries.etag(entry)
+
+    def keys(self) -> list[str]:
+        """All keys, sorted, those of damaged entries included. Lists the directory."""
+        return self._reading(lambda layout: layout.keys(), [])
+
+    def load(self) -> dict[str, Entry]:
+        """All sound entries by key. Reads every file; damaged ones are in :meth:`problems`."""
+        return {
+            found.key: entries.normalise(entries.decode(found.data))
+            for found in self._reading(lambda layout: list(layout.scan()), [])
+            if found.key is not None and found.problem is None
+        }
+
+    def problems(self) -> list[Finding]:
+        """What is wrong with the store's files. Reads every file and changes nothing."""
+        return problems.problems(self.paths, self._scan)
+
+    def _scan(self) -> Iterator[Any]:
+        yield from self._reading(lambda layout: list(layout.scan()), [])
+
+    def history(self, key: str) -> list[history.Incarnation]:
+        """Earlier incarnations of this key, oldest first; see :meth:`reset`. One file."""
+        return history.incarnations(self.paths, _place(key).key)
+
+    def _reading(self, read: Callable[[Readable], T], nothing: T) -> T:
+        for _ in range(_TRIES):
+            try:
+                if self._ready:
+                    return read(self._directory)
+                layout = self._readable()
+                return nothing if layout is None else read(layout)
+            except LayoutMovedError:
+                self._ready = False
+        raise self._keeps_moving()
+
+    def _readable(self) -> Readable | None:
+        name = detect_layout(self.paths)
+        if name == "empty":
+            return None
+        if name == "legacy":
+            return self._legacy
+        self._ready = self._directory.is_ready()
+        return self._directory if self._ready else self._unadopted
+
+    def _keeps_moving(self) -> StoreIOError:
+        return StoreIOError(
+            f"the layout of {self.paths.store_path} keeps changing",
+            path=self.paths.store_path,
+            hint="another program replaces sessions.d; try again",
+        )
+
+    # -- changing one entry ------------------------------------------------------------
+
+    def update(
+        self,
+        key: str,
+        fn: Callable[[Entry | None], Entry | None],
+        *,
+        create: bool = True,
+        if_match: str | None = None,
+        timeout: float | None = None,
+        durability: Durability | None = None,
+    ) -> Entry | None:
+        """Replace the entry by ``fn(fresh entry or None)``, under the session's lock.
+
+        ``fn`` gets its own copy of what is on disk now and returns the new entry, or None for
+        no change. A result equal to what is there writes nothing. Returns the stored entry.
+        The timeout in seconds covers queueing, the lock and ``fn``. Cost: 13 system calls.
+
+        Raises:
+            LockTimeoutError: nothing was written; names the holder.
+            LockReentryError: called from inside a change of the same session.
+            ConflictError: ``if_match`` is not the entry's etag; nothing was written.
+            EntryNotFoundError: there is none and ``create`` is false.
+            InvalidKeyError, InvalidEntryError, CorruptEntryError, UnsafeFileError,
+            StoreIOError, GatewayRunningError, UnsupportedStoreError.
+        """
+        change = self._change_of(key, create=create, if_match=if_match)
+        self._run(change, changes.update(change, fn), self._terms("update", timeout, durability))
+        return change.entry
+
+    def patch(
+        self,
+        key: str,
+        fields: Mapping[str, Any],
+        *,
+        create: bool = True,
+        if_match: str | None = None,
+        timeout: float | None = None,
+        durability: Durability | None = None,
+        return_entry: bool = True,
+    ) -> Entry | None:
+        """Merge ``fields`` into the entry; a value of None removes the field.
+
+        ``updatedAt`` becomes the largest of old, given and now; when no field changes nothing
+        is written. Values that are not named keep their bytes and are not parsed, which on
+        bloated entries is most of the cost: pass ``return_entry=False`` where the result,
+        which has to be parsed, is not needed (then None is returned). Raises as :meth:`update`.
+        """
+        change = self._change_of(key, create=create, if_match=if_match)
+        change.want_entry = return_entry
+        _check_fields(fields)
+        self._run(change, changes.patch(change, fields), self._terms("patch", timeout, durability))
+        return change.entry if return_entry else None
+
+    def put(
+        self,
+        key: str,
+        entry: Entry,
+        *,
+        create: bool = True,
+        if_match: str | None = None,
+        timeout: float | None = None,
+        durability: Durability | None = None,
+    ) -> Entry | None:
+        """Store the whole entry. A damaged file or a link in its place goes to quarantine."""
+        change = self._change_of(key, create=create, if_match=if_match)
+        entries.encode(entry)
+        terms = self._terms("put", timeout, durability)
+        self._run(change, changes.put(change, entry), terms._replace(heal=if_match is None))
+        return change.entry
+
+    def get_or_create(self, key: str, factory: Callable[[], Entry]) -> Entry:
+        """The entry, made by ``factory`` if there is none; many callers, one factory call."""
+        if (entry := self.get(key)) is not None:
+            return entry
+        change = self._change_of(key)
+        self._run(change, changes.get_or_create(change, factory), self._terms("create"))
+        assert change.entry is not None
+        return change.entry
+
+    def delete(self, key: str, *, if_match: str | None = None) -> bool:
+        """Remove the entry; False when there was none.
+
+        A damaged file or a link is moved to quarantine, unless ``if_match`` is given.
+        """
+        change = self._change_of(key, if_match=if_match)
+        terms = self._terms("delete")
+        try:
+            self._run(change, changes.remove(change), terms)
+            return change.existed
+        except (CorruptEntryError, UnsafeFileError):
+            if if_match is not None:
+                raise
+        healing = self._change_of(key)
+        self._run(healing, changes.remove(healing), terms._replace(heal=True))
+        return True
+
+    def reset(self, key: str, *, session_id: str | None = None) -> Entry:
+        """Start a new incarnation of the session; the old one is kept in :meth:`history`.
+
+        Toggles, label, route and unknown fields stay; counters, the transcript path and what
+        belonged to the old run go. The transcript file itself is not touched.
+
+        Raises:
+            EntryNotFoundError: there is no such session. Else as :meth:`update`.
+        """
+        place = _place(key)
+        new_id = session_id or str(uuid.uuid4())
+
+        def renew(entry: Entry | None) -> Entry:
+            assert entry is not None
+            now = now_ms()
+            history.remember(self.paths, self._staging, place.key, entry, now_ms=now)
+            return entries.new_incarnation(entry, session_id=new_id, now_ms=now)
+
+        change = self._change_of(key, create=False)
+        self._run(change, changes.update(change, renew), self._terms("reset"))
+        assert change.entry is not None
+        return change.entry
+
+    def update_last_route(
+        self,
+        key: str,
+        *,
+        channel: str | None = None,
+        to: str | None = None,
+        account_id: str | None = None,
+        thread_id: str | int | None = None,
+        delivery_context: Mapping[str, Any] | None = None,
+    ) -> Entry | None:
+        """Record the route of the latest message; ``updatedAt`` stays (openclaw-format §4.5).
+
+        Parts that are not given are kept. A new channel or target without a thread id clears
+        the old thread id. ``deliveryContext`` and the four ``last*`` fields agree afterwards.
+        """
+        context = None if delivery_context is None else dict(delivery_context)
+
+        def route(entry: Entry | None) -> Entry:
+            return entries.route_update(
+                {"sessionId": str(uuid.uuid4())} if entry is None else entry,
+                channel=channel,
+                to=to,
+                account_id=account_id,
+                thread_id=thread_id,
+                delivery_context=context,
+            )
+
+        change = self._change_of(key)
+        self._run(change, changes.update(change, route), self._terms("route"))
+        return change.entry
+
+    # -- changing many entries ---------------------------------------------------------
+
+    def update_all(self, mutator: Callable[[dict[str, Entry]], T]) -> T:
+        """Let ``mutator`` change a dict of all fresh entries in place; returns its result.
+
+        Only changed and removed keys touch the disk, each under its own lock and only over the
+        version the mutator saw. If another writer changed some of them meanwhile, the mutator
+        runs a second time with those sessions locked, and only those are taken from it. Each
+        key changes at once; a crash can leave some keys changed and others not.
+        """
+        results: list[T] = []
+
+        def compute(seen: dict[str, bytes]) -> dict[str, Any]:
+            working = {k: entries.normalise(entries.decode(data)) for k, data in seen.items()}
+            results.append(mutator(working))
+            return compute_changes(seen, working, self.max_entry_bytes)
+
+        terms = self._terms("update_all")
+        self._writing(lambda layout: layout.mutate_all(compute, terms), terms)
+        return results[-1]
+
+    def save(
+        self, mapping: Mapping[str, Entry], *, base: Mapping[str, Entry] | None = None
+    ) -> None:
+        """Write what differs. A key missing from ``mapping`` is removed only if in ``base``.
+
+        ``base`` is what the caller loaded; with it, a key that both sides changed since is
+        left as it is and named in the error, after all others are written. Without it every
+        entry that differs from the stored one is written.
+
+        Raises:
+            ConflictError: ``keys`` names what was left. Else as :meth:`update`.
+        """
+        transforms = diff_against(mapping, base, self._bulk_change)
+        terms = self._terms("save")
+        conflicts = self._writing(lambda layout: layout.change_many(transforms, terms), terms)
+        if conflicts:
+            names = ", ".join(ascii(key) for key in sorted(conflicts)[:5])
+            raise ConflictError(
+                f"{len(conflicts)} sessions changed since they were loaded and were left as they "
+                f"are: {names}{' …' if len(conflicts) > 5 else ''}",
+                keys=tuple(sorted(conflicts)),
+                path=self.paths.store_path,
+                hint="load them again and repeat the change; all others were written",
+            )
+
+    def _bulk_change(self, key: str) -> Change:
+        return self._change_of(key)
+
+    # -- inside ------------------------------------------------------------------------
+
+    def _change_of(self, key: str, *, create: bool = True, if_match: str | None = None) -> Change:
+        place = _place(key)
+        return Change(place.key, self._path_of(place), self.max_entry_bytes, create, if_match)
+
+    def _path_of(self, place: Place) -> str:
+        if self._ready:
+            return f"{self.paths.directory}/{place.file_name}"
+        return str(self.paths.store_path)
+
+    def _terms(
+        self,
+        operation: str,
+        timeout: float | None = None,
+        durability: Durability | None = None,
+    ) -> Terms:
+        return Terms(
+            operation,
+            self.timeout if timeout is None else timeout,
+            self.durability if durability is None else _check_durability(durability),
+        )
+
+    def _run(self, change: Change, transform: Transform, terms: Terms) -> None:
+        place = locate(change.key)
+        self._writing(lambda layout: layout.change(place, transform, terms), terms)
+
+    def _writing(self, write: Callable[[Layout], T], terms: Terms) -> T:
+        for _ in range(_TRIES):
+            try:
+                return write(self._directory if self._ready else self._writable(terms))
+            except LayoutMovedError:
+                self._ready = False
+        raise self._keeps_moving()
+
+    def _writable(self, terms: Terms) -> Layout:
+        if detect_layout(self.paths) == "legacy":
+            return self._legacy
+        if not self._directory.is_ready():
+            with self._locks.exclusive("adopt", terms.timeout):
+                if detect_layout(self.paths) == "legacy":
+                    return self._legacy
+                ensure_directory(self.paths.directory)
+                self._directory.adopt()
+        self._ready = True
+        return self._directory
+
+
+def open_store(
+    path: str | os.PathLike[str] | StorePaths,
+    *,
+    recorder: Recorder | None = None,
+    durability: Durability = "none",
+    timeout: float = 10.0,
+    max_entry_bytes: int = DEFAULT_MAX_BYTES,
+    gateway_lock_dir: str | os.PathLike[str] | None = None,
+) -> Store:
+    """Open the store that ``path`` names: a store file, its directory, or its ``sessions.d``.
+
+    Nothing needs to exist and nothing is read or created before the first call. A fresh store
+    starts in the directory layout at its first write.
+
+    ``durability`` is the default of every write: ``none`` survives a killed process,
+    ``relaxed`` never leaves a torn file after a power cut, ``strict`` has the write on disk
+    when the call returns. ``timeout`` is in seconds. ``max_entry_bytes`` bounds one entry's
+    file. ``gateway_lock_dir`` is where OpenClaw keeps its gateway lock (default: the system's
+    temporary directory). ``recorder`` gets one call per update.
+
+    Raises:
+        UnsupportedStoreError: ``path`` is a template or no store path.
+    """
+    return Store(
+        path if isinstance(path, StorePaths) else store_paths(path),
+        recorder=recorder,
+        durability=durability,
+        timeout=timeout,
+        max_entry_bytes=max_entry_bytes,
+        gateway_lock_dir=None if gateway_lock_dir is None else Path(gateway_lock_dir),
+    )
+
+
+def held_locks(store: Store) -> list[locks.HeldLock]:
+    """Who holds which lock of this store and who waits; changes nothing and never blocks."""
+    return locks.held_locks(store.paths.sidecar, store_path=store.paths.store_path)
+
+
+def _place(key: str) -> Place:
+    return locate(key) if isinstance(key, str) else locate(check_key(key))
+
+
+def _check_durability(durability: Durability) -> Durability:
+    if durability not in DURABILITIES:
+        raise ValueError(f"durability is one of {', '.join(DURABILITIES)}, not {durability!r}")
+    return durability
+
+
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+        raise InvalidEntryError("fields is a mapping with text names", hint="pass a dict")
