@@ -199,7 +199,8 @@ def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
         change.existed = True
         try:
             if not entries.apply_patch(raw, given) and not touch:
-                return _unchanged(change, old)
+                _unchanged(change, old)
+                return None
             if not given.keys().isdisjoint(_ROUTED):
                 _apply_rules(raw, given)
             stamp = _latest(entries.parse_value(raw.get("updatedAt", b"0")), updated_at)

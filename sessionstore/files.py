@@ -7,6 +7,7 @@ is gone. Sources: performance.md §1 and §3 (staging folder), open(2), rename(2
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -295,10 +296,9 @@ def replace_name(source: str, target: str, *, from_fd: int, to_fd: int) -> None:
 
 def remove_quietly(name: str, *, dir_fd: int | None = None) -> None:
     """Remove a temporary file on the way out of an error, without hiding that error."""
-    try:
+    # why: the first error travels; the sweep of dead staging folders takes what is left
+    with contextlib.suppress(OSError):
         os.unlink(name, dir_fd=dir_fd)
-    except OSError:
-        pass  # the first error travels; the sweep of dead staging folders takes what is left
 
 
 def remove_file(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .errors import (
     CorruptStoreError,
@@ -25,7 +25,7 @@ _RULES: dict[type[SessionStoreError], str] = {
 }
 
 
-def problems(paths: StorePaths, scan: Callable[[], Iterator[Scanned]]) -> list[Finding]:
+def problems(paths: StorePaths, scan: Callable[[], Iterable[Scanned]]) -> list[Finding]:
     """Findings of one scan and of the store's shape, sorted by path. Never raises for damage."""
     found = [] if paths.problem is None else [paths.problem]
     try:

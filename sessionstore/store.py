@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from .layout import (
     LayoutMovedError,
     LayoutName,
     Readable,
+    Scanned,
     Terms,
     Transform,
     detect_layout,
@@ -153,7 +154,7 @@ class Store:
         """All sound entries by key. Reads every file; damaged ones are in :meth:`problems`."""
         return {
             found.key: entries.normalise(entries.decode(found.data))
-            for found in self._reading(lambda layout: list(layout.scan()), [])
+            for found in self._scan()
             if found.key is not None and found.problem is None
         }
 
@@ -161,8 +162,9 @@ class Store:
         """What is wrong with the store's files. Reads every file and changes nothing."""
         return problems.problems(self.paths, self._scan)
 
-    def _scan(self) -> Iterator[Any]:
-        yield from self._reading(lambda layout: list(layout.scan()), [])
+    def _scan(self) -> list[Scanned]:
+        nothing: list[Scanned] = []
+        return self._reading(lambda layout: list(layout.scan()), nothing)
 
     def history(self, key: str) -> list[history.Incarnation]:
         """Earlier incarnations of this key, oldest first; see :meth:`reset`. One file."""
@@ -481,8 +483,8 @@ def held_locks(store: Store) -> list[locks.HeldLock]:
     return locks.held_locks(store.paths.sidecar, store_path=store.paths.store_path)
 
 
-def _place(key: str) -> Place:
-    return locate(key) if isinstance(key, str) else locate(check_key(key))
+def _place(key: object) -> Place:
+    return locate(key if isinstance(key, str) else check_key(key))
 
 
 def _check_durability(durability: Durability) -> Durability:
@@ -491,6 +493,6 @@ def _check_durability(durability: Durability) -> Durability:
     return durability
 
 
-def _check_fields(fields: Mapping[str, Any]) -> None:
+def _check_fields(fields: object) -> None:
     if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
         raise InvalidEntryError("fields is a mapping with text names", hint="pass a dict")

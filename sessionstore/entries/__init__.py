@@ -9,6 +9,7 @@ count (requirement D15).
 from .codec import (
     Entry,
     NotAnEntryError,
+    RawValue,
     apply_patch,
     decode,
     decode_exactly,
@@ -38,6 +39,7 @@ __all__ = [
     "NORMALISED_FIELDS",
     "Entry",
     "NotAnEntryError",
+    "RawValue",
     "apply_patch",
     "decode",
     "decode_exactly",

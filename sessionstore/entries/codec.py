@@ -140,9 +140,7 @@ def _dump(value: Any) -> bytes:
     except TypeError:
         return _dump_slowly(value)
     if b"null" in data and _holds_non_finite(value):  # orjson writes NaN as null
-        raise InvalidEntryError(
-            "NaN and infinity are not JSON", hint="leave the field out"
-        )
+        raise InvalidEntryError("NaN and infinity are not JSON", hint="leave the field out")
     return data
 
 

@@ -23,11 +23,7 @@ def equal(left: Any, right: Any) -> bool:
 
 def is_finite_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value orders entries: a number that is neither bool, NaN nor infinite."""
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def updated_at_ms(entry: dict[str, Any]) -> int | None:

@@ -43,8 +43,7 @@ def normalise(entry: Entry) -> Entry:
     changes = {
         name: value
         for name, value in changes.items()
-        if (value is None and name in entry)
-        or (value is not None and entry.get(name) != value)
+        if (value is None and name in entry) or (value is not None and entry.get(name) != value)
     }
     return merged(entry, changes) if changes else entry
 
@@ -90,9 +89,7 @@ def _agree_on_delivery(entry: Entry, changes: Entry) -> None:
     agreed = _agreed_context(current)
     if context is not None or agreed:
         # Fields of the context that we do not know stay in it.
-        rest = {
-            n: v for n, v in (context or {}).items() if n not in _CONTEXT_OF.values()
-        }
+        rest = {n: v for n, v in (context or {}).items() if n not in _CONTEXT_OF.values()}
         order = list(context or ())
         known = {**{n: agreed[n] for n in order if n in agreed}, **agreed}
         changes["deliveryContext"] = {**known, **rest} or None
@@ -104,11 +101,7 @@ def _agree_on_delivery(entry: Entry, changes: Entry) -> None:
 def _agreed_context(entry: Entry) -> Entry:
     context = entry.get("deliveryContext")
     thread = entry.get("lastThreadId")
-    if (
-        thread is None
-        and context is None
-        and isinstance(origin := entry.get("origin"), dict)
-    ):
+    if thread is None and context is None and isinstance(origin := entry.get("origin"), dict):
         # Only for entries that never had a context: a cleared thread id must stay cleared.
         thread = origin.get("threadId")
     last_channel = entry.get("lastChannel")
@@ -131,9 +124,7 @@ def clean_context(context: Any) -> Entry:
     for part in _CONTEXT_OF.values():
         value = context.get(part)
         if isinstance(value, str) and value.strip():
-            cleaned[part] = (
-                value.strip().lower() if part == "channel" else value.strip()
-            )
+            cleaned[part] = value.strip().lower() if part == "channel" else value.strip()
         elif part == "threadId" and is_finite_number(value):
             cleaned[part] = math.trunc(value)
     return cleaned
@@ -209,11 +200,7 @@ def route_update(
 
 def drop_stale_file(old: Entry | None, new: Entry) -> Entry:
     """A new ``sessionId`` never keeps the old ``sessionFile`` (PR 20188): it is derived then."""
-    if (
-        old is None
-        or "sessionFile" not in new
-        or new.get("sessionId") == old.get("sessionId")
-    ):
+    if old is None or "sessionFile" not in new or new.get("sessionId") == old.get("sessionId"):
         return new
     if not equal(new["sessionFile"], old.get("sessionFile")):
         return new

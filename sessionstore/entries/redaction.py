@@ -15,8 +15,22 @@ MASK = "[masked]"
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SECRET_WORDS = frozenset(
-    ["secret", "secrets", "password", "passwd", "passphrase", "pwd", "token", "bearer"]
-    + ["credential", "credentials", "apikey", "authorization", "cookie", "cookies"]
+    [
+        "secret",
+        "secrets",
+        "password",
+        "passwd",
+        "passphrase",
+        "pwd",
+        "token",
+        "bearer",
+        "credential",
+        "credentials",
+        "apikey",
+        "authorization",
+        "cookie",
+        "cookies",
+    ]
 )
 _SECRET_PAIRS = frozenset(
     [

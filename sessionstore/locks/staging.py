@@ -8,6 +8,7 @@ never built from a key, which is what cost older programs 48 bytes of key length
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import itertools
@@ -126,14 +127,12 @@ class Staging:
             fd, self._fd = self._fd, None
             if fd is None:
                 return
-            try:
+            # why: not empty or already gone, the next sweep looks again
+            with contextlib.suppress(OSError):
                 if self.path is not None:
                     os.rmdir(self.path)
-            except OSError:
-                pass  # not empty or already gone: the next sweep looks again
-            finally:
-                os.close(fd)
-                self.path = None
+            os.close(fd)
+            self.path = None
 
     def forget_after_fork(self) -> None:
         """In a forked child: the folder is the parent's, so drop only our copy of it."""
