@@ -57,3 +57,11 @@ def client_address(request: HttpRequest) -> str:
     """Return the address that ProxyMiddleware settled; "" where the server knows none."""
     peer = parse_address(str(request.META.get("REMOTE_ADDR", "")))
     return "" if peer is None else str(peer)
+
+
+def throttle_address(request: HttpRequest) -> str:
+    """Return the address to count failures by: for IPv6 the /64, which is what one client has."""
+    peer = parse_address(client_address(request))
+    if isinstance(peer, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((peer, 64), strict=False).network_address)
+    return "" if peer is None else str(peer)

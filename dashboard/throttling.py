@@ -66,10 +66,11 @@ def _left(limit: Limit, which: Q, now: datetime) -> int:
     seen: dict[str, Any] = recent.aggregate(
         failures=Sum("failures_since_start"), last=Max("attempt_time")
     )
-    if seen["last"] is None:
+    wait_s = limit.wait_s(seen["failures"] or 0)
+    if not wait_s:
         return 0
     since_last: float = (now - seen["last"]).total_seconds()
-    return max(0, math.ceil(limit.wait_s(int(seen["failures"])) - since_last))
+    return max(0, math.ceil(wait_s - since_last))
 
 
 class ThrottleHandler(AxesDatabaseHandler):  # type: ignore[misc]

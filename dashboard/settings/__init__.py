@@ -200,7 +200,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 AXES_FAILURE_LIMIT = 1
 AXES_HANDLER = "dashboard.throttling.ThrottleHandler"
 AXES_COOLOFF_TIME = timedelta(hours=1)
-AXES_CLIENT_IP_CALLABLE = "dashboard.addresses.client_address"
+AXES_CLIENT_IP_CALLABLE = "dashboard.addresses.throttle_address"
 AXES_LOCKOUT_CALLABLE = "dashboard.views.errors.too_many_tries"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
