@@ -49,6 +49,7 @@ def complete(error: SessionStoreError, opened: OpenDirectory, place: Place) -> S
     """Give an error of ``files``, which knows only a name, the key and the whole path."""
     error.key = place.key
     error.path = opened.path_of(place.file_name)
+    error.message = error.message.replace(place.file_name, error.path, 1)
     return error
 
 
