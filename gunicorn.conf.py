@@ -64,8 +64,10 @@ def on_starting(server: Arbiter) -> None:
     maybe with another ``--bind``.
     """
     django.setup()
-    from dashboard.serving import exposure
+    from dashboard.serving import exposure, preparation
 
+    if not preparation.is_migrated():
+        sys.exit("the database is not prepared: run manage.py migrate, or use manage.py serve")
     for address in server.cfg.address:
         host = address[0] if isinstance(address, tuple) else "127.0.0.1"
         missing = exposure.missing_for(host)

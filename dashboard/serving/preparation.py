@@ -12,10 +12,15 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 
+def is_migrated() -> bool:
+    """Tell whether the database has all tables and columns of this version."""
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
 def migrate_if_needed() -> bool:
     """Apply missing migrations; tell whether there were any."""
-    executor = MigrationExecutor(connection)
-    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if is_migrated():
         return False
     call_command("migrate", interactive=False, verbosity=0)
     return True

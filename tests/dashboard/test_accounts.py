@@ -91,7 +91,7 @@ def test_forms_need_their_token(carol: User) -> None:
     assert "reload the page" in response.text
 
 
-# --- The first admin ----------------------------------------------------------------------------
+# --- The first admin -----------------------------------------------------------------------------
 
 
 def setup_form(token: str, **changes: str) -> dict[str, str]:
@@ -186,7 +186,7 @@ def test_setup_token_makes_one_admin_for_many_callers_at_once() -> None:
     assert User.objects.count() == 1
 
 
-# --- One's own password -------------------------------------------------------------------------
+# --- One's own password --------------------------------------------------------------------------
 
 
 def password_form(old: str, new: str) -> dict[str, str]:

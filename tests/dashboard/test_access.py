@@ -1,0 +1,248 @@
+"""Deny by default: every address, every role; read-only mode; sessions that end."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import path
+
+from dashboard import roles
+from dashboard import urls as console_urls
+from dashboard.access import SEEN_AT, SIGNED_IN_AT
+from dashboard.models import AuditEvent
+from tests.conftest import PASSWORD, MakeUser, client_for
+from tests.dashboard.url_map import OPEN_NAMES, Address, all_addresses
+
+pytestmark = pytest.mark.django_db
+
+
+def by_path(address: Address) -> str:
+    return address.path
+
+
+every_address = pytest.mark.parametrize("address", all_addresses(), ids=by_path)
+
+
+# --- Every address -------------------------------------------------------------------------------
+
+
+@every_address
+def test_every_view_declares_its_role(address: Address) -> None:
+    expected = {roles.ANYONE} if address.name in OPEN_NAMES else {*roles.ROLES, roles.SIGNED_IN}
+    assert address.declared in expected
+
+
+@every_address
+@pytest.mark.parametrize("method", ["get", "head", "post", "put", "patch", "delete", "options"])
+def test_strangers_get_nothing_but_the_login(client: Client, address: Address, method: str) -> None:
+    response = getattr(client, method)(address.path)
+    if address.name in OPEN_NAMES:
+        assert response.status_code != 500
+    else:
+        assert response.status_code == 302
+        assert response["Location"].startswith("/login/")
+
+
+@every_address
+@pytest.mark.parametrize("role", [None, *roles.ROLES])
+def test_each_role_gets_only_what_it_may(
+    make_user: MakeUser, state_dir: Any, address: Address, role: roles.Role | None
+) -> None:
+    client = client_for(make_user("someone", role))
+    may = address.declared == roles.ANYONE or roles.includes(role, address.declared or "admin")
+    # The form for the first admin refuses everybody once someone exists.
+    methods = ["GET"] if address.name == "setup" else ["GET", "POST"]
+    for method in methods:
+        status = client.generic(method, address.path).status_code
+        assert status != 500
+        assert (status == 403) is not may
+
+
+@every_address
+def test_get_changes_no_row(admin_client: Client, state_dir: Any, address: Address) -> None:
+    before = all_rows()
+    admin_client.get(address.path)
+    assert all_rows() == before
+
+
+def all_rows() -> dict[str, list[Any]]:
+    return {
+        model._meta.label: sorted(model._default_manager.values_list(), key=str)
+        for model in apps.get_models()
+    }
+
+
+def undeclared(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("open")
+
+
+class UrlsWithUndeclaredView:
+    urlpatterns = [*console_urls.urlpatterns, path("undeclared", undeclared)]
+    handler403 = console_urls.handler403
+
+
+def test_a_view_without_a_declaration_is_closed_to_all(
+    client: Client, admin_client: Client, settings: Any
+) -> None:
+    settings.ROOT_URLCONF = UrlsWithUndeclaredView
+    assert client.get("/undeclared").status_code == 302
+    assert admin_client.get("/undeclared").status_code == 403
+
+
+# --- Roles ---------------------------------------------------------------------------------------
+
+
+def test_roles_include_those_below() -> None:
+    pairs = itertools.product(roles.ROLES, repeat=2)
+    allowed = [(have, ask) for have, ask in pairs if roles.includes(have, ask)]
+    assert allowed == [
+        ("viewer", "viewer"),
+        ("operator", "viewer"),
+        ("operator", "operator"),
+        ("admin", "viewer"),
+        ("admin", "operator"),
+        ("admin", "admin"),
+    ]
+    assert not roles.includes(None, "viewer")
+
+
+def test_role_of_takes_the_highest_and_ignores_the_inactive(make_user: MakeUser) -> None:
+    dave = make_user("dave", "viewer")
+    assert roles.role_of(dave) == "viewer"
+    roles.assign_role(dave, "admin")
+    assert roles.role_of(dave) == "admin"
+    assert dave.groups.count() == 1
+    dave.is_active = False
+    assert roles.role_of(dave) is None
+
+
+def test_superusers_are_admins(db: None) -> None:
+    assert roles.role_of(User.objects.create_superuser("root")) == "admin"
+
+
+def test_role_required_refuses_unknown_roles() -> None:
+    with pytest.raises(ValueError, match="owner"):
+        roles.role_required("owner")  # type: ignore[arg-type]
+
+
+def test_refusals_name_both_roles(make_user: MakeUser, settings: Any) -> None:
+    settings.ROOT_URLCONF = UrlsForAdmins
+    page = client_for(make_user("dave", "viewer")).get("/admins").text
+    assert "Your role is viewer" in page
+    assert "asks for the role admin" in page
+
+
+class UrlsForAdmins:
+    urlpatterns = [
+        *console_urls.urlpatterns,
+        path("admins", roles.role_required("admin")(lambda request: HttpResponse("in"))),
+    ]
+    handler403 = console_urls.handler403
+
+
+# --- Partial pages -------------------------------------------------------------------------------
+
+
+def test_a_part_of_a_page_sends_the_whole_page_to_the_login(client: Client) -> None:
+    shown = "http://testserver/sessions/?q=x"
+    response = client.get("/account/", headers={"HX-Request": "true", "HX-Current-URL": shown})
+    assert response.status_code == 401
+    assert response["HX-Redirect"] == "/login/?next=/sessions/%3Fq%3Dx"
+
+
+def test_the_page_shown_must_be_ours_to_be_returned_to(client: Client) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "https://elsewhere.example/x"}
+    assert client.get("/account/", headers=headers)["HX-Redirect"] == "/login/?next=/"
+
+
+# --- Read-only mode ------------------------------------------------------------------------------
+
+
+@every_address
+def test_read_only_refuses_every_change_but_signing_in_and_out(
+    admin_client: Client, settings: Any, address: Address
+) -> None:
+    settings.READ_ONLY = True
+    response = admin_client.post(address.path, headers={"Accept": "text/html"})
+    if address.name in {"login", "logout", "csp-report"}:
+        assert response.status_code != 403
+    else:
+        assert response.status_code == 403
+        assert "SESSIONSTORE_READ_ONLY" in response.text
+
+
+def test_read_only_lets_people_sign_in_and_out(client: Client, carol: User, settings: Any) -> None:
+    settings.READ_ONLY = True
+    credentials = {"username": "carol", "password": PASSWORD}
+    assert client.post("/login/", credentials).status_code == 302
+    assert client.post("/logout/").status_code == 302
+
+
+# --- Sessions end --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def moved_back(viewer_client: Client) -> Callable[..., Client]:
+    """Return a function that makes the viewer's session older, and gives its client."""
+
+    def move(**seconds: float) -> Client:
+        session = viewer_client.session
+        for name, ago in seconds.items():
+            session[name] = time.time() - ago
+        session.save()
+        return viewer_client
+
+    return move
+
+
+def test_session_ends_when_it_is_not_used(moved_back: Callable[..., Client]) -> None:
+    client = moved_back(**{SEEN_AT: 30 * 60 + 5})
+    assert client.get("/account/")["Location"] == "/login/?next=/account/"
+    assert "was not used for a while" in client.get("/login/").text
+    assert AuditEvent.objects.get(action="session.end").actor == "carol"
+
+
+def test_session_ends_after_its_lifetime_however_busy(moved_back: Callable[..., Client]) -> None:
+    client = moved_back(**{SIGNED_IN_AT: 8 * 3600 + 5})
+    assert client.get("/account/").status_code == 302
+    assert "longest lifetime" in AuditEvent.objects.get(action="session.end").reason
+
+
+def test_use_keeps_a_session_alive(moved_back: Callable[..., Client]) -> None:
+    client = moved_back(**{SEEN_AT: 29 * 60})
+    assert client.get("/account/").status_code == 200
+    assert time.time() - client.session[SEEN_AT] < 5
+
+
+def test_a_page_refreshing_itself_is_not_use(moved_back: Callable[..., Client]) -> None:
+    client = moved_back(**{SEEN_AT: 29 * 60})
+    client.get("/account/", headers={"X-Live": "1"})
+    assert time.time() - client.session[SEEN_AT] > 28 * 60
+
+
+def test_a_session_from_before_the_limits_is_ended(viewer_client: Client) -> None:
+    session = viewer_client.session
+    del session[SIGNED_IN_AT]
+    session.save()
+    assert viewer_client.get("/account/").status_code == 302
+
+
+def test_removed_or_disabled_people_are_out_at_once(viewer_client: Client, carol: User) -> None:
+    carol.is_active = False
+    carol.save()
+    assert viewer_client.get("/account/").status_code == 302
+
+
+def test_requests_in_quick_succession_write_no_session(viewer_client: Client) -> None:
+    before = list(Session.objects.values_list())
+    viewer_client.get("/account/")
+    assert list(Session.objects.values_list()) == before

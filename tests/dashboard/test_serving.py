@@ -1,0 +1,293 @@
+"""Starting: what is refused beyond loopback, children that end together, and the real command."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from dashboard.serving import demo_place, exposure, preparation
+from tests.conftest import REPOSITORY
+
+# --- Beyond loopback ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+        ("example.org", False),
+    ],
+)
+def test_is_loopback(address: str, expected: bool) -> None:
+    assert exposure.is_loopback(address) is expected
+
+
+@pytest.mark.django_db
+def test_beyond_loopback_needs_an_account_host_names_and_tls(settings: Any) -> None:
+    assert exposure.missing_for("127.0.0.1") == []
+    assert len(exposure.missing_for("0.0.0.0")) == 3
+    User.objects.create_user("someone")
+    settings.NAMED_HOSTS = ["console.example"]
+    assert [part[:3] for part in exposure.missing_for("0.0.0.0")] == ["TLS"]
+    settings.TLS_CERTIFICATE = Path("/cert.pem")
+    assert exposure.missing_for("0.0.0.0") == []
+    settings.DEBUG = True
+    assert len(exposure.missing_for("0.0.0.0")) == 1
+
+
+def test_base_url_names_what_a_browser_can_reach(settings: Any) -> None:
+    assert exposure.base_url() == "http://127.0.0.1:8000"
+    settings.BIND_ADDRESS = "::1"
+    assert exposure.base_url() == "http://[::1]:8000"
+    settings.NAMED_HOSTS, settings.TRUSTED_PROXIES = ["console.example"], ("x",)
+    settings.HTTPS_ONLY = True
+    assert exposure.base_url() == "https://console.example"
+
+
+# --- The demo's place ---------------------------------------------------------------------------
+
+
+def test_demo_place_is_private_and_claimed_once(tmp_path: Path) -> None:
+    place = tmp_path / "demo"
+    claimed = demo_place.claim(place)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    with pytest.raises(demo_place.DemoPlaceError, match="another demo"):
+        demo_place.claim(place)
+    os.close(claimed)
+    os.close(demo_place.claim(place))
+
+
+def test_demo_place_refuses_links_and_files(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "file").write_text("")
+    for name in ("link", "file"):
+        with pytest.raises(demo_place.DemoPlaceError, match="not a directory"):
+            demo_place.claim(tmp_path / name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_demo_place_refuses_a_directory_of_another_user(tmp_path: Path) -> None:
+    place = tmp_path / "demo"
+    place.mkdir()
+    os.chown(place, 12345, 12345)
+    with pytest.raises(demo_place.DemoPlaceError, match="another user"):
+        demo_place.claim(place)
+
+
+def test_demo_state_is_emptied_without_following_links(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("x")
+    state_dir = demo_place.emptied_state_dir(tmp_path)
+    (state_dir / "link").symlink_to(kept)
+    assert list(demo_place.emptied_state_dir(tmp_path).iterdir()) == []
+    assert (kept / "file").exists()
+
+
+# --- Preparation --------------------------------------------------------------------------------
+
+
+def test_static_files_are_collected_only_when_a_source_changed(
+    settings: Any, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.css").write_text("a {}")
+    settings.STATICFILES_DIRS = [source]
+    settings.STATIC_ROOT = tmp_path / "collected"
+    settings.DATA_DIR = tmp_path
+    assert preparation.collect_static_if_needed()
+    assert not preparation.collect_static_if_needed()
+    (source / "b.css").write_text("b {}")
+    assert preparation.collect_static_if_needed()
+    assert (tmp_path / "collected" / "b.css").is_file()
+
+
+# --- The command --------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Console:
+    """A console started by the real command, with its output."""
+
+    def __init__(self, tmp_path: Path, **variables: str) -> None:
+        self.port = free_port()
+        self.output_path = tmp_path / "output"
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SESSIONSTORE_", "OPENCLAW_", "DJANGO_", "DATABASE_"))
+        }
+        with self.output_path.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, str(REPOSITORY / "manage.py"), "serve"],
+                env={
+                    **clean,
+                    "HOME": str(tmp_path),
+                    "TMPDIR": str(tmp_path),
+                    "SESSIONSTORE_DATA_DIR": str(tmp_path / "var"),
+                    "SESSIONSTORE_PORT": str(self.port),
+                    **variables,
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def output(self) -> str:
+        return self.output_path.read_text()
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.output
+            try:
+                assert self.get("/livez") == "ok\n"
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+        pytest.fail(f"no answer: {self.output}")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def is_listening(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Path:
+    state_dir = tmp_path / "state"
+    state_dir.mkdir()
+    return state_dir
+
+
+@pytest.fixture
+def console(tmp_path: Path, watched: Path) -> Iterator[Console]:
+    console = Console(tmp_path, SESSIONSTORE_STATE_DIR=str(watched))
+    yield console
+    console.stop()
+
+
+def test_serve_prepares_says_where_it_is_and_stops_when_told(
+    console: Console, watched: Path, tmp_path: Path
+) -> None:
+    console.wait_until_it_answers()
+    assert console.get("/readyz") == "ok\n"
+    assert f"State directory: {watched}" in console.output
+    link = re.search(r"http://127\.0\.0\.1:\d+(/setup/\?token=[\w-]{43})\n", console.output)
+    assert link is not None
+    assert "Make the first admin" in console.get(link[1])
+    assert link[1].partition("=")[2].encode() not in (tmp_path / "var/console.sqlite3").read_bytes()
+    assert console.stop() == 0
+    assert not console.is_listening()
+
+
+def test_serve_leaves_nothing_behind_when_it_is_killed(console: Console) -> None:
+    console.wait_until_it_answers()
+    console.process.kill()
+    console.process.wait(10)
+    deadline = time.monotonic() + 20
+    while console.is_listening() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not console.is_listening()
+
+
+def test_serve_ends_when_its_server_ends(console: Console) -> None:
+    console.wait_until_it_answers()
+    server = re.search(r"Listening at: \S+ \((\d+)\)", console.output)
+    assert server is not None
+    os.kill(int(server[1]), signal.SIGKILL)
+    assert console.process.wait(30) != 0
+    assert "gunicorn ended with status -9" in console.output
+
+
+def refused(tmp_path: Path, **variables: str) -> str:
+    console = Console(tmp_path, **variables)
+    assert console.process.wait(60) == 1
+    return console.output
+
+
+def test_serve_refuses_the_world_without_account_host_names_and_tls(
+    tmp_path: Path, watched: Path
+) -> None:
+    said = refused(tmp_path, SESSIONSTORE_BIND="0.0.0.0", SESSIONSTORE_STATE_DIR=str(watched))
+    assert "refusing to serve on 0.0.0.0" in said
+    for part in ("an account", "SESSIONSTORE_ALLOWED_HOSTS", "TLS"):
+        assert part in said
+    assert "setup/?token" not in said
+
+
+def test_serve_refuses_a_state_directory_that_does_not_exist(tmp_path: Path) -> None:
+    said = refused(tmp_path, SESSIONSTORE_STATE_DIR=str(tmp_path / "missing"))
+    assert "does not exist" in said
+
+
+def test_serve_names_the_setting_when_the_port_is_taken(tmp_path: Path, watched: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = refused(tmp_path, SESSIONSTORE_PORT=port, SESSIONSTORE_STATE_DIR=str(watched))
+    assert f"cannot listen on 127.0.0.1 port {port}" in said
+    assert "SESSIONSTORE_PORT" in said
+
+
+def test_gunicorn_started_by_hand_refuses_what_serve_refuses(tmp_path: Path) -> None:
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("SESSION", "DJANGO"))},
+        "HOME": str(tmp_path),
+        "SESSIONSTORE_DATA_DIR": str(tmp_path / "var"),
+    }
+
+    def run(*arguments: str) -> str:
+        ended = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return ended.stderr
+
+    by_hand = ("-m", "gunicorn", "--bind", f"0.0.0.0:{free_port()}")
+    assert "run manage.py migrate" in run(*by_hand)
+    run("manage.py", "migrate", "-v0")
+    assert "refusing to serve on 0.0.0.0" in run(*by_hand)
