@@ -52,7 +52,8 @@ logconfig_dict = {
     "root": {"level": "INFO", "handlers": ["line"]},
     "loggers": {
         "gunicorn.error": {"level": "INFO", "handlers": ["line"], "propagate": False},
-        "gunicorn.access": {"level": "INFO", "handlers": ["line"], "propagate": False},
+        # Off: it would write down query strings, and so searches and the setup token.
+        "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
     },
 }
 

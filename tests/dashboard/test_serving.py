@@ -214,6 +214,7 @@ def test_serve_prepares_says_where_it_is_and_stops_when_told(
     assert link is not None
     assert "Make the first admin" in console.get(link[1])
     assert link[1].partition("=")[2].encode() not in (tmp_path / "var/console.sqlite3").read_bytes()
+    assert console.output.count(link[1]) == 1
     assert console.stop() == 0
     assert not console.is_listening()
 
