@@ -44,7 +44,7 @@ def compute_changes(
     wanted = folded(working)
     result: dict[str, Any] = dict.fromkeys(seen.keys() - wanted.keys(), REMOVE)
     for key, entry in wanted.items():
-        change = Change(key, "", max_bytes)
+        change = Change(key, str, max_bytes)
         transform = put(change, entry)
         if (new := transform(seen.get(key))) is not None:
             result[key] = new

@@ -33,12 +33,12 @@ def now_ms() -> int:
 class Change:
     """One call's conditions, and afterwards its result.
 
-    ``path`` names the entry's file for messages. ``entry`` is the stored entry once the
-    transform has run, None when there is none.
+    ``where`` gives the path of the key's file, for messages. ``entry`` is the stored entry
+    once the transform has run, None when there is none.
     """
 
     key: str
-    path: str
+    where: Callable[[str], str]
     max_bytes: int
     create: bool = True
     if_match: str | None = None
@@ -46,6 +46,11 @@ class Change:
     entry: Entry | None = None
     existed: bool = False
     """Whether there was an entry before the call."""
+
+    @property
+    def path(self) -> str:
+        """The file that the entry is in."""
+        return self.where(self.key)
 
     def read(self, old: bytes | None) -> tuple[Entry | None, bool]:
         """The fresh entry, checked against the conditions, and whether it may be rewritten."""
@@ -191,6 +196,7 @@ def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
     given = dict(fields)
     touch = "updatedAt" in given
     updated_at = given.pop("updatedAt", None)
+    is_routed = not given.keys().isdisjoint(_ROUTED)
 
     def transform(old: bytes | None) -> New:
         raw = None if old is None or change.if_match is not None else entries.split(old)
@@ -201,15 +207,14 @@ def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
             if not entries.apply_patch(raw, given) and not touch:
                 _unchanged(change, old)
                 return None
-            if not given.keys().isdisjoint(_ROUTED):
+            if is_routed:
                 _apply_rules(raw, given)
-            stamp = _latest(entries.parse_value(raw.get("updatedAt", b"0")), updated_at)
+            raw["updatedAt"] = b"%d" % _latest(raw.get("updatedAt"), updated_at)
         except NotAnEntryError as error:
             raise corrupt_entry(change.key, change.path, str(error)) from error
         except InvalidEntryError as error:
             error.key, error.path = change.key, change.path
             raise
-        raw["updatedAt"] = b"%d" % stamp
         data = entries.join(raw)
         if change.want_entry:
             change.entry = entries.normalise(entries.decode(data))
@@ -223,8 +228,15 @@ def _unchanged(change: Change, old: bytes) -> None:
         change.entry = entries.normalise(entries.decode(old))
 
 
-def _latest(*times: Any) -> int:
-    return max([now_ms(), *(int(time) for time in times if entries.is_finite_number(time))])
+def _latest(old: RawValue | None, given: Any) -> int:
+    latest = now_ms()
+    if old is not None:
+        before = entries.parse_value(old)
+        if entries.is_finite_number(before) and before > latest:
+            latest = int(before)
+    if given is not None and entries.is_finite_number(given) and given > latest:
+        latest = int(given)
+    return latest
 
 
 def _apply_rules(raw: dict[str, RawValue], given: Entry) -> None:
@@ -261,7 +273,8 @@ def _patch_whole(
         if entry is not None
         else merged
     )
-    merged["updatedAt"] = _latest((entry or {}).get("updatedAt"), updated_at)
+    old_time = None if entry is None else entries.updated_at_ms(entry)
+    merged["updatedAt"] = _latest(None if old_time is None else b"%d" % old_time, updated_at)
     change.entry = merged
     return change.finish(_encode(change, merged))
 

@@ -283,15 +283,23 @@ def sync_directory(path: str | os.PathLike[str]) -> None:
         os.close(fd)
 
 
-def replace_name(source: str, target: str, *, from_fd: int, to_fd: int) -> None:
-    """Rename over ``target``; a PermissionError is tried again five times, then raised."""
+def replace_patiently(source: str, target: str, *, from_fd: int, to_fd: int) -> None:
+    """Rename over ``target`` after a PermissionError: five more tries, then it is raised.
+
+    Raises:
+        OSError: the temporary file is removed and the target is as it was.
+    """
     for pause_s in _REPLACE_PAUSES_S:
+        time.sleep(pause_s)
         try:
             os.rename(source, target, src_dir_fd=from_fd, dst_dir_fd=to_fd)
             return
-        except PermissionError:
-            time.sleep(pause_s)
-    os.rename(source, target, src_dir_fd=from_fd, dst_dir_fd=to_fd)
+        except OSError as error:
+            last = error
+            if not isinstance(error, PermissionError):
+                break
+    remove_quietly(source, dir_fd=from_fd)
+    raise last
 
 
 def remove_quietly(name: str, *, dir_fd: int | None = None) -> None:

@@ -75,6 +75,7 @@ class Directory:
 
     def __init__(self, paths: StorePaths) -> None:
         self.paths = paths
+        self._path = str(paths.directory)
         self._opened: OpenDirectory | None = None
         self._guard = threading.Lock()
 
@@ -85,7 +86,7 @@ class Directory:
         mean the same directory. An unmarked directory is looked at again each time: another
         process may adopt it.
         """
-        status = status_of(self.paths.directory)
+        status = status_of(self._path)
         if status is None:
             return None
         opened = self._opened

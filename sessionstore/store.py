@@ -134,7 +134,7 @@ class Store:
         try:
             return entries.normalise(entries.decode(data))
         except NotAnEntryError as error:
-            raise changes.corrupt_entry(place.key, self._path_of(place), str(error)) from error
+            raise changes.corrupt_entry(place.key, self._path_of(place.key), str(error)) from error
 
     def updated_at(self, key: str) -> int | None:
         """``updatedAt`` in epoch milliseconds; None without an entry or a finite number."""
@@ -401,11 +401,11 @@ class Store:
 
     def _change_of(self, key: str, *, create: bool = True, if_match: str | None = None) -> Change:
         place = _place(key)
-        return Change(place.key, self._path_of(place), self.max_entry_bytes, create, if_match)
+        return Change(place.key, self._path_of, self.max_entry_bytes, create, if_match)
 
-    def _path_of(self, place: Place) -> str:
+    def _path_of(self, key: str) -> str:
         if self._ready:
-            return f"{self.paths.directory}/{place.file_name}"
+            return f"{self.paths.directory}/{locate(key).file_name}"
         return str(self.paths.store_path)
 
     def _terms(

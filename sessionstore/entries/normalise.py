@@ -25,6 +25,7 @@ _CONTEXT_OF = {
     "lastAccountId": "accountId",
     "lastThreadId": "threadId",
 }
+_CONTEXT_SOURCES = ("channel", *_CONTEXT_OF, "deliveryContext", "origin")
 NORMALISED_FIELDS = frozenset(
     [name for pair in _LEGACY_NAMES for name in pair]
     + [*_CONTEXT_OF, "deliveryContext", "origin", "model", "modelProvider"]
@@ -34,8 +35,12 @@ NORMALISED_FIELDS = frozenset(
 
 def normalise(entry: Entry) -> Entry:
     """The entry with all rules applied; the same object when it already obeys them."""
-    if entry.keys().isdisjoint(NORMALISED_FIELDS):
+    if _is_normal(entry):
         return entry
+    return _apply_rules(entry)
+
+
+def _apply_rules(entry: Entry) -> Entry:
     changes: Entry = {}
     _rename_legacy(entry, changes)
     _trim_model(entry, changes)
@@ -46,6 +51,44 @@ def normalise(entry: Entry) -> Entry:
         if (value is None and name in entry) or (value is not None and entry.get(name) != value)
     }
     return merged(entry, changes) if changes else entry
+
+
+def _is_normal(entry: Entry) -> bool:
+    """A quick yes for what nearly every entry is; a no only means that the rules must look."""
+    if "provider" in entry or "lastProvider" in entry or "room" in entry:
+        return False
+    get = entry.get
+    if "model" in entry:
+        if not _is_clean(get("model")) or not _is_clean(get("modelProvider", "-")):
+            return False
+    elif "modelProvider" in entry:
+        return False
+    context = get("deliveryContext")
+    if context is None:
+        return not any(name in entry for name in _CONTEXT_SOURCES)
+    if type(context) is not dict or None in context.values():
+        return False
+    channel = context.get("channel")
+    if channel is None or channel != get("lastChannel") or not _is_clean(channel):
+        return False
+    thread = context.get("threadId")
+    return (
+        channel == channel.lower()
+        and thread == get("lastThreadId")
+        and (type(thread) is int or _is_clean_or_absent(thread, "lastThreadId", entry))
+        and (to := context.get("to")) == get("lastTo")
+        and _is_clean_or_absent(to, "lastTo", entry)
+        and (account := context.get("accountId")) == get("lastAccountId")
+        and _is_clean_or_absent(account, "lastAccountId", entry)
+    )
+
+
+def _is_clean_or_absent(value: Any, name: str, entry: Entry) -> bool:
+    return name not in entry if value is None else _is_clean(value)
+
+
+def _is_clean(value: Any) -> bool:
+    return type(value) is str and value != "" and not (value[0].isspace() or value[-1].isspace())
 
 
 def merged(entry: Entry, changes: Entry) -> Entry:
@@ -61,11 +104,16 @@ def _rename_legacy(entry: Entry, changes: Entry) -> None:
     for old, new in _LEGACY_NAMES:
         if old not in entry:
             continue
-        if isinstance(entry[old], str) and not isinstance(entry.get(new), str):
+        # A blank new name counts as none: the delivery rule would drop it anyway.
+        if _is_text(entry[old]) and not _is_text(entry.get(new)):
             changes[new] = entry[old]
             changes[old] = None
         elif old == "room":
             changes[old] = None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.strip() != ""
 
 
 def _trim_model(entry: Entry, changes: Entry) -> None:
@@ -100,19 +148,15 @@ def _agree_on_delivery(entry: Entry, changes: Entry) -> None:
 
 def _agreed_context(entry: Entry) -> Entry:
     context = entry.get("deliveryContext")
-    thread = entry.get("lastThreadId")
-    if thread is None and context is None and isinstance(origin := entry.get("origin"), dict):
+    primary = clean_context({part: entry.get(last) for last, part in _CONTEXT_OF.items()})
+    if "channel" not in primary:
+        primary |= clean_context({"channel": entry.get("channel")})
+    if "threadId" not in primary and context is None:
         # Only for entries that never had a context: a cleared thread id must stay cleared.
-        thread = origin.get("threadId")
-    last_channel = entry.get("lastChannel")
-    primary = clean_context(
-        {
-            "channel": entry.get("channel") if last_channel is None else last_channel,
-            "to": entry.get("lastTo"),
-            "accountId": entry.get("lastAccountId"),
-            "threadId": thread,
-        }
-    )
+        origin = entry.get("origin")
+        primary |= clean_context(
+            {"threadId": origin.get("threadId") if isinstance(origin, dict) else None}
+        )
     return merge_contexts(primary, clean_context(context))
 
 

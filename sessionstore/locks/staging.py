@@ -30,7 +30,7 @@ from ..files import (
     list_names,
     open_directory,
     remove_quietly,
-    replace_name,
+    replace_patiently,
     status_of,
     write_new,
 )
@@ -71,7 +71,9 @@ class Staging:
         name = str(next(self._names))
         fd = self._write(name, data, durability, created or self._umask_strips)
         try:
-            replace_name(name, target, from_fd=fd, to_fd=to_fd)
+            os.rename(name, target, src_dir_fd=fd, dst_dir_fd=to_fd)
+        except PermissionError:
+            replace_patiently(name, target, from_fd=fd, to_fd=to_fd)
         except BaseException:
             remove_quietly(name, dir_fd=fd)
             raise
