@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
 
 from .views import accounts, errors, health
@@ -18,9 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("favicon.ico", health.favicon, name="favicon"),
     path("csp-report/", health.csp_report, name="csp-report"),
+    path("", include("dashboard.urls_pages")),
 ]
-if find_spec("dashboard.urls_pages"):
-    urlpatterns.append(path("", include("dashboard.urls_pages")))
 
 handler400 = errors.bad_request
 handler403 = errors.permission_denied

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 
 _STOP_AFTER_S = 15.0
@@ -19,7 +20,8 @@ _PR_SET_PDEATHSIG = 1
 class Children:
     """Starts processes, waits until one ends or a signal asks to stop, and stops the rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._signals = 0
 
@@ -27,6 +29,7 @@ class Children:
         """Start one process in its own group, so that a Ctrl-C reaches it only through us."""
         self._running[name] = subprocess.Popen(
             arguments,
+            cwd=self._directory,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             start_new_session=True,

@@ -44,7 +44,8 @@ ENVIRONMENT_COLOUR = _environment.choice(
 
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 NAMED_HOSTS = _environment.hosts("SESSIONSTORE_ALLOWED_HOSTS")
-ALLOWED_HOSTS = NAMED_HOSTS or LOOPBACK_HOSTS
+# Loopback names stay: only programs on this machine can mean this machine by them.
+ALLOWED_HOSTS = [*NAMED_HOSTS, *LOOPBACK_HOSTS]
 BIND_ADDRESS = _environment.address("SESSIONSTORE_BIND", default="127.0.0.1")
 PORT = _environment.number("SESSIONSTORE_PORT", default=8000, least=1, most=65535)
 TRUSTED_PROXIES = _environment.networks("SESSIONSTORE_TRUSTED_PROXIES")

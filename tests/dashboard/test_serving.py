@@ -292,3 +292,26 @@ def test_gunicorn_started_by_hand_refuses_what_serve_refuses(tmp_path: Path) -> 
     assert "run manage.py migrate" in run(*by_hand)
     run("manage.py", "migrate", "-v0")
     assert "refusing to serve on 0.0.0.0" in run(*by_hand)
+
+
+def test_serve_without_a_state_directory_shows_a_demo_with_writers(tmp_path: Path) -> None:
+    console = Console(tmp_path)
+    try:
+        console.wait_until_it_answers()
+        state_dir = tmp_path / f"sessionstore-demo-{os.geteuid()}" / "state"
+        assert f"State directory: {state_dir}" in console.output
+        assert "Demo" in console.get("/login/")
+        before = newest_change(state_dir)
+        deadline = time.monotonic() + 20
+        while newest_change(state_dir) == before and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert newest_change(state_dir) > before
+    finally:
+        assert console.stop(signal.SIGINT) == 0
+    after = newest_change(state_dir)
+    time.sleep(0.5)
+    assert newest_change(state_dir) == after
+
+
+def newest_change(state_dir: Path) -> int:
+    return max(path.lstat().st_mtime_ns for path in state_dir.rglob("*.json"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.utils import timezone
@@ -49,27 +49,30 @@ class Command(BaseCommand):
         if demo or settings.STATE_DIR is None:
             status = self._serve_demo()
         else:
-            status = self._serve(_existing(settings.STATE_DIR), Children(), dict(os.environ))
+            status = self._serve(
+                _existing(settings.STATE_DIR), Children(settings.BASE_DIR), dict(os.environ)
+            )
         sys.exit(status)
 
     def _serve_demo(self) -> int:
-        place = demo_place.default_place()
         try:
-            claimed = demo_place.claim(place)
+            claimed = demo_place.claim(demo_place.default_place())
         except demo_place.DemoPlaceError as error:
             raise CommandError(str(error)) from error
         try:
-            state_dir = demo_place.emptied_state_dir(place)
-            self.stdout.write(f"Building a demo state in {state_dir} …")
-            call_command("demo", "build", str(state_dir))
+            state_dir = demo_place.emptied_state_dir(demo_place.default_place())
+            self.stdout.write(f"Building a demo: invented sessions in {state_dir}")
+            self.stdout.flush()
+            demo = [sys.executable, "-m", "sessionstore.demo", str(state_dir)]
+            subprocess.run(demo, cwd=settings.BASE_DIR, check=True)
             environment = {
-                "SESSIONSTORE_ENVIRONMENT": "demo",
+                "SESSIONSTORE_ENVIRONMENT": "Demo",
                 "SESSIONSTORE_ENVIRONMENT_COLOUR": "violet",
                 **os.environ,
                 "SESSIONSTORE_STATE_DIR": str(state_dir),
             }
-            children = Children()
-            children.start("demo writers", _manage("demo", "write", str(state_dir)), environment)
+            children = Children(settings.BASE_DIR)
+            children.start("demo writers", [*demo, "--writers"], environment)
             return self._serve(state_dir, children, environment)
         finally:
             os.close(claimed)
@@ -84,9 +87,7 @@ class Command(BaseCommand):
         self.stdout.write("Stop with Ctrl-C.")
         self.stdout.flush()
         connections.close_all()
-        configuration = settings.BASE_DIR / "gunicorn.conf.py"
-        server = [sys.executable, "-m", "gunicorn", "-c", str(configuration)]
-        children.start("gunicorn", server, environment)
+        children.start("gunicorn", [sys.executable, "-m", "gunicorn"], environment)
         return children.wait()
 
     def _print_setup_link(self) -> None:
@@ -97,10 +98,6 @@ class Command(BaseCommand):
             f"                 (works once, for {minutes} minutes; manage.py setup_link prints"
             " another)"
         )
-
-
-def _manage(*arguments: str) -> list[str]:
-    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
 
 
 def _existing(state_dir: Path) -> Path:
