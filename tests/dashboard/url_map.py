@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
-from django.urls.converters import IntConverter
 
 from dashboard.roles import declared_role
 
@@ -39,15 +39,11 @@ def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[Add
 
 
 def _filled(pattern: URLPattern | URLResolver) -> str:
+    """Fill a route with the shortest value of "a" or "1" that each converter takes."""
     route: Any = pattern.pattern
     text = str(route)
     for name, converter in route.converters.items():
-        value = "1" if isinstance(converter, IntConverter) else "0123456789ab"
-        for spelling in (f"<{_kind(text, name)}:{name}>", f"<{name}>"):
-            text = text.replace(spelling, value)
+        candidates = (letter * length for length in range(1, 70) for letter in "a1")
+        value = next(text for text in candidates if re.fullmatch(converter.regex, text))
+        text = re.sub(f"<([^<>]+:)?{name}>", value, text)
     return text
-
-
-def _kind(route: str, name: str) -> str:
-    start, _, _ = route.partition(f":{name}>")
-    return start.rpartition("<")[2]
