@@ -1,0 +1,155 @@
+"""OpenClaw's own lock on ``sessions.json``, taken and honoured by its rules.
+
+Valid beside OpenClaw 2026.1.14 to 2026.4.29; later releases of the JSON era take no lock, which
+:mod:`.gateway` is for. It is a file that exists while the lock is held, so a crash leaves it
+behind, and OpenClaw takes it away from anybody after 30 s: hold it well under ten seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import LockTimeoutError
+from ..files import io_error
+from .legacypayload import (
+    LegacyFile,
+    is_abandoned,
+    judge,
+    legacy_lock_path,
+    new_payload,
+    read_legacy_file,
+)
+
+_FIRST_PAUSE_S = 0.05
+_MAX_PAUSE_S = 1.0
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class LegacyLock:
+    """``sessions.json.lock``. One object serves one holder at a time.
+
+    ``held_since_ms`` (epoch) says since when this object holds it, None when it does not.
+    """
+
+    def __init__(self, store_path: Path) -> None:
+        self.store_path = store_path
+        self.path = legacy_lock_path(store_path)
+        self.held_since_ms: int | None = None
+        self._own: LegacyFile | None = None
+        self._pid = 0
+
+    @contextmanager
+    def hold(self, timeout: float) -> Iterator[LegacyLock]:
+        """Take the lock within ``timeout`` seconds and release it at the end.
+
+        Raises:
+            LockTimeoutError: another program kept it; names that program.
+            StoreIOError: the lock file cannot be created or read.
+        """
+        self.acquire(timeout)
+        try:
+            yield self
+        finally:
+            self.release()
+
+    def acquire(self, timeout: float) -> None:
+        """Take the lock. See :meth:`hold`."""
+        started = time.monotonic()
+        pause_s = _FIRST_PAUSE_S
+        while not self._try():
+            left_s = timeout - (time.monotonic() - started)
+            if left_s <= 0:
+                raise self._timeout_error(timeout, time.monotonic() - started)
+            time.sleep(min(pause_s, left_s))
+            pause_s = min(pause_s + _FIRST_PAUSE_S, _MAX_PAUSE_S)
+
+    def release(self) -> None:
+        """Remove the lock file if it is still ours. Does nothing in a forked child."""
+        own, self._own, self.held_since_ms = self._own, None, None
+        if own is not None and self._pid == os.getpid():
+            try:
+                remove_exactly(own)
+            except OSError as error:
+                raise io_error("remove", self.path, error) from error
+
+    def _try(self) -> bool:
+        try:
+            if self._create():
+                return True
+            found = read_legacy_file(self.path)
+            if found is None:
+                return self._create()
+            return is_abandoned(found) and remove_exactly(found) and self._create()
+        except OSError as error:
+            raise io_error("lock", self.path, error) from error
+
+    def _create(self) -> bool:
+        try:
+            fd = os.open(self.path, _CREATE, 0o644)
+        except FileExistsError:
+            return False
+        try:
+            os.write(fd, new_payload())
+        except BaseException:
+            os.unlink(self.path)  # ours, and too young for anybody to take over
+            raise
+        finally:
+            os.close(fd)
+        self._own = read_legacy_file(self.path)
+        self._pid = os.getpid()
+        self.held_since_ms = int(time.time() * 1000)
+        return True
+
+    def _timeout_error(self, timeout: float, waited_s: float) -> LockTimeoutError:
+        found = read_legacy_file(self.path)
+        begin = f"{self.store_path} was locked by another program for {timeout:g} s"
+        if found is None or found.pid is None:
+            return LockTimeoutError(
+                begin,
+                path=self.path,
+                waited_s=waited_s,
+                hint="nothing was written; try again",
+            )
+        holder = f"pid {found.pid}"
+        held_s = max(time.time() - found.since_ms / 1000, 0.0)
+        evidence = " ".join(judge(found)[1])
+        return LockTimeoutError(
+            f"{begin}: {holder} holds it since {held_s:.1f} s. {evidence}",
+            holder=holder,
+            held_s=held_s,
+            path=self.path,
+            waited_s=waited_s,
+            hint="nothing was written; try again, or stop that program",
+        )
+
+
+def remove_exactly(seen: LegacyFile) -> bool:
+    """Remove the lock file that was seen, never one that has taken its place.
+
+    It is renamed to a name that nobody else knows and looked at again before it is unlinked. If
+    it turns out to be another file, it is put back, unless somebody has locked anew meanwhile.
+
+    Raises:
+        OSError: the directory cannot be changed.
+    """
+    if read_legacy_file(seen.path) != seen:
+        return False
+    aside = seen.path.with_name(f"{seen.path.name}.{os.getpid()}-{secrets.token_hex(6)}")
+    try:
+        os.rename(seen.path, aside)
+    except FileNotFoundError:
+        return False
+    moved = read_legacy_file(aside)
+    is_same = moved is not None and (moved.stamp, moved.content) == (seen.stamp, seen.content)
+    if not is_same:
+        try:
+            os.link(aside, seen.path)
+        except FileExistsError:
+            pass  # its owner will see that it lost the lock, as with OpenClaw's own take-over
+    os.unlink(aside)
+    return is_same

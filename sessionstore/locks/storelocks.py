@@ -1,0 +1,218 @@
+"""The locks of one store, as one process uses them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from time import perf_counter_ns
+
+from ..files import io_error
+from ..keys import lock_offset
+from . import flockfiles, ranges
+from .contexts import KeyContext, KeysContext, StoreContext
+from .exclusive import acquire_store, release_store
+from .hold import STORE_OFFSET, Hold, refuse_reentry
+from .lockfile import NAME, check_protocol, read_protocol
+from .ofd import IS_SUPPORTED
+from .queueing import give_up, leave, wait_for_key
+from .state import State
+
+# Only for the fork handler below, which cannot be registered per object and taken back.
+_OPEN: weakref.WeakSet[StoreLocks] = weakref.WeakSet()
+
+
+def open_locks(
+    sidecar: Path, *, protocol: str | None = None, program: str | None = None
+) -> StoreLocks:
+    """The locks of the store with this sidecar. Nothing is created until the first lock.
+
+    ``protocol`` None means the best one of this system; ``program`` is the name under which
+    holders are shown.
+
+    Raises:
+        UnsupportedStoreError: the store's lock file names another protocol.
+    """
+    chosen = protocol or (ranges.PROTOCOL if IS_SUPPORTED else flockfiles.PROTOCOL)
+    check_protocol(sidecar / NAME, read_protocol(sidecar), chosen)
+    return StoreLocks(sidecar, chosen, program)
+
+
+class StoreLocks:
+    """Session locks and exclusive mode of one store. Thread-safe and fork-safe.
+
+    A forked child holds nothing; its first lock opens everything anew.
+    """
+
+    def __init__(self, sidecar: Path, protocol: str, program: str | None) -> None:
+        self.sidecar = sidecar
+        self.protocol = protocol
+        self._program = program
+        self._state: State | None = None
+        self._opening = threading.Lock()
+        self._finalizer: weakref.finalize[..., StoreLocks] | None = None
+        _OPEN.add(self)
+
+    def acquire(
+        self,
+        key: str,
+        operation: str,
+        timeout: float,
+        *,
+        reenter: bool = False,
+        offset: int | None = None,
+    ) -> Hold:
+        """Lock one session; ``key`` is folded already. Waits at most ``timeout`` seconds.
+
+        ``offset`` is the key's lock offset where the caller has it at hand. With ``reenter`` a
+        thread that holds the session, or the whole store, gets in again.
+
+        Raises:
+            LockTimeoutError: the deadline passed while waiting for threads or processes.
+            LockReentryError: this thread holds the session or the store already.
+            StoreIOError: the lock file cannot be opened or locked.
+        """
+        state = self._state or self._open()
+        hold = Hold(
+            state, key, lock_offset(key) if offset is None else offset, operation, timeout
+        )
+        owners = state.owners
+        if STORE_OFFSET in owners and (outer := _own_store_hold(state, hold, reenter)):
+            return outer
+        owner = owners.setdefault(hold.offset, hold)
+        if owner is not hold:
+            if owner.thread != hold.thread:
+                wait_for_key(state, hold)
+            elif reenter:
+                owner.depth += 1
+                return owner
+            else:
+                raise refuse_reentry(hold, owner)
+        else:
+            try:
+                taken = state.kernel.try_key(hold.offset)
+            except BaseException as error:
+                _abort(state, hold)
+                if isinstance(error, OSError):
+                    raise io_error("lock", self.sidecar / NAME, error) from error
+                raise
+            if not taken:
+                wait_for_key(state, hold)
+        hold.acquired_ns = perf_counter_ns()
+        state.table.publish(hold)
+        return hold
+
+    def release(self, hold: Hold) -> None:
+        """Release a hold. After a fork, in the child, this does nothing."""
+        state = hold.home
+        offset = hold.offset
+        if state.owners.get(offset) is not hold:
+            return
+        if hold.depth:
+            hold.depth -= 1
+            return
+        if not offset:
+            release_store(state, hold)
+            return
+        state.table.clear(hold)
+        try:
+            state.kernel.free_key(offset)
+        finally:
+            # After the kernel's lock: the next thread here is the same owner to the kernel.
+            leave(state, offset)
+
+    def key(
+        self,
+        key: str,
+        operation: str,
+        timeout: float,
+        *,
+        reenter: bool = False,
+        offset: int | None = None,
+    ) -> KeyContext:
+        """:meth:`acquire` and :meth:`release` as a context manager."""
+        return KeyContext(
+            self, key, operation, timeout, reenter=reenter, offset=offset
+        )
+
+    def keys(self, keys: Iterable[str], operation: str, timeout: float) -> KeysContext:
+        """Lock several sessions, in the order of their offsets, which excludes deadlock."""
+        return KeysContext(self, keys, operation, timeout)
+
+    def exclusive(self, operation: str, timeout: float) -> StoreContext:
+        """Lock the whole store: nobody holds a session meanwhile. Keep it for milliseconds."""
+        return StoreContext(self, operation, timeout)
+
+    def acquire_exclusive(self, operation: str, timeout: float) -> Hold:
+        """Lock the whole store; :meth:`release` ends it.
+
+        Raises:
+            LockTimeoutError: the deadline passed.
+            LockReentryError: this thread holds a session or the store already.
+        """
+        state = self._state or self._open()
+        hold = Hold(state, None, STORE_OFFSET, operation, timeout)
+        for owner in list(state.owners.values()):
+            if owner.thread == hold.thread:
+                raise refuse_reentry(hold, owner)
+        acquire_store(state, hold)
+        hold.acquired_ns = perf_counter_ns()
+        state.table.publish(hold)
+        return hold
+
+    def is_current(self) -> bool:
+        """Whether the lock file at the path is still the one that is locked here."""
+        state = self._state
+        return state is None or state.kernel.is_current()
+
+    def close(self) -> None:
+        """Release everything and remove the live table. The next lock opens anew."""
+        with self._opening:
+            self._state = None
+            if self._finalizer is not None:
+                self._finalizer()
+                self._finalizer = None
+
+    def _open(self) -> State:
+        with self._opening:
+            if self._state is None:
+                state = State(self.sidecar, self.protocol, self._program)
+                self._finalizer = weakref.finalize(self, state.close)
+                self._state = state
+            return self._state
+
+    def _forget_after_fork(self) -> None:
+        self._opening = threading.Lock()
+        state, self._state = self._state, None
+        finalizer, self._finalizer = self._finalizer, None
+        if finalizer is not None:
+            finalizer.detach()
+        if state is not None:
+            state.forget_after_fork()
+
+
+def _own_store_hold(state: State, hold: Hold, reenter: bool) -> Hold | None:
+    """The exclusive hold of this thread, entered once more; None when it has none."""
+    outer = state.owners.get(STORE_OFFSET)
+    if outer is None or outer.thread != hold.thread:
+        return None
+    if not reenter:
+        raise refuse_reentry(hold, outer)
+    outer.depth += 1
+    return outer
+
+
+def _abort(state: State, hold: Hold) -> None:
+    hold.prepare_to_wait(threading.Lock())
+    hold.granted = True  # it may be: the interruption can have come after the system call
+    give_up(state, hold)
+
+
+def _forget_all_after_fork() -> None:
+    for locks in list(_OPEN):
+        locks._forget_after_fork()
+
+
+os.register_at_fork(after_in_child=_forget_all_after_fork)
