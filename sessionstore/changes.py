@@ -21,6 +21,7 @@ from .errors import (
 from .layout import REMOVE, New, Transform
 
 _FILE_FIELDS = frozenset(["sessionId", "sessionFile"])
+_PLAIN = frozenset([str, int, bool])
 _ROUTED = entries.NORMALISED_FIELDS | _FILE_FIELDS
 
 
@@ -115,13 +116,19 @@ def update(change: Change, fn: Callable[[Entry | None], Entry | None]) -> Transf
 
     def transform(old: bytes | None) -> New:
         entry, exact = change.read(old)
-        before = None if entry is None else _routed(entry)
-        shown = entries.encode(entry) if entry is not None and exact else None
+        if entry is None or old is None:
+            return _create(change, fn(None))
+        routed, flat = _routed(entry), dict(entry)
         new = fn(entry)
         if new is None:
-            change.entry = None if shown is None else entries.decode(shown)
+            change.entry = _reread(old)
             return None
-        return _replace(change, before, shown, new, exact=exact)
+        new = _settle(change, routed, new)
+        if not _surely_differs(flat, new) and entries.equal(_reread(old), new):
+            change.entry = new
+            return None
+        change.check_exact(exact)
+        return _store(change, new)
 
     return transform
 
@@ -144,29 +151,52 @@ def _routed(entry: Entry) -> Entry:
     }
 
 
-def _replace(
-    change: Change, before: Entry | None, shown: bytes | None, new: Entry, *, exact: bool
-) -> New:
+def _create(change: Change, new: Entry | None) -> New:
+    if new is None:
+        change.entry = None
+        return None
+    return _store(change, _settle(change, None, new))
+
+
+def _settle(change: Change, before: Entry | None, new: Entry) -> Entry:
+    """Apply the rules of one entry; ``before`` is what :func:`_routed` gave of the old one."""
     if not isinstance(new, dict):
         raise InvalidEntryError(
             f"an entry is a dict, not {type(new).__name__}", key=change.key, path=change.path
         )
-    if before is not None:
+    if before is not None and (after := _routed(new)) != before:
         changed = {
             name
-            for name in before.keys() | (new.keys() & _ROUTED)
-            if name not in before or name not in new or not entries.equal(before[name], new[name])
+            for name in before.keys() | after.keys()
+            if name not in before
+            or name not in after
+            or not entries.equal(before[name], after[name])
         }
         new = entries.settle_delivery(entries.drop_stale_file(before, new), changed)
-    new = entries.normalise(new)
-    data = _encode(change, new)
-    if shown is not None and _same(shown, data):
-        change.entry = new
-        return None
-    change.check_exact(exact)
-    stamped = entries.stamp(new, now_ms=now_ms())
-    change.entry = stamped
-    return change.finish(data if stamped is new else _encode(change, stamped))
+    return entries.normalise(new)
+
+
+def _store(change: Change, new: Entry) -> bytes:
+    new = entries.stamp(new, now_ms=now_ms())
+    change.entry = new
+    return change.finish(_encode(change, new))
+
+
+def _reread(old: bytes) -> Entry:
+    return entries.normalise(entries.decode(old))
+
+
+def _surely_differs(before: Entry, after: Entry) -> bool:
+    """A quick yes where a name or a plain value differs; a no means: compare everything.
+
+    ``before`` is a shallow copy, whose nested values ``fn`` may have changed in place.
+    """
+    if before.keys() != after.keys():
+        return True
+    return any(
+        old != after[name] and type(old) is type(after[name]) and type(old) in _PLAIN
+        for name, old in before.items()
+    )
 
 
 def _encode(change: Change, entry: Entry) -> bytes:
@@ -175,20 +205,6 @@ def _encode(change: Change, entry: Entry) -> bytes:
     except InvalidEntryError as error:
         error.key, error.path = change.key, change.path
         raise
-
-
-def _same(shown: bytes, data: bytes) -> bool:
-    """Whether two encoded entries are the same JSON value."""
-    if shown == data:
-        return True
-    old, new = entries.split(shown), entries.split(data)
-    if old is None or new is None:
-        return entries.equal(entries.decode(shown), entries.decode(data))
-    return old.keys() == new.keys() and all(
-        bytes(raw) == bytes(new[name])
-        or entries.equal(entries.parse_value(raw), entries.parse_value(new[name]))
-        for name, raw in old.items()
-    )
 
 
 def patch(change: Change, fields: Mapping[str, Any]) -> Transform:

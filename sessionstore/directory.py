@@ -124,8 +124,9 @@ class DirectoryStore:
             if new is None:
                 outcome = "unchanged"
                 return
-            _check_deadline(hold, terms)
             started = time.perf_counter_ns()
+            if started - hold.asked_ns > terms.timeout * 1e9:
+                raise _too_slow(hold, terms)
             if new is REMOVE:
                 self._remove(opened, place, terms)
                 outcome = "removed"
@@ -267,16 +268,15 @@ def _check_entry(opened: OpenDirectory, place: Place, data: bytes) -> None:
         raise entryfiles.corrupt_entry(place.key, path, str(error)) from error
 
 
-def _check_deadline(hold: Hold, terms: Terms) -> None:
+def _too_slow(hold: Hold, terms: Terms) -> LockTimeoutError:
     spent_s = (time.perf_counter_ns() - hold.asked_ns) / 1e9
-    if spent_s > terms.timeout:
-        raise LockTimeoutError(
-            f"the {terms.operation} of {hold.key!r} took {spent_s:.1f} s of "
-            f"{terms.timeout:g} s allowed; nothing was written",
-            key=hold.key,
-            waited_s=spent_s,
-            hint="do slow work before the update, or allow more time",
-        )
+    return LockTimeoutError(
+        f"the {terms.operation} of {hold.key!r} took {spent_s:.1f} s of "
+        f"{terms.timeout:g} s allowed; nothing was written",
+        key=hold.key,
+        waited_s=spent_s,
+        hint="do slow work before the update, or allow more time",
+    )
 
 
 def _only_if(seen: bytes | None, new: Any) -> Transform:

@@ -422,6 +422,12 @@ class Store:
 
     def _run(self, change: Change, transform: Transform, terms: Terms) -> None:
         place = locate(change.key)
+        if self._ready:
+            try:
+                self._directory.change(place, transform, terms)
+                return
+            except LayoutMovedError:
+                self._ready = False
         self._writing(lambda layout: layout.change(place, transform, terms), terms)
 
     def _writing(self, write: Callable[[Layout], T], terms: Terms) -> T:

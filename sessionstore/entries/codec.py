@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from functools import lru_cache
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import orjson
@@ -23,7 +23,7 @@ from .compare import equal
 Entry = dict[str, Any]
 RawValue = bytes | msgspec.Raw
 
-_split = msgspec.json.Decoder(type=dict[str, msgspec.Raw]).decode
+_split: Callable[[bytes], Any] = msgspec.json.Decoder(type=dict[str, msgspec.Raw]).decode
 _parse = msgspec.json.Decoder().decode
 _INDENT = orjson.OPT_INDENT_2
 _EXACT = (
@@ -93,7 +93,8 @@ def split(data: bytes) -> dict[str, RawValue] | None:
     try:
         if not data.isascii():
             data.decode()  # a raw value is not checked for UTF-8 by the splitter
-        return cast(dict[str, RawValue], _split(data))
+        fields: dict[str, RawValue] = _split(data)
+        return fields
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
 
@@ -102,17 +103,21 @@ def join(fields: dict[str, RawValue]) -> bytes:
     """The inverse of :func:`split`, indented by 2 at the top level."""
     if not fields:
         return b"{}"
-    parts: list[RawValue] = []
-    for name, raw in fields.items():
-        parts.append(_row_start(name))
-        parts.append(raw)
-    return b"{%b\n}" % b"".join(parts)[1:]  # type: ignore[arg-type]  # Raw is a buffer too
+    parts = [part for name, raw in fields.items() for part in (_row_starts[name], raw)]
+    return b"{%b\n}" % b"".join(parts)[1:]
 
 
-@lru_cache(maxsize=4096)
-def _row_start(name: str) -> bytes:
-    # Cached: the field's ~130 names repeat for ever.
-    return b",\n  " + quote(name)
+class _RowStarts(dict[str, bytes]):
+    """``,\\n  "name": `` by name. A cache, because the field's ~130 names repeat for ever."""
+
+    def __missing__(self, name: str) -> bytes:
+        start = b",\n  " + quote(name)
+        if len(self) < 4096:
+            self[name] = start
+        return start
+
+
+_row_starts = _RowStarts()
 
 
 def quote(name: str) -> bytes:
