@@ -7,6 +7,7 @@ against what is known, so a forged cookie is the same as none.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -15,9 +16,11 @@ from django.http import HttpRequest
 
 THEMES = ("auto", "light", "dark")
 TIMES = ("utc", "local")
+SHORTCUTS = ("on", "off")
 THEME_COOKIE = "sessionstore_theme"
 TIMES_COOKIE = "sessionstore_times"
 ZONE_COOKIE = "sessionstore_zone"
+SHORTCUTS_COOKIE = "sessionstore_shortcuts"
 
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 UTC = ZoneInfo("UTC")
@@ -30,6 +33,7 @@ class Preferences:
     theme: str
     times: str
     zone: ZoneInfo
+    shortcuts: str = "on"
 
     @property
     def shown_zone(self) -> ZoneInfo:
@@ -48,7 +52,22 @@ def preferences_of(request: HttpRequest | None) -> Preferences:
         theme=_known(request.COOKIES.get(THEME_COOKIE), THEMES),
         times=_known(request.COOKIES.get(TIMES_COOKIE), TIMES),
         zone=zone_named(request.COOKIES.get(ZONE_COOKIE, "")) or UTC,
+        shortcuts=_known(request.COOKIES.get(SHORTCUTS_COOKIE), SHORTCUTS),
     )
+
+
+def cookies_for(choices: Mapping[str, str]) -> dict[str, str]:
+    """The cookies that keep what a form chose; what is not a known choice is left out."""
+    known = (
+        (THEME_COOKIE, "theme", THEMES),
+        (TIMES_COOKIE, "times", TIMES),
+        (SHORTCUTS_COOKIE, "shortcuts", SHORTCUTS),
+    )
+    cookies = {cookie: choices[name] for cookie, name, values in known if choices.get(name) in values}
+    zone = choices.get("zone", "")
+    if zone_named(zone) is not None:
+        cookies[ZONE_COOKIE] = zone
+    return cookies
 
 
 def _known(value: str | None, choices: tuple[str, ...]) -> str:

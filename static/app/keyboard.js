@@ -69,6 +69,7 @@
       else closeTopmost();
       return;
     }
+    if (document.documentElement.dataset.shortcuts === "off") return;
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (event.key === "Enter" && event.target === document.body) {
       inRow("[data-open]")?.click();

@@ -1,0 +1,118 @@
+"""An entry's fields, each with its meaning, its value as a person reads it, and what it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sessionstore.keys import fold
+
+from .field_guide import FIELDS, GROUPS, UNKNOWN, FieldGuide
+from .tree import Node, number, tree_of, visible
+
+MAX_TEXT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field, finished. ``kind`` is that of its value when the guide's does not fit it."""
+
+    name: str
+    anchor: str
+    words: str
+    kind: str
+    text: str
+    at_ms: int | None = None
+    amount: int | float | None = None
+    tree: Node | None = None
+    size_bytes: int = 0
+    ref: str = ""
+    odd: bool = False
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FieldGroup:
+    """Fields that belong together."""
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+
+
+def groups_of(
+    entry: dict[str, Any], *, now_ms: int, refs: Callable[[str], str]
+) -> tuple[FieldGroup, ...]:
+    """Explain a masked entry. ``refs`` gives the id of a session that a field names."""
+    sorted_in: dict[str, list[Field]] = {}
+    for name, value in entry.items():
+        guide = _guide_of(name)
+        sorted_in.setdefault(guide.group, []).append(_field(name, value, guide, refs))
+    order = {name: at for at, name in enumerate(FIELDS)}
+    return tuple(
+        FieldGroup(
+            group, title, tuple(sorted(fields, key=lambda f: (order.get(f.name, 999), f.name)))
+        )
+        for group, title in GROUPS
+        if (fields := sorted_in.get(group))
+    )
+
+
+def _guide_of(name: str) -> FieldGuide:
+    if name in FIELDS:
+        return FIELDS[name]
+    if name.startswith("pendingFinalDelivery"):
+        return FIELDS["pendingFinalDelivery"]
+    return UNKNOWN
+
+
+def _field(name: str, value: Any, guide: FieldGuide, refs: Callable[[str], str]) -> Field:
+    kind = _kind(value, guide.kind)
+    common: dict[str, Any] = {
+        "name": visible(name[:MAX_TEXT]),
+        "anchor": f"field-{visible(name[:100])}".replace(" ", "_"),
+        "words": guide.words,
+        "kind": kind,
+        "odd": bool(guide.kind) and kind != guide.kind,
+    }
+    if kind == "time":
+        return Field(**common, text="", at_ms=int(value))
+    if kind in ("count", "tokens", "milliseconds", "cost"):
+        return Field(**common, text=number(value), amount=value)
+    if kind == "group":
+        size = len(json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace"))
+        return Field(**common, text="", tree=tree_of(value), size_bytes=size)
+    if kind == "key":
+        return Field(**common, text=visible(value[:MAX_TEXT]), ref=_ref(value, refs))
+    text = visible(value) if isinstance(value, str) else _plain(value)
+    return Field(**common, text=text[:MAX_TEXT], size_bytes=len(text), cut=len(text) > MAX_TEXT)
+
+
+def _kind(value: Any, expected: str) -> str:
+    """The guide's kind if the value can be that, else what the value is."""
+    if isinstance(value, dict | list):
+        return "group"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "flag" if expected != "choice" else "choice"
+    if isinstance(value, int | float):
+        is_number = expected in ("time", "count", "tokens", "milliseconds", "cost")
+        is_finite = value == value and abs(value) < 2**63
+        return expected if is_number and is_finite else "number"
+    return expected if expected in ("text", "choice", "id", "key", "path") else "text"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value)
+    return json.dumps(value)
+
+
+def _ref(key: str, refs: Callable[[str], str]) -> str:
+    try:
+        return refs(fold(key))
+    except ValueError:
+        return ""

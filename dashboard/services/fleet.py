@@ -1,0 +1,180 @@
+"""Every store below the state directory, found anew for each page and kept by id."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from sessionstore.errors import Finding, SessionStoreError, StoreIOError
+from sessionstore.files import real_path
+from sessionstore.paths import StorePaths, discover
+
+from .problems import Problem, not_there, problem_of, still_reading
+from .readers import Reader, refresh_all
+from .refs import store_id
+from .workers import BusyError, Worker
+
+PAGE_BUDGET_S = 1.0
+"""How long a page waits for disks before it says "still reading"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A store that was found and is not opened, with why."""
+
+    id: str
+    paths: StorePaths
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one look at the state directory found."""
+
+    state_dir: str
+    at_ms: int
+    readers: tuple[Reader, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    problem: Problem | None = None
+
+
+class Fleet:
+    """The stores of one state directory. One per process; safe to use from many threads."""
+
+    def __init__(self, state_dir: Path | None, store_template: str | None) -> None:
+        self.state_dir = state_dir
+        self._template = store_template
+        self._looks = Worker("discover")
+        self._guard = threading.Lock()
+        self._readers: dict[str, Reader] = {}
+
+    def scan(self, *, budget_s: float = PAGE_BUDGET_S) -> Scan:
+        """Find the stores. Never raises: what went wrong is in the result."""
+        at_ms = time.time_ns() // 1_000_000
+        if self.state_dir is None:
+            return Scan("", at_ms, problem=_no_state_dir())
+        shown = str(self.state_dir)
+        try:
+            found = self._looks.call(self._find, budget_s=budget_s)
+        except BusyError:
+            known = tuple(self._readers.values())
+            return Scan(shown, at_ms, known, problem=still_reading(shown))
+        except FileNotFoundError:
+            return Scan(shown, at_ms, problem=_nothing_at(shown))
+        except SessionStoreError as error:
+            return Scan(shown, at_ms, problem=problem_of(error))
+        return self._sort_out(shown, at_ms, found)
+
+    def _find(self) -> list[tuple[str, StorePaths]]:
+        assert self.state_dir is not None
+        return [
+            (_real(paths), paths)
+            for paths in discover(self.state_dir, store_template=self._template)
+        ]
+
+    def _sort_out(self, shown: str, at_ms: int, found: list[tuple[str, StorePaths]]) -> Scan:
+        readers: list[Reader] = []
+        skipped: list[Skipped] = []
+        with self._guard:
+            for real, paths in found:
+                finding = paths.problem
+                if finding is not None and finding.severity == "error":
+                    skipped.append(Skipped(store_id(f"skipped:{paths.store_path}"), paths, finding))
+                else:
+                    readers.append(self._reader(store_id(real), paths))
+            for gone in self._readers.keys() - {reader.id for reader in readers}:
+                self._readers.pop(gone).close()
+        return Scan(shown, at_ms, tuple(readers), tuple(skipped))
+
+    def _reader(self, ident: str, paths: StorePaths) -> Reader:
+        known = self._readers.get(ident)
+        if known is None:
+            known = self._readers[ident] = Reader(paths, store_id=ident)
+        known.paths = paths
+        return known
+
+    def reader(self, ident: str) -> Reader:
+        """The store of that id, from memory when it is known.
+
+        Raises:
+            ProblemError: there is no such store.
+        """
+        known = self._readers.get(ident)
+        if known is None:
+            self.scan()
+            known = self._readers.get(ident)
+        if known is None:
+            raise not_there(
+                _("There is no store with this id below the state directory any more."),
+                _("Open the list of agents and stores and choose one that is there."),
+            )
+        return known
+
+    def known(self, ident: str) -> Reader | None:
+        """The store of that id if an earlier look has found it."""
+        return self._readers.get(ident)
+
+    def refreshed(self, *, budget_s: float = PAGE_BUDGET_S) -> Scan:
+        """Find the stores and read what changed in each, within one budget for both."""
+        began = time.monotonic()
+        scan = self.scan(budget_s=budget_s)
+        refresh_all(list(scan.readers), budget_s=budget_s - (time.monotonic() - began))
+        return scan
+
+    def close(self) -> None:
+        """Stop every thread; never waits."""
+        self._looks.close()
+        for reader in self._readers.values():
+            reader.close()
+
+
+def _real(paths: StorePaths) -> str:
+    try:
+        return os.path.join(real_path(paths.store_path.parent), paths.store_path.name)
+    except StoreIOError:
+        return str(paths.store_path)
+
+
+def _no_state_dir() -> Problem:
+    return Problem(
+        _("No state directory is set"),
+        _(
+            "Neither SESSIONSTORE_STATE_DIR nor OPENCLAW_STATE_DIR is set, and ~/.openclaw is not there."
+        ),
+        _("Start the console with STATE_DIR=/path/to/state make run."),
+        404,
+    )
+
+
+def _nothing_at(path: str) -> Problem:
+    return Problem(
+        _("The state directory is not there"),
+        _("Nothing is at %s.") % path,
+        _("Check the path in SESSIONSTORE_STATE_DIR, and that its disk is mounted."),
+        404,
+    )
+
+
+_current: tuple[tuple[int, Path | None, str | None], Fleet] | None = None
+_current_guard = threading.Lock()
+
+
+def fleet() -> Fleet:
+    """The fleet of this process and of the state directory that is set now.
+
+    Made anew after a fork, whose child has no threads, and when the setting changes.
+    """
+    global _current
+    wanted = (os.getpid(), settings.STATE_DIR, settings.STORE_TEMPLATE)
+    with _current_guard:
+        if _current is None or _current[0] != wanted:
+            if _current is not None and _current[0][0] == wanted[0]:
+                _current[1].close()
+            _current = (wanted, Fleet(settings.STATE_DIR, settings.STORE_TEMPLATE))
+        return _current[1]

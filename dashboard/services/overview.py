@@ -1,0 +1,79 @@
+"""Is anything wrong right now? One sentence per check, with its state and what proves it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from .checks import Check, all_checks
+from .stores import StoreList, StoreRow, list_stores
+
+_ORDER = {"bad": 0, "watch": 1, "ok": 2, "unknown": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What all stores hold together; None while no store has been read."""
+
+    agents: int
+    stores: int
+    sessions: int | None
+    machine_sessions: int | None
+    bytes: int | None
+    newest_at_ms: int | None
+    layouts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything on the first page. ``state`` is that of the worst check."""
+
+    state: str
+    checks: tuple[Check, ...]
+    stores: StoreList
+    totals: Totals
+    environment: str
+    read_only: bool
+    template: str
+
+    @property
+    def count(self) -> dict[str, int]:
+        """How many checks are in each state."""
+        return dict(Counter(check.state for check in self.checks))
+
+    @property
+    def wrong(self) -> tuple[Check, ...]:
+        """Checks that ask for a look, worst first."""
+        return tuple(check for check in self.checks if check.state in ("bad", "watch"))
+
+
+def overview() -> Overview:
+    """Look at every store once and say what was found."""
+    stores = list_stores(sort="sessions", descending=True)
+    checks = sorted(all_checks(stores), key=lambda check: _ORDER[check.state])
+    return Overview(
+        state=checks[0].state if checks else "unknown",
+        checks=tuple(checks),
+        stores=stores,
+        totals=_totals(stores.opened),
+        environment=settings.ENVIRONMENT_NAME,
+        read_only=settings.READ_ONLY,
+        template=settings.STORE_TEMPLATE or "",
+    )
+
+
+def _totals(rows: tuple[StoreRow, ...]) -> Totals:
+    known = [row for row in rows if row.sessions is not None]
+    newest = [row.newest_at_ms for row in known if row.newest_at_ms is not None]
+    layouts = Counter(row.layout_words for row in known)
+    return Totals(
+        agents=len({row.name for row in rows}),
+        stores=len(rows),
+        sessions=sum(row.sessions or 0 for row in known) if known else None,
+        machine_sessions=sum(row.machine_sessions or 0 for row in known) if known else None,
+        bytes=sum(row.bytes or 0 for row in known) if known else None,
+        newest_at_ms=max(newest, default=None),
+        layouts=tuple(layouts.most_common()),
+    )

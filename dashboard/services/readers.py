@@ -1,0 +1,198 @@
+"""One store as this process sees it: its index, kept for as long as the process lives.
+
+Reading happens in two threads per store, one for the index and one for single files and locks,
+so that neither a slow first scan nor a hanging disk keeps any other store from its page.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.utils.translation import gettext as _
+
+from sessionstore.entries import redact
+from sessionstore.errors import Finding, SessionStoreError
+from sessionstore.index import Index, Page, Query, Row, Summary
+from sessionstore.paths import StorePaths
+
+from .problems import Problem, problem_of, still_reading
+from .refs import Refs
+from .workers import BusyError, Worker, wait
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How current what we know of a store is.
+
+    ``state``: ``live`` (read just now), ``seen`` (an earlier reading is shown), ``unknown``
+    (never read). ``problem`` says why it is not live; ``reading`` that it is being read now.
+    """
+
+    state: str
+    read_at_ms: int | None = None
+    reading: bool = False
+    problem: Problem | None = None
+
+
+class Reader:
+    """Gives what is known of one store without ever waiting for its disk."""
+
+    def __init__(self, paths: StorePaths, *, store_id: str) -> None:
+        self.paths = paths
+        self.id = store_id
+        self.refs = Refs()
+        self._index: Index | None = None
+        self._known_version = -1
+        self._scans = Worker(f"index-{store_id}")
+        self._reads = Worker(f"reads-{store_id}")
+        self._guard = threading.Lock()
+        self._running: Future[None] | None = None
+        self._read_at_ms: int | None = None
+        self._problem: Problem | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call the store in a sentence."""
+        return self.paths.agent_id or str(self.paths.store_path)
+
+    def start_refresh(self) -> Future[None]:
+        """Begin to read what changed, or join the reading that is under way."""
+        with self._guard:
+            if self._running is None or self._running.done():
+                self._running = self._scans.submit(self._refresh)
+            return self._running
+
+    def _refresh(self) -> None:
+        try:
+            if self._index is None:
+                index = Index(self.paths)
+                index.refresh()
+                self._index = index
+            else:
+                self._index.refresh()
+        except SessionStoreError as error:
+            self._problem = problem_of(error)
+        else:
+            self._problem = self._fatal()
+            self._read_at_ms = time.time_ns() // 1_000_000
+
+    def _fatal(self) -> Problem | None:
+        """What kept the whole store from being read, as the index found it."""
+        places = {str(self.paths.store_path), str(self.paths.directory)}
+        for finding in self.findings():
+            if finding.severity == "error" and finding.key is None and finding.path in places:
+                title = _("The store could not be read")
+                return Problem(title, redact(finding.message), redact(finding.hint), 503)
+        return None
+
+    def freshness(self) -> Freshness:
+        """Say how current :meth:`page` and :meth:`summary` are right now."""
+        reading = self._running is not None and not self._running.done()
+        problem = self._problem
+        if reading and problem is None:
+            problem = still_reading(self.name)
+        if self._read_at_ms is None:
+            return Freshness("unknown", None, reading, problem)
+        return Freshness("seen" if problem else "live", self._read_at_ms, reading, problem)
+
+    def page(self, query: Query) -> Page | None:
+        """Answer a query from memory; None while the store has never been read."""
+        return None if self._index is None else self._index.query(query)
+
+    def summary(self) -> Summary | None:
+        """Sum up the store from memory; None while it has never been read."""
+        return None if self._index is None else self._index.summary()
+
+    def findings(self) -> list[Finding]:
+        """What is wrong in the store, as last read."""
+        return [] if self._index is None else self._index.problems()
+
+    def row(self, key: str) -> Row | None:
+        """The row of a session, from memory."""
+        return None if self._index is None else self._index.get(key)
+
+    def key_of(self, ref: str) -> str | None:
+        """The key behind an id. Every key is learned at most once per process."""
+        key = self.refs.key(ref)
+        if key is not None or self._index is None or self._known_version == self._index.version:
+            return key
+        version = self._index.version
+        everything = Query(machine=True, sort="key", descending=False, limit=2**40)
+        self.refs.learn(row.key for row in self._index.query(everything).rows)
+        self._known_version = version
+        return self.refs.key(ref)
+
+    def read(self, work: Callable[[StorePaths], Result], *, budget_s: float) -> Result | Problem:
+        """Do something with the store's files, in its thread; what fails comes back as a problem."""
+        return self.settle(self.offer(work, patience_s=budget_s), budget_s=budget_s)
+
+    def offer(
+        self, work: Callable[[StorePaths], Result], *, patience_s: float
+    ) -> Future[Result] | None:
+        """Begin something with the store's files; None when an earlier such thing hangs."""
+        paths = self.paths
+        try:
+            return self._reads.offer(lambda: work(paths), patience_s=patience_s)
+        except BusyError:
+            return None
+
+    def settle(self, offered: Future[Result] | None, *, budget_s: float) -> Result | Problem:
+        """Wait for what was begun; what fails or takes too long comes back as a problem."""
+        if offered is None:
+            return still_reading(self.name)
+        try:
+            return wait(offered, budget_s=budget_s)
+        except BusyError:
+            return still_reading(self.name)
+        except SessionStoreError as error:
+            return problem_of(error)
+        except FileNotFoundError:
+            return Problem(
+                _("It is gone"),
+                _("A file of %s went away while it was being read.") % self.name,
+                _("Load the page again."),
+                404,
+            )
+        except OSError as error:  # the system's own calls, which no SessionStoreError wraps
+            return Problem(
+                _("The store could not be read"), error.strerror or _("The disk failed."), "", 503
+            )
+
+    def close(self) -> None:
+        """Stop the threads and forget the index; never waits."""
+        self._reads.close()
+        self._scans.submit(self._close_index)
+        self._scans.close()
+
+    def _close_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
+
+
+def refresh_all(readers: list[Reader], *, budget_s: float) -> None:
+    """Read every store at once; whatever is not done in time goes on behind the page."""
+    deadline = time.monotonic() + budget_s
+    for future in [reader.start_refresh() for reader in readers]:
+        try:
+            wait(future, budget_s=deadline - time.monotonic())
+        except BusyError:
+            continue  # the reader says so itself: Freshness.reading
+
+
+def read_all(
+    readers: Sequence[Reader], work: Callable[[StorePaths], Result], *, budget_s: float
+) -> dict[str, Result | Problem]:
+    """Do the same with every store at once, by store id, within one budget."""
+    deadline = time.monotonic() + budget_s
+    offered = [(reader, reader.offer(work, patience_s=budget_s)) for reader in readers]
+    return {
+        reader.id: reader.settle(future, budget_s=deadline - time.monotonic())
+        for reader, future in offered
+    }

@@ -1,0 +1,121 @@
+"""One row of the session list, finished for showing: masked, named, with its proof and flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from sessionstore.entries import redact
+from sessionstore.index import Row
+from sessionstore.locks import HeldLock
+
+from .readers import Reader
+from .runs import RunState, run_state
+
+FLAG_WORDS = {
+    "no-session-id": (lazy("no session id"), "watch"),
+    "no-updated-at": (lazy("no time"), "watch"),
+    "archived": (lazy("archived"), "none"),
+    "pinned": (lazy("pinned"), "none"),
+    "aborted": (lazy("aborted"), "watch"),
+    "failover": (lazy("model fell back"), "watch"),
+    "large": (lazy("over 64 KiB"), "watch"),
+    "awkward-name": (lazy("odd file name"), "none"),
+    "no-key": (lazy("no key"), "bad"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A short word on a row, and the state that colours it."""
+
+    word: str
+    state: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session as the list, its JSON and its CSV show it. All texts are masked."""
+
+    id: str
+    store_id: str
+    ref: str
+    key: str
+    title: str
+    agent: str
+    kind: str
+    machine: bool
+    channel: str
+    status: str
+    run: RunState | None
+    updated_at_ms: int | None
+    size_bytes: int
+    model: str
+    total_tokens: int | None
+    context_tokens: int | None
+    session_id: str
+    overrides: tuple[str, ...]
+    notes: tuple[Note, ...]
+    flags: tuple[str, ...]
+    problem: str
+    file_name: str
+    gone: bool = False
+
+
+def session_row(
+    reader: Reader, row: Row, *, lock: HeldLock | None = None, now_ms: int
+) -> SessionRow:
+    """Finish one row of a store's index."""
+    ref = reader.refs.of(row.key)
+    key = str(redact(row.key))
+    return SessionRow(
+        id=f"{reader.id}-{ref}",
+        store_id=reader.id,
+        ref=ref,
+        key=key,
+        title=str(redact(row.name)) or readable(key),
+        agent=row.agent_id or reader.name,
+        kind=row.kind,
+        machine=row.machine,
+        channel=row.channel,
+        status=row.status,
+        run=run_state(row.status, row.updated_at_ms, lock, now_ms=now_ms),
+        updated_at_ms=row.updated_at_ms,
+        size_bytes=row.size_bytes,
+        model=str(redact(row.model)),
+        total_tokens=row.total_tokens,
+        context_tokens=row.context_tokens,
+        session_id=str(redact(row.session_id or "")),
+        overrides=row.overrides,
+        notes=tuple(_note(flag) for flag in row.flags),
+        flags=row.flags,
+        problem="" if row.problem is None else str(redact(row.problem.message)),
+        file_name=str(redact(row.file_name)),
+    )
+
+
+def gone_row(store_id: str, ref: str, key: str | None) -> SessionRow:
+    """What stays of a row whose session went away while the list was open."""
+    shown = str(redact(key)) if key else ""
+    return SessionRow(
+        id=f"{store_id}-{ref}", store_id=store_id, ref=ref, key=shown,
+        title=readable(shown) or _("a session"), agent="", kind="", machine=False, channel="",
+        status="", run=None, updated_at_ms=None, size_bytes=0, model="", total_tokens=None,
+        context_tokens=None, session_id="", overrides=(), notes=(), flags=(), problem="",
+        file_name="", gone=True,
+    )
+
+
+def readable(key: str) -> str:
+    """A key without the part that every key of the agent begins with."""
+    if key.startswith("agent:"):
+        rest = key.split(":", 2)[2:]
+        return rest[0] if rest and rest[0] else key
+    return key
+
+
+def _note(flag: str) -> Note:
+    word, state = FLAG_WORDS.get(flag, (flag, "none"))
+    return Note(str(word), state)

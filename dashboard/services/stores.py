@@ -1,0 +1,223 @@
+"""Every store with its shape: what is there, in which layout, and what stands in its way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.utils.translation import gettext as _
+
+from sessionstore.entries import redact
+from sessionstore.errors import Finding, SessionStoreError
+from sessionstore.index import Summary
+from sessionstore.locks import HeldLock
+from sessionstore.paths import StorePaths
+
+from .facts import Disk, StoreFiles, disk_of, files_of, locks_of
+from .fleet import PAGE_BUDGET_S, Scan, fleet
+from .problems import Problem, problem_of
+from .readers import Freshness, Reader, read_all
+from .rows import readable
+
+Result = TypeVar("Result")
+
+LAYOUT_WORDS = {
+    "directory": "one file per session",
+    "legacy": "one sessions.json",
+    "both": "both layouts",
+    "empty": "nothing stored yet",
+    "sqlite": "SQLite (not read)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a store's files and locks gave; each part may be a problem instead."""
+
+    locks: list[HeldLock] | Problem
+    disk: Disk | Problem
+    files: StoreFiles | Problem
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRow:
+    """One store as the list shows it. Counts are None where they are not known."""
+
+    id: str
+    name: str
+    path: str
+    origin: str
+    layout: str
+    layout_note: str
+    is_open: bool
+    sessions: int | None = None
+    machine_sessions: int | None = None
+    bytes: int | None = None
+    biggest_title: str = ""
+    biggest_ref: str = ""
+    biggest_bytes: int | None = None
+    newest_at_ms: int | None = None
+    locks: int | None = None
+    waiters: int | None = None
+    problems: int | None = None
+    findings: tuple[Finding, ...] = ()
+    freshness: Freshness = Freshness("unknown")
+    disk: Disk | None = None
+    files: StoreFiles | None = None
+    held: tuple[HeldLock, ...] = ()
+
+    @property
+    def layout_words(self) -> str:
+        """The layout, said for a person."""
+        return _(LAYOUT_WORDS.get(self.layout, self.layout))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreList:
+    """All stores, those that could not be opened among them."""
+
+    state_dir: str
+    read_at_ms: int
+    took_s: float
+    rows: tuple[StoreRow, ...]
+    problem: Problem | None
+
+    @property
+    def opened(self) -> tuple[StoreRow, ...]:
+        """Stores that were opened."""
+        return tuple(row for row in self.rows if row.is_open)
+
+    @property
+    def skipped(self) -> tuple[StoreRow, ...]:
+        """Stores that were found and not opened."""
+        return tuple(row for row in self.rows if not row.is_open)
+
+
+SORTS: dict[str, Callable[[StoreRow], object]] = {
+    "agent": lambda row: row.name,
+    "layout": lambda row: row.layout,
+    "sessions": lambda row: row.sessions,
+    "size": lambda row: row.bytes,
+    "biggest": lambda row: row.biggest_bytes,
+    "newest": lambda row: row.newest_at_ms,
+    "locks": lambda row: row.locks,
+    "problems": lambda row: row.problems,
+}
+
+
+def list_stores(*, sort: str = "agent", descending: bool = False) -> StoreList:
+    """Find every store and look at each, within one budget; slow ones come with what is known."""
+    began = time.monotonic()
+    scan = fleet().refreshed()
+    looks = read_all(scan.readers, _look, budget_s=PAGE_BUDGET_S)
+    rows = [_row(reader, looks[reader.id]) for reader in scan.readers] + _skipped(scan)
+    value = SORTS[sort]
+    known = sorted(
+        (row for row in rows if value(row) is not None),
+        key=lambda row: (value(row), row.name),  # type: ignore[arg-type, return-value]
+        reverse=descending,
+    )
+    unknown = [row for row in rows if value(row) is None]
+    took_s = time.monotonic() - began
+    return StoreList(scan.state_dir, scan.at_ms, took_s, (*known, *unknown), scan.problem)
+
+
+def _look(paths: StorePaths) -> Look:
+    return Look(_tried(locks_of, paths), _tried(disk_of, paths), _tried(files_of, paths))
+
+
+def _tried(work: Callable[[StorePaths], Result], paths: StorePaths) -> Result | Problem:
+    """One look that fails must not take the others with it."""
+    try:
+        return work(paths)
+    except SessionStoreError as error:
+        return problem_of(error)
+    except OSError as error:
+        return Problem(_("The store could not be read"), error.strerror or "", "", 503)
+
+
+def _row(reader: Reader, look: Look | Problem) -> StoreRow:
+    summary = reader.summary()
+    findings = tuple(_masked(finding) for finding in reader.findings())
+    files = None if isinstance(look, Problem) or isinstance(look.files, Problem) else look.files
+    disk = None if isinstance(look, Problem) or isinstance(look.disk, Problem) else look.disk
+    locks = None if isinstance(look, Problem) or isinstance(look.locks, Problem) else look.locks
+    layout = _layout(summary, findings, reader.paths)
+    biggest = summary.largest if summary else None
+    return StoreRow(
+        id=reader.id,
+        name=reader.name,
+        path=str(reader.paths.store_path.parent),
+        origin=reader.paths.origin,
+        layout=layout,
+        layout_note=_layout_note(layout, findings, files),
+        is_open=True,
+        sessions=summary.sessions if summary else None,
+        machine_sessions=summary.machine_sessions if summary else None,
+        bytes=summary.bytes if summary else None,
+        biggest_title=str(redact(biggest.name or readable(biggest.key))) if biggest else "",
+        biggest_ref=reader.refs.of(biggest.key) if biggest else "",
+        biggest_bytes=biggest.size_bytes if biggest else None,
+        newest_at_ms=summary.newest.updated_at_ms if summary and summary.newest else None,
+        locks=None if locks is None else len(locks),
+        waiters=None if locks is None else sum(len(lock.waiters) for lock in locks),
+        problems=sum(finding.severity != "info" for finding in findings) if summary else None,
+        findings=findings,
+        freshness=reader.freshness(),
+        disk=disk,
+        files=files,
+        held=tuple(locks or ()),
+    )
+
+
+def _masked(finding: Finding) -> Finding:
+    return Finding(
+        finding.rule,
+        finding.severity,
+        None if finding.key is None else str(redact(finding.key)),
+        None if finding.path is None else str(redact(finding.path)),
+        str(redact(finding.message)),
+        str(redact(finding.hint)),
+    )
+
+
+def _layout(
+    summary: Summary | None, findings: tuple[Finding, ...], paths: StorePaths
+) -> str:
+    if summary is None:
+        return "unknown"
+    if any(finding.rule == "both-layouts" for finding in findings):
+        return "both"
+    if summary.layout == "empty" and paths.problem and paths.problem.rule == "sqlite-store":
+        return "sqlite"
+    return summary.layout
+
+
+def _layout_note(layout: str, findings: tuple[Finding, ...], files: StoreFiles | None) -> str:
+    if layout == "both":
+        return next(f"{f.message}. {f.hint}" for f in findings if f.rule == "both-layouts")
+    if layout == "sqlite":
+        return _("This agent's sessions are in OpenClaw's own database, which is not read.")
+    if layout == "legacy" and files and files.legacy_bytes:
+        return _("Every write rewrites the whole file; moving to one file per session ends that.")
+    return ""
+
+
+def _skipped(scan: Scan) -> list[StoreRow]:
+    return [
+        StoreRow(
+            id=skipped.id,
+            name=skipped.paths.agent_id or str(skipped.paths.store_path),
+            path=skipped.finding.path or str(skipped.paths.store_path),
+            origin=skipped.paths.origin,
+            layout="unknown",
+            layout_note="",
+            is_open=False,
+            findings=(_masked(skipped.finding),),
+        )
+        for skipped in scan.skipped
+    ]
+
+

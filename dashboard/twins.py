@@ -1,0 +1,83 @@
+"""The same rows as JSON and CSV: made row by row, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # with their full-width forms
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class _Echo:
+    """A file that gives each line back instead of keeping it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def csv_response(
+    name: str, header: list[str], rows: Iterable[Iterable[object]]
+) -> StreamingHttpResponse:
+    """Stream rows as a CSV attachment. Text that a spreadsheet would run gets a leading quote."""
+    writer = csv.writer(_Echo())
+
+    def lines() -> Iterator[str]:
+        yield writer.writerow(header)
+        for row in rows:
+            yield writer.writerow([cell(value) for value in row])
+
+    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    return _guarded(response, f"{safe_name(name)}.csv", attachment=True)
+
+
+def json_response(name: str, content: Any, *, attachment: bool = False) -> HttpResponse:
+    """Answer with JSON for programs; never stored and never run as anything else."""
+    text = json.dumps(content, ensure_ascii=False, indent=1, default=str)
+    # A lone surrogate is JSON that UTF-8 cannot carry; its escape is what the file had.
+    body = text.encode("utf-8", "backslashreplace")
+    response = HttpResponse(body, content_type="application/json; charset=utf-8")
+    return _guarded(response, f"{safe_name(name)}.json", attachment=attachment)
+
+
+def cell(value: object) -> object:
+    """One CSV cell: numbers as they are, text without the power to be a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return value
+    text = str(value).replace("\0", "").encode("utf-8", "backslashreplace").decode()
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def iso(at_ms: int | None) -> str | None:
+    """Epoch milliseconds as an ISO time in UTC; None when missing or out of a calendar's range."""
+    if at_ms is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def safe_name(name: str) -> str:
+    """A file name that every system takes: ASCII letters, digits, dot, dash, underscore."""
+    return _UNSAFE.sub("-", name).strip("-.")[:80] or "sessions"
+
+
+def _guarded(response: Any, file_name: str, *, attachment: bool) -> Any:
+    kind = "attachment" if attachment else "inline"
+    response["Content-Disposition"] = f'{kind}; filename="{file_name}"'
+    response["Cache-Control"] = "no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response

@@ -1,0 +1,50 @@
+"""Addresses of the screens. Stores and sessions go by ids from a scan, never by a path."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path, register_converter
+
+from .services import refs
+from .views import help, overview, session, sessions, stores
+
+
+class StoreIdConverter:
+    """A store's id: ten characters of base32."""
+
+    regex = f"[a-z2-7]{{{refs.STORE_LENGTH}}}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class SessionRefConverter(StoreIdConverter):
+    """A session's id: short, or the whole digest where two begin alike."""
+
+    regex = f"(?:[a-z2-7]{{{refs.SESSION_LENGTH}}}|[a-z2-7]{{{refs.FULL_LENGTH}}})"
+
+
+register_converter(StoreIdConverter, "store")
+register_converter(SessionRefConverter, "ref")
+
+urlpatterns: list[URLPattern] = [
+    path("", overview.overview, name="overview"),
+    path("overview.json", overview.overview_json, name="overview_json"),
+    path("stores/", stores.stores, name="stores"),
+    path("stores.json", stores.stores_json, name="stores_json"),
+    path("stores.csv", stores.stores_csv, name="stores_csv"),
+    path("sessions/", sessions.sessions, name="sessions"),
+    path("sessions.json", sessions.sessions_json, name="sessions_json"),
+    path("sessions.csv", sessions.sessions_csv, name="sessions_csv"),
+    path("stores/<store:store_id>/sessions/", sessions.sessions, name="store_sessions"),
+    path(
+        "stores/<store:store_id>/sessions.json", sessions.sessions_json, name="store_sessions_json"
+    ),
+    path("stores/<store:store_id>/sessions.csv", sessions.sessions_csv, name="store_sessions_csv"),
+    path("stores/<store:store_id>/sessions/<ref:ref>/", session.session, name="session"),
+    path("stores/<store:store_id>/sessions/<ref:ref>.json", session.session_json, name="session_json"),
+    path("help/", help.help_page, name="help"),
+    path("preferences/", help.preferences, name="preferences"),
+]

@@ -1,0 +1,208 @@
+"""The session list, of all agents or of one store, as page, live part, JSON and CSV."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from dashboard import listing, twins
+from dashboard.forms import SessionFilters
+from dashboard.links import Link
+from dashboard.live import Live
+from dashboard.preferences import preferences_of
+from dashboard.roles import role_required
+from dashboard.services.rows import SessionRow
+from dashboard.services.sessions import SessionList, list_sessions, same_rows
+from dashboard.services.vocabulary import Wanted
+
+from .answers import STOP_POLLING, page_or_part, tells_problems
+
+SLOW_S = 0.5
+"""A list that takes longer than this is read again less often."""
+_COLUMN_FIELDS = {
+    "updated": ("updated_at_ms", "updated_at"),
+    "size": ("size_bytes",),
+    "tokens": ("total_tokens", "context_tokens"),
+    "notes": ("overrides", "flags", "problem"),
+    "id": ("session_id",),
+    "agent": (),
+    "key": (),
+}
+_FIELDS = (
+    *("store_id", "agent", "key", "session_id", "title", "kind", "machine", "channel", "status"),
+    *("updated_at_ms", "size_bytes", "model", "total_tokens", "context_tokens", "file_name"),
+    *("problem", "ref"),
+)
+
+
+@require_safe
+@role_required("viewer")
+@tells_problems
+def sessions(request: HttpRequest, store_id: str | None = None) -> HttpResponseBase:
+    """Show one page of the list; HTMX gets the list without its form, a live list its rows."""
+    form, wanted = _asked(request)
+    listed = list_sessions(wanted, store_id=store_id)
+    live = Live.of(request)
+    context = _context(request, form, listed, store_id, live)
+    if live is not None:
+        return _live_rows(request, context, listed, live)
+    return page_or_part(request, "sessions.html", "_session_view.html", context)
+
+
+def _live_rows(
+    request: HttpRequest, context: dict[str, Any], listed: SessionList, live: Live
+) -> HttpResponse:
+    """The rows that are on the screen, read again in their order, and what else has changed."""
+    now = [(row.store_id, row.ref) for row in listed.rows]
+    context["rows"] = same_rows(live.shown)
+    context["new_count"] = len(set(now) - set(live.shown))
+    context["moved"] = not context["new_count"] and tuple(now) != live.shown
+    context["stopped"] = live.is_over(time.time())
+    status = STOP_POLLING if context["stopped"] else 200
+    return render(request, "_session_live.html", context, status=status)
+
+
+@require_safe
+@role_required("viewer")
+@tells_problems
+def sessions_json(request: HttpRequest, store_id: str | None = None) -> HttpResponseBase:
+    """Give the list as JSON: the page that the address names, else every row that matches."""
+    form, wanted = _asked(request)
+    listed = list_sessions(wanted, store_id=store_id, everything=wanted.page is None)
+    rows = _selected(request, listed)
+    content = {
+        "matched": listed.matched,
+        "total": listed.total,
+        "hidden_machine": listed.hidden_machine,
+        "read_at": twins.iso(listed.read_at_ms),
+        "late_stores": [
+            {"store_id": note.store_id, "name": note.name, "state": note.freshness.state}
+            for note in listed.late
+        ],
+        "ignored_parameters": form.unknown(),
+        "invalid_parameters": {name: list(map(str, told)) for name, told in form.errors.items()},
+        "facets": listed.facets,
+        "sessions": [_plain(row) for row in rows],
+    }
+    return twins.json_response("sessions", content)
+
+
+@require_safe
+@role_required("viewer")
+@tells_problems
+def sessions_csv(request: HttpRequest, store_id: str | None = None) -> HttpResponseBase:
+    """Give the same rows as CSV."""
+    form, wanted = _asked(request)
+    listed = list_sessions(wanted, store_id=store_id, everything=wanted.page is None)
+    header = _header(form)
+    rows = map(_plain, _selected(request, listed))
+    return twins.csv_response(
+        "sessions", header, ([_joined(row[name]) for name in header] for row in rows)
+    )
+
+
+def _asked(request: HttpRequest) -> tuple[SessionFilters, Wanted]:
+    form = SessionFilters(request.GET, zone=preferences_of(request).shown_zone)
+    return form, form.wanted()
+
+
+def _context(
+    request: HttpRequest,
+    form: SessionFilters,
+    listed: SessionList,
+    store_id: str | None,
+    live: Live | None,
+) -> dict[str, Any]:
+    link = _link(request, form, store_id)
+    columns = [
+        name for name in form.columns() if name != "agent" or (not store_id and listed.stores > 1)
+    ]
+    chips = listing.chips(form, link)
+    machine = listing.machine_note(form, listed, link)
+    return {
+        "form": form,
+        "list": listed,
+        "rows": listed.rows,
+        "columns": columns,
+        "show": dict.fromkeys(columns, True),
+        "headings": listing.headings(form, link, columns),
+        "facets": listing.facets(form, listed, link),
+        "chips": chips,
+        "machine": dict(zip(("sentence", "action", "url"), machine, strict=True)),
+        "notes": listing.notes(form, listed),
+        "field_errors": listing.errors(form),
+        "empty": listing.emptiness(chips, listed),
+        "carried": listing.facet_state(link),
+        "links": _links(link, listed, store_id),
+        "sort_choices": listing.sort_choices(),
+        "order": form.cleaned_data.get("sort") or "-updated",
+        "live_every_s": 60 if listed.took_s > SLOW_S else 15,
+        "is_live": form.cleaned_data.get("live") != "off",
+        "live_since": live.since_s if live else int(time.time()),
+        "shown_ids": " ".join(f"{sid}-{ref}" for sid, ref in live.shown)
+        if live
+        else " ".join(row.id for row in listed.rows),
+    }
+
+
+def _link(request: HttpRequest, form: SessionFilters, store_id: str | None) -> Link:
+    """The list's own address: what it knows of the query, in the order it was written."""
+    path = reverse("store_sessions", args=[store_id]) if store_id else reverse("sessions")
+    items = [
+        (name, value) for name, values in request.GET.lists() for value in values
+        if name in form.fields and value
+    ]
+    return Link(path, tuple(items))
+
+
+def _links(link: Link, listed: SessionList, store_id: str | None) -> dict[str, str]:
+    args = [store_id] if store_id else []
+    prefix = "store_sessions" if store_id else "sessions"
+    whole = link.drop("page", "live")
+    return {
+        "self": str(link),
+        "clean": link.path,
+        "json": str(whole.at(reverse(f"{prefix}_json", args=args))),
+        "csv": str(whole.at(reverse(f"{prefix}_csv", args=args))),
+        "selected_json": reverse(f"{prefix}_json", args=args),
+        "selected_csv": reverse(f"{prefix}_csv", args=args),
+        "previous": str(link.page(listed.page - 1)) if listed.page > 1 else "",
+        "next": str(link.page(listed.page + 1)) if listed.page < listed.pages else "",
+        "pause": str(link.set("live", "off").page(listed.page)),
+        "resume": str(link.set("live", None).page(listed.page)),
+        "machine": str(link.set("machine", "yes")),
+    }
+
+
+def _selected(request: HttpRequest, listed: SessionList) -> list[SessionRow]:
+    """The rows that ``row`` parameters name, or all."""
+    chosen = set(request.GET.getlist("row"))
+    return [row for row in listed.rows if not chosen or row.id in chosen]
+
+
+def _plain(row: SessionRow) -> dict[str, Any]:
+    """A row as programs read it."""
+    plain: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
+    plain["updated_at"] = twins.iso(row.updated_at_ms)
+    plain["overrides"] = list(row.overrides)
+    plain["flags"] = list(row.flags)
+    return plain
+
+
+def _header(form: SessionFilters) -> list[str]:
+    """Every field, or those of the columns that the address chooses."""
+    chosen = form.cleaned_data.get("cols")
+    if not chosen:
+        return [*_FIELDS, "updated_at", "overrides", "flags"]
+    fields = (_COLUMN_FIELDS.get(name, (name,)) for name in form.columns())
+    return ["store_id", "agent", "key", "title", *(name for group in fields for name in group)]
+
+
+def _joined(value: object) -> object:
+    return " ".join(value) if isinstance(value, list) else value
