@@ -1,0 +1,134 @@
+"""Masking: keys of the published forms never leave, counts of tokens do."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessionstore.entries import MASK, redact
+
+# Spelt in two parts, so that no scanner takes this file for a leak.
+SECRETS = [
+    "sk-" + "proj-AbCdEf0123456789AbCdEf0123456789",
+    "sk-" + "ant-api03-AbCdEf0123456789-AbCdEf0123456789",
+    "sk_" + "live_AbCdEf0123456789AbCd",
+    "rk_" + "test_AbCdEf0123456789AbCd",
+    "gh" + "p_AbCdEf0123456789AbCdEf0123456789Ab",
+    "github" + "_pat_11ABCDEFG0123456789_abcdefghij",
+    "gl" + "pat-AbCdEf0123456789AbCd",
+    "xo" + "xb-123456789012-123456789012-AbCdEf",
+    "xo" + "xp-123456789012-AbCdEf",
+    "xa" + "pp-1-A0123456789-123456789012-abcdef",
+    "AK" + "IAIOSFODNN7EXAMPLE",
+    "AI" + "zaSyA-0123456789abcdefghijklmnopqrstu",
+    "ya" + "29.A0ARrdaM-0123456789abcdefghij",
+    "ey" + "JhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-DEF_123",
+    "1234567890:" + "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+    "hf" + "_AbCdEf0123456789AbCdEf",
+    "np" + "m_AbCdEf0123456789AbCdEf0123456789",
+    "gs" + "k_AbCdEf0123456789AbCdEf",
+    "Bearer " + "AbCdEf0123456789.x-y_z",
+    "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----",
+    "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3BlbnNzaC1rZXk",
+    "postgres://user:" + "hunter22@db.example/x",
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret[:12])
+@pytest.mark.parametrize("frame", ["{}", "before {} after", "key={};", '"{}"'])
+def test_redact_masks_known_forms_of_keys_anywhere_in_text(secret: str, frame: str) -> None:
+    text = frame.format(secret)
+    shown = redact({"note": text})["note"]
+    assert MASK in shown
+    core = (
+        secret.removeprefix("Bearer ")
+        .removeprefix("postgres://user:")
+        .removesuffix("@db.example/x")
+    )
+    assert core not in shown
+    assert core[8:20] not in shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "botToken",
+        "token",
+        "api_key",
+        "apiKey",
+        "APIKEY",
+        "clientSecret",
+        "password",
+        "passphrase",
+        "private_key",
+        "accessKey",
+        "Authorization",
+        "cookie",
+        "SIGNING-KEY",
+        "refresh_token",
+    ],
+)
+def test_redact_masks_text_under_names_of_secrets(name: str) -> None:
+    assert redact({name: "plain words"}) == {name: MASK}
+    assert redact({"deep": [{name: ["plain words"]}]}) == {"deep": [{name: [MASK]}]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "inputTokens",
+        "outputTokens",
+        "totalTokens",
+        "contextTokens",
+        "totalTokensFresh",
+        "tokensBefore",
+        "sessionKey",
+        "mainKey",
+        "keyboard",
+        "monkey",
+        "secretary",
+        "tokenizer",
+    ],
+)
+def test_redact_shows_counts_and_ordinary_names(name: str) -> None:
+    assert redact({name: 1234}) == {name: 1234}
+    assert redact({name: "agent:main:main"}) == {name: "agent:main:main"}
+
+
+def test_redact_shows_the_keys_and_ids_of_sessions() -> None:
+    shown = {
+        "sessionId": "4727ef90-abc6-44d7-90b6-0144e2ba0665",
+        "sessionKey": "agent:main:matrix:channel:!AbCdEf:matrix.org:thread:$EventIdEventIdEventId",
+        "model": "claude-sonnet-4-5-20250929",
+        "url": "https://example.org/path?q=1",
+        "totalTokens": 190_000,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    }
+    assert redact(shown) == shown
+
+
+def test_redact_masks_secrets_that_are_field_names() -> None:
+    secret = SECRETS[0]
+    assert redact({secret: 1}) == {MASK: 1}
+
+
+def test_redact_keeps_numbers_under_names_of_secrets() -> None:
+    assert redact({"token": 5, "password": None, "apiKey": True}) == {
+        "token": 5,
+        "password": None,
+        "apiKey": True,
+    }
+
+
+def test_redact_copies_and_leaves_its_argument_alone() -> None:
+    value = {"a": [{"token": "x"}]}
+    shown = redact(value)
+    assert value == {"a": [{"token": "x"}]}
+    assert shown["a"] is not value["a"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 200_000, "sk-" * 60_000, "eyJ" * 60_000, "1234567890:" * 20_000]
+)
+@pytest.mark.timeout(10)
+def test_redact_is_quick_on_hostile_text(text: str) -> None:
+    redact({"text": text})
