@@ -247,7 +247,8 @@ def _unchanged(change: Change, old: bytes) -> None:
 def _latest(old: RawValue | None, given: Any) -> int:
     latest = now_ms()
     if old is not None:
-        before = entries.parse_value(old)
+        text = bytes(old)
+        before = int(text) if text.isdigit() and len(text) < 20 else entries.parse_value(text)
         if entries.is_finite_number(before) and before > latest:
             latest = int(before)
     if given is not None and entries.is_finite_number(given) and given > latest:

@@ -216,7 +216,11 @@ def apply_patch(fields: dict[str, RawValue], changes: Entry) -> bool:
 
 
 def _same_value(old: bytes, raw: bytes, value: Any) -> bool:
-    return old == raw or equal(parse_value(old), value)
+    if old == raw:
+        return True
+    if (old.isdigit() and raw.isdigit()) or (type(value) is str and b"\\" not in old):
+        return False  # without escapes and fractions a value has one spelling
+    return equal(parse_value(old), value)
 
 
 def parse_value(raw: RawValue) -> Any:

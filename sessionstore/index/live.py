@@ -92,7 +92,7 @@ class Index:
             table = self._table
             newest = table.order("updated", everything=True).slice(0, 1, descending=True)
             return Summary(
-                sessions=len(table),
+                sessions=table.session_count,
                 bytes=table.bytes,
                 largest=table.largest,
                 newest=newest[0] if newest else None,
@@ -144,7 +144,7 @@ class Index:
             changed = self._apply(source.read(changes.names))
         else:
             return 0, False
-        if not source.opened.marked and self._table.has_no_keys:
+        if not source.opened.marked and not self._table.session_count:
             # The last session of an unmarked directory is gone: a sessions.json may count again.
             again, _ = self._look_at_layout()
             return changed + again, True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import NamedTuple
 
@@ -71,4 +72,4 @@ def file_id(name: str) -> str:
 
 def printable(name: str) -> str:
     """A file name that can be encoded, so that a page or a snapshot can show it."""
-    return name.encode("utf-8", "backslashreplace").decode()
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -219,7 +219,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One store in a few figures, machine sessions included. ``bytes`` is of entries only."""
+    """One store in a few figures, machine sessions included.
+
+    ``sessions`` counts keys, as ``Store.keys`` does; files without a key are only problems.
+    ``bytes`` is of entries, not of transcripts.
+    """
 
     sessions: int
     bytes: int

@@ -88,9 +88,9 @@ class Table:
         return len(self.findings) + len(self.damaged) + losers
 
     @property
-    def has_no_keys(self) -> bool:
-        """Whether no row is known to be a session."""
-        return self.counts.everything["flag"]["no-key"] == len(self)
+    def session_count(self) -> int:
+        """Listed rows that are known to be a session's: all but foreign and keyless files."""
+        return len(self) - self.counts.everything["flag"]["no-key"]
 
     @property
     def largest(self) -> Row | None:

@@ -8,6 +8,7 @@ that a foreign program rewrites in place, which our writers never do.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import time
@@ -98,25 +99,27 @@ class EventWatch:
     def __init__(self, directory: Path, fd: int) -> None:
         self._generation = _generation
         self._path = directory
+        self._parent = Path(files.real_path(directory.parent))
         self._inotify = Inotify()
         try:
-            self._main = self._inotify.watch(str(directory), inotify.CONTENTS | inotify.GONE)
+            real = str(self._parent / directory.name)
+            self._main = self._inotify.watch(real, inotify.CONTENTS | inotify.GONE)
             self._side = self._watch_side()
-            self._inotify.watch(str(directory.parent), inotify.NAMES | inotify.GONE)
+            self._inotify.watch(str(self._parent), inotify.NAMES | inotify.GONE)
         except OSError:
             self._inotify.close()
             raise
         self._identity = _identity(os.fstat(fd))
         # A link above us can be turned, and a folder that we may not read be renamed, without
         # any event: then the path is looked at each time.
-        self._unsure = files.real_path(directory) != str(directory)
+        self._unsure = self._parent != directory.parent
         self._unsure |= not self._watch_ancestors()
         self._stale = self._swapped()
 
     def _watch_ancestors(self) -> bool:
         """Watch what is above the parent for being renamed; False when some refused."""
         try:
-            for ancestor in self._path.parents[1:-1]:
+            for ancestor in list(self._parent.parents)[:-1]:
                 self._inotify.watch(str(ancestor), inotify.MOVE_SELF | inotify.DELETE_SELF)
         except OSError:
             return False
@@ -124,10 +127,12 @@ class EventWatch:
 
     def _watch_side(self) -> int | None:
         try:
-            side = str(self._path / SIDE_AREA)
+            side = str(self._parent / self._path.name / SIDE_AREA)
             return self._inotify.watch(side, inotify.CONTENTS | inotify.GONE)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return None
+            raise
 
     def _swapped(self) -> bool:
         try:

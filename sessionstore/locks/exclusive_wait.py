@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from .helpers import Helpers, Job
 from .hold import Hold
@@ -23,13 +24,23 @@ _MAX_OPEN_S = 2.0
 
 
 class Pending:
-    """An attempt, with the helper calls in progress for it."""
+    """An attempt, with the state of its turnstile and the helper that waits for the sessions."""
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
+        self.turnstile: Literal["open", "shutting", "shut"] = "open"
         self.take: Job | None = None
-        self.shut: Job | None = None
         self.is_taken = False
+
+    def shut(self) -> None:
+        """Wait for the turnstile; runs in a helper."""
+        self.attempt.shut()
+        self.turnstile = "shut"
+
+    def reopen(self) -> None:
+        """Let sessions pass; only once the turnstile is shut."""
+        self.attempt.reopen()
+        self.turnstile = "open"
 
 
 class Parking:
@@ -51,16 +62,17 @@ class Parking:
 
     def park(self, pending: Pending) -> None:
         """Keep an attempt that may still obtain the store, or end it."""
-        shut_ended = pending.shut is None or pending.shut.is_done
         with self._guard:
-            if pending.take and shut_ended and not pending.is_taken and self._parked is None:
-                pending.attempt.reopen()
+            can_wait = pending.take is not None and not pending.is_taken
+            if can_wait and pending.turnstile != "shutting" and self._parked is None:
+                pending.reopen()
                 self._parked = pending
                 return
         pending.attempt.close()
 
-    def wait_and_note(self, pending: Pending) -> None:
-        """Wait for the sessions' range, in a helper; release it if nobody wants it now."""
+    def shut_and_take(self, pending: Pending) -> None:
+        """Wait for both, in one helper; release it all if nobody wants it any more."""
+        pending.shut()
         pending.attempt.take()
         with self._guard:
             pending.is_taken = True
@@ -82,22 +94,29 @@ def wait_for_store(
     """Return once exclusive mode is held.
 
     Raises:
-        LockTimeoutError: the deadline passed; the turnstile is open again.
+        LockTimeoutError: the deadline passed.
     """
-    attempt = pending.attempt
     open_s = _OPEN_S
-    while True:
-        pending.shut = helpers.submit(attempt.shut)
-        if not pending.shut.wait(hold.left_s()):
-            break
-        if pending.take is None:
-            pending.take = helpers.submit(partial(parking.wait_and_note, pending))
-        if pending.take.wait(min(SHUT_S, hold.left_s())):
+    while hold.left_s() > 0:
+        _start_to_shut(pending, helpers, parking)
+        if _is_taken(pending, min(SHUT_S, hold.left_s())):
             return
-        attempt.reopen()
-        if pending.take.wait(min(open_s, hold.left_s())):
-            return
-        if hold.left_s() <= 0:
-            break
-        open_s = min(open_s * 2, _MAX_OPEN_S)
+        if pending.turnstile == "shut":
+            pending.reopen()
+            if _is_taken(pending, min(open_s, hold.left_s())):
+                return
+            open_s = min(open_s * 2, _MAX_OPEN_S)
     raise lock_timeout(sidecar, hold)
+
+
+def _start_to_shut(pending: Pending, helpers: Helpers, parking: Parking) -> None:
+    if pending.turnstile == "open":
+        pending.turnstile = "shutting"
+        if pending.take is None:
+            pending.take = helpers.submit(partial(parking.shut_and_take, pending))
+        else:
+            helpers.submit(pending.shut)
+
+
+def _is_taken(pending: Pending, timeout_s: float) -> bool:
+    return pending.take is not None and pending.take.wait(timeout_s)

@@ -37,10 +37,6 @@ class Job:
             raise self._error
         return True
 
-    @property
-    def is_done(self) -> bool:
-        return self._done.is_set()
-
 
 class Helpers:
     """A pool that grows with the calls in progress; idle threads leave after ten seconds."""
