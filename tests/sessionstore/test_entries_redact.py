@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sessionstore.entries import MASK, redact
@@ -39,13 +41,8 @@ def test_redact_masks_known_forms_of_keys_anywhere_in_text(secret: str, frame: s
     text = frame.format(secret)
     shown = redact({"note": text})["note"]
     assert MASK in shown
-    core = (
-        secret.removeprefix("Bearer ")
-        .removeprefix("postgres://user:")
-        .removesuffix("@db.example/x")
-    )
-    assert core not in shown
-    assert core[8:20] not in shown
+    for word in re.split(r"Bearer |postgres://user:|@db.example/x", secret):
+        assert word == "" or word not in shown
 
 
 @pytest.mark.parametrize(
