@@ -14,7 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -51,16 +52,16 @@ def run_writers(
     """
     if not is_demo(state_dir):
         raise ValueError(f"{os.fspath(state_dir)} is not a demo; writers only write to demos")
-    stop = stop_signal()
-    children = [start_writer(state_dir, number, rate=rate) for number in range(processes)]
     until = None if seconds is None else time.monotonic() + seconds
-    try:
-        while not stop.is_set() and any(child.poll() is None for child in children):
-            if until is not None and time.monotonic() >= until:
-                break
-            stop.wait(0.2)
-    finally:
-        codes = stop_writers(children)
+    with stop_signal() as stop:
+        children = [start_writer(state_dir, number, rate=rate) for number in range(processes)]
+        try:
+            while not stop.is_set() and any(child.poll() is None for child in children):
+                if until is not None and time.monotonic() >= until:
+                    break
+                stop.wait(0.2)
+        finally:
+            codes = stop_writers(children)
     return sum(code != 0 for code in codes)
 
 
@@ -87,28 +88,34 @@ def stop_writers(children: Sequence[subprocess.Popen[bytes]]) -> list[int]:
     return codes
 
 
-def stop_signal() -> threading.Event:
-    """An event that SIGTERM and SIGINT set."""
+@contextmanager
+def stop_signal() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set while the block runs."""
     stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
-    return stop
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 def write_until_stopped(state_dir: Path, number: int, *, rate: float) -> None:
     """The body of one writer process."""
-    stop, parent = stop_signal(), os.getppid()
+    parent = os.getppid()
     writer = Writer(state_dir, number)
-    try:
-        while writer.stores and not stop.is_set() and os.getppid() == parent:
-            writer.step()
-            stop.wait(writer.random.expovariate(rate))
-    finally:
-        writer.close()
+    with stop_signal() as stop:
+        try:
+            while writer.stores and not stop.is_set() and os.getppid() == parent:
+                writer.step()
+                stop.wait(writer.random.expovariate(rate))
+        finally:
+            writer.close()
 
 
 class Writer:
