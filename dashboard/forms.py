@@ -7,7 +7,6 @@ A parameter that nobody knows is named, not obeyed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,7 +52,8 @@ class MomentField(forms.CharField):
         if moment is None or not 1970 <= moment.year <= 9999:
             raise forms.ValidationError(
                 _(
-                    "Write a date such as 2026-11-20, a time such as 2026-11-20 14:30, or 7d for days ago."
+                    "Write a date such as 2026-11-20, with a time as in 2026-11-20 14:30, "
+                    "or 7d for seven days ago."
                 )
             )
         return int(moment.timestamp() * 1000)

@@ -107,7 +107,11 @@ def facets(form: SessionFilters, listed: SessionList, link: Link) -> list[Facet]
         chosen = set(form.cleaned_data.get(name) or ())
         counts = dict(listed.facets.get(name, {}))
         counts.update({value: 0 for value in chosen if value not in counts})
-        counts.pop("", None)
+        counts = {
+            value: count
+            for value, count in counts.items()
+            if value and (count or value in chosen or name == "agent")
+        }
         choices = [_choice(name, value, count, chosen, link) for value, count in counts.items()]
         choices.sort(key=lambda choice: (not choice.chosen, -choice.count, choice.label))
         if choices and (len(choices) > 1 or name != "agent"):
@@ -146,7 +150,8 @@ def machine_note(form: SessionFilters, listed: SessionList, link: Link) -> tuple
     """A sentence on machine sessions, what its link says, and where that leads; empty when moot."""
     if listed.hidden_machine:
         sentence = ngettext(
-            "%(count)s machine session hidden", "%(count)s machine sessions hidden",
+            "%(count)s machine session hidden",
+            "%(count)s machine sessions hidden",
             listed.hidden_machine,
         ) % {"count": f"{listed.hidden_machine:,}"}
         return sentence, _("Show"), str(link.set("machine", "yes"))
@@ -200,4 +205,3 @@ def facet_state(link: Link) -> list[tuple[str, str]]:
     """Parameters that the filter form has no field for and must carry along."""
     carried = {*_FACETS, "machine", "live"}
     return [item for item in link.items if item[0] in carried]
-

@@ -63,7 +63,9 @@ def cookies_for(choices: Mapping[str, str]) -> dict[str, str]:
         (TIMES_COOKIE, "times", TIMES),
         (SHORTCUTS_COOKIE, "shortcuts", SHORTCUTS),
     )
-    cookies = {cookie: choices[name] for cookie, name, values in known if choices.get(name) in values}
+    cookies = {
+        cookie: choices[name] for cookie, name, values in known if choices.get(name) in values
+    }
     zone = choices.get("zone", "")
     if zone_named(zone) is not None:
         cookies[ZONE_COOKIE] = zone

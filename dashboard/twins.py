@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # with their full-width forms
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -34,7 +35,8 @@ def csv_response(
             yield writer.writerow([cell(value) for value in row])
 
     response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    return _guarded(response, f"{safe_name(name)}.csv", attachment=True)
+    _guard(response, f"{safe_name(name)}.csv", attachment=True)
+    return response
 
 
 def json_response(name: str, content: Any, *, attachment: bool = False) -> HttpResponse:
@@ -43,7 +45,8 @@ def json_response(name: str, content: Any, *, attachment: bool = False) -> HttpR
     # A lone surrogate is JSON that UTF-8 cannot carry; its escape is what the file had.
     body = text.encode("utf-8", "backslashreplace")
     response = HttpResponse(body, content_type="application/json; charset=utf-8")
-    return _guarded(response, f"{safe_name(name)}.json", attachment=attachment)
+    _guard(response, f"{safe_name(name)}.json", attachment=attachment)
+    return response
 
 
 def cell(value: object) -> object:
@@ -74,10 +77,9 @@ def safe_name(name: str) -> str:
     return _UNSAFE.sub("-", name).strip("-.")[:80] or "sessions"
 
 
-def _guarded(response: Any, file_name: str, *, attachment: bool) -> Any:
+def _guard(response: HttpResponseBase, file_name: str, *, attachment: bool) -> None:
     kind = "attachment" if attachment else "inline"
     response["Content-Disposition"] = f'{kind}; filename="{file_name}"'
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response

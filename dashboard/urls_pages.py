@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, path, register_converter
 
 from .services import refs
-from .views import help, overview, session, sessions, stores
+from .views import help as help_views
+from .views import overview, session, sessions, stores
 
 
 class StoreIdConverter:
@@ -44,7 +45,9 @@ urlpatterns: list[URLPattern] = [
     ),
     path("stores/<store:store_id>/sessions.csv", sessions.sessions_csv, name="store_sessions_csv"),
     path("stores/<store:store_id>/sessions/<ref:ref>/", session.session, name="session"),
-    path("stores/<store:store_id>/sessions/<ref:ref>.json", session.session_json, name="session_json"),
-    path("help/", help.help_page, name="help"),
-    path("preferences/", help.preferences, name="preferences"),
+    path(
+        "stores/<store:store_id>/sessions/<ref:ref>.json", session.session_json, name="session_json"
+    ),
+    path("help/", help_views.help_page, name="help"),
+    path("preferences/", help_views.preferences, name="preferences"),
 ]

@@ -15,10 +15,24 @@ from sessionstore.files import read_file, status_of
 from sessionstore.locks import HeldLock, held_locks
 from sessionstore.paths import StorePaths
 
-
 NETWORK_FILE_SYSTEMS = frozenset(
-    "nfs nfs4 cifs smb3 smbfs ncpfs afs ceph fuse.ceph glusterfs fuse.glusterfs lustre 9p"
-    " fuse.sshfs fuse.s3fs fuse.rclone ocfs2 gfs2 beegfs orangefs davfs fuse.davfs virtiofs".split()
+    (
+        *(
+            "nfs",
+            "nfs4",
+            "cifs",
+            "smb3",
+            "smbfs",
+            "ncpfs",
+            "afs",
+            "ceph",
+            "lustre",
+            "9p",
+            "virtiofs",
+        ),
+        *("ocfs2", "gfs2", "beegfs", "orangefs", "davfs", "glusterfs"),
+        *("fuse.ceph", "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.davfs"),
+    )
 )
 
 

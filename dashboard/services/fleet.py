@@ -145,7 +145,8 @@ def _no_state_dir() -> Problem:
     return Problem(
         _("No state directory is set"),
         _(
-            "Neither SESSIONSTORE_STATE_DIR nor OPENCLAW_STATE_DIR is set, and ~/.openclaw is not there."
+            "Neither SESSIONSTORE_STATE_DIR nor OPENCLAW_STATE_DIR is set, "
+            "and ~/.openclaw is not there."
         ),
         _("Start the console with STATE_DIR=/path/to/state make run."),
         404,

@@ -130,7 +130,7 @@ class Reader:
         return self.refs.key(ref)
 
     def read(self, work: Callable[[StorePaths], Result], *, budget_s: float) -> Result | Problem:
-        """Do something with the store's files, in its thread; what fails comes back as a problem."""
+        """Do something with the store's files, in its thread; a failure comes back as a problem."""
         return self.settle(self.offer(work, patience_s=budget_s), budget_s=budget_s)
 
     def offer(
@@ -192,7 +192,8 @@ def read_all(
     """Do the same with every store at once, by store id, within one budget."""
     deadline = time.monotonic() + budget_s
     offered = [(reader, reader.offer(work, patience_s=budget_s)) for reader in readers]
-    return {
-        reader.id: reader.settle(future, budget_s=deadline - time.monotonic())
-        for reader, future in offered
-    }
+    answers: list[Result | Problem] = []
+    for reader, future in offered:
+        answer = reader.settle(future, budget_s=deadline - time.monotonic())
+        answers.append(answer)
+    return {reader.id: answer for reader, answer in zip(readers, answers, strict=True)}

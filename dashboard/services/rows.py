@@ -63,6 +63,19 @@ class SessionRow:
     file_name: str
     gone: bool = False
 
+    @property
+    def subtitle(self) -> str:
+        """The readable key, where it says more than the title."""
+        shown = readable(self.key)
+        return "" if shown == self.title else shown
+
+    @property
+    def context_percent(self) -> int | None:
+        """How much of the model's context is full."""
+        if self.total_tokens is None or not self.context_tokens:
+            return None
+        return round(100 * self.total_tokens / self.context_tokens)
+
 
 def session_row(
     reader: Reader, row: Row, *, lock: HeldLock | None = None, now_ms: int
@@ -100,11 +113,29 @@ def gone_row(store_id: str, ref: str, key: str | None) -> SessionRow:
     """What stays of a row whose session went away while the list was open."""
     shown = str(redact(key)) if key else ""
     return SessionRow(
-        id=f"{store_id}-{ref}", store_id=store_id, ref=ref, key=shown,
-        title=readable(shown) or _("a session"), agent="", kind="", machine=False, channel="",
-        status="", run=None, updated_at_ms=None, size_bytes=0, model="", total_tokens=None,
-        context_tokens=None, session_id="", overrides=(), notes=(), flags=(), problem="",
-        file_name="", gone=True,
+        id=f"{store_id}-{ref}",
+        store_id=store_id,
+        ref=ref,
+        key=shown,
+        title=readable(shown) or _("a session"),
+        agent="",
+        kind="",
+        machine=False,
+        channel="",
+        status="",
+        run=None,
+        updated_at_ms=None,
+        size_bytes=0,
+        model="",
+        total_tokens=None,
+        context_tokens=None,
+        session_id="",
+        overrides=(),
+        notes=(),
+        flags=(),
+        problem="",
+        file_name="",
+        gone=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""One session: its entry explained field by field, its file and locks, and what is wrong with it."""
+"""One session: its entry explained field by field, its file and locks, what is wrong with it."""
 
 from __future__ import annotations
 
@@ -105,11 +105,13 @@ def _missing(reader: Reader, key: str | None) -> ProblemError:
     if freshness.state == "unknown" and freshness.problem is not None:
         return ProblemError(freshness.problem)
     if key is None:
-        cause = _("The store of %s has no session with this id; it may have been deleted, or never existed.")
+        cause = _("The store of %s has no session with this id; it was deleted, or never existed.")
         return not_there(cause % reader.name, _("Search the list of sessions for it."))
     cause = _("The session %(key)s was in the store of %(store)s and has been deleted since.")
     shown = {"key": entries.redact(key), "store": reader.name}
-    return not_there(cause % shown, _("Search the list of sessions; a reset session has a new entry."))
+    return not_there(
+        cause % shown, _("Search the list of sessions; a reset session has a new entry.")
+    )
 
 
 def _read(paths: StorePaths, key: str, file_name: str, has_key: bool) -> _Raw:

@@ -1,4 +1,4 @@
-"""The session list: one page of one store or of all, and the rows that a live list keeps showing."""
+"""The session list: a page of one store or of all, and the rows that a live list keeps."""
 
 from __future__ import annotations
 
@@ -136,9 +136,7 @@ def _late(readers: Iterable[Reader]) -> tuple[StoreNote, ...]:
     )
 
 
-def _finished(
-    found: Sequence[tuple[Reader, Row]], *, with_locks: bool
-) -> tuple[SessionRow, ...]:
+def _finished(found: Sequence[tuple[Reader, Row]], *, with_locks: bool) -> tuple[SessionRow, ...]:
     now_ms = time.time_ns() // 1_000_000
     locks = _locks({reader.id: reader for reader, _row in found}) if with_locks else {}
     return tuple(
@@ -180,4 +178,3 @@ def same_rows(shown: Sequence[tuple[str, str]]) -> tuple[SessionRow, ...]:
         else:
             found[ident, ref] = gone_row(ident, ref, key)
     return tuple(found.values())
-

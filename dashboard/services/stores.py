@@ -32,6 +32,9 @@ LAYOUT_WORDS = {
 }
 
 
+NEVER_READ = Freshness("unknown")
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one look at a store's files and locks gave; each part may be a problem instead."""
@@ -63,7 +66,7 @@ class StoreRow:
     waiters: int | None = None
     problems: int | None = None
     findings: tuple[Finding, ...] = ()
-    freshness: Freshness = Freshness("unknown")
+    freshness: Freshness = NEVER_READ
     disk: Disk | None = None
     files: StoreFiles | None = None
     held: tuple[HeldLock, ...] = ()
@@ -116,7 +119,7 @@ def list_stores(*, sort: str = "agent", descending: bool = False) -> StoreList:
     value = SORTS[sort]
     known = sorted(
         (row for row in rows if value(row) is not None),
-        key=lambda row: (value(row), row.name),  # type: ignore[arg-type, return-value]
+        key=lambda row: (value(row), row.name),
         reverse=descending,
     )
     unknown = [row for row in rows if value(row) is None]
@@ -183,9 +186,7 @@ def _masked(finding: Finding) -> Finding:
     )
 
 
-def _layout(
-    summary: Summary | None, findings: tuple[Finding, ...], paths: StorePaths
-) -> str:
+def _layout(summary: Summary | None, findings: tuple[Finding, ...], paths: StorePaths) -> str:
     if summary is None:
         return "unknown"
     if any(finding.rule == "both-layouts" for finding in findings):
@@ -219,5 +220,3 @@ def _skipped(scan: Scan) -> list[StoreRow]:
         )
         for skipped in scan.skipped
     ]
-
-

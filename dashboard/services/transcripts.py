@@ -26,7 +26,7 @@ _THREAD = re.compile(r":(?:topic|thread):([^:]+)$")
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """``path`` is the file that counts, empty when none can be told; ``why`` says how it was found."""
+    """``path`` is the file that counts, empty when none can be told; ``why`` how it was found."""
 
     path: str
     why: str

@@ -43,7 +43,7 @@ class Worker:
         return future
 
     def offer(self, work: Callable[[], Result], *, patience_s: float) -> Future[Result]:
-        """Queue a call, unless an earlier one hangs: the queue must not grow as long as the disk does.
+        """Queue a call, unless an earlier one hangs: the queue must not grow meanwhile.
 
         Raises:
             BusyError: the call that is running has run for longer than ``patience_s``.
@@ -73,7 +73,7 @@ class Worker:
             self._busy_since = time.monotonic()
             try:
                 future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - belongs to whoever waits for it
+            except BaseException as error:
                 future.set_exception(error)
             finally:
                 self._busy_since = None

@@ -145,12 +145,8 @@ def binary(count: int) -> str:
     """Bytes in the largest binary unit that gives at least one."""
     if count < 1024:
         return f"{count} B"
-    amount = float(count)
-    unit = "B"
-    for unit in _UNITS:
-        amount /= 1024
-        if amount < 1024:
-            break
+    step = min((count.bit_length() - 1) // 10, len(_UNITS))
+    amount, unit = count / 1024**step, _UNITS[step - 1]
     return f"{amount:.0f} {unit}" if amount >= 100 else f"{amount:.1f} {unit}"
 
 

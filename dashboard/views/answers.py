@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, ParamSpec, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,24 +17,23 @@ from dashboard.services.problems import ProblemError
 from .errors import problem
 
 Arguments = ParamSpec("Arguments")
-View = Callable[Concatenate[HttpRequest, Arguments], HttpResponseBase]
 
 STOP_POLLING = 286
 
 
-def tells_problems(view: View[Arguments]) -> View[Arguments]:
+def tells_problems(
+    view: Callable[Arguments, HttpResponseBase],
+) -> Callable[Arguments, HttpResponseBase]:
     """Answer with the problem's own page, JSON or sentence when the view raises one."""
 
     @wraps(view)
-    def guarded(
-        request: HttpRequest, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> HttpResponseBase:
+    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponseBase:
         try:
-            return view(request, *args, **kwargs)
+            return view(*args, **kwargs)
         except ProblemError as error:
             told = error.problem
             return problem(
-                request,
+                cast(HttpRequest, args[0]),
                 status=told.status,
                 title=told.title,
                 cause=told.detail,

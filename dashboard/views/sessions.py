@@ -155,7 +155,9 @@ def _link(request: HttpRequest, form: SessionFilters, store_id: str | None) -> L
     """The list's own address: what it knows of the query, in the order it was written."""
     path = reverse("store_sessions", args=[store_id]) if store_id else reverse("sessions")
     items = [
-        (name, value) for name, values in request.GET.lists() for value in values
+        (name, value)
+        for name, values in request.GET.lists()
+        for value in values
         if name in form.fields and value
     ]
     return Link(path, tuple(items))

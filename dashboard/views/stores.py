@@ -83,8 +83,14 @@ def _plain(row: StoreRow) -> dict[str, Any]:
     plain["newest_at"] = twins.iso(row.newest_at_ms)
     plain["freshness"] = row.freshness.state
     plain["findings"] = [
-        {"rule": f.rule, "severity": f.severity, "key": f.key, "path": f.path,
-         "message": f.message, "hint": f.hint}
+        {
+            "rule": f.rule,
+            "severity": f.severity,
+            "key": f.key,
+            "path": f.path,
+            "message": f.message,
+            "hint": f.hint,
+        }
         for f in row.findings[:1000]
     ]
     return plain
