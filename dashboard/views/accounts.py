@@ -41,12 +41,12 @@ def login(request: HttpRequest) -> HttpResponse:
     """Ask for name and password; the throttle answers 429 in this view's place."""
     target = _safe_target(request)
     if request.method == "POST":
-        form = AuthenticationForm(request, data=request.POST)
+        form = AuthenticationForm(request, data=request.POST, label_suffix="")
         if form.is_valid():
             start_session(request, form.get_user())
             return redirect(target)
         return _login_page(request, form, target, status=422)
-    return _login_page(request, AuthenticationForm(request), target, status=200)
+    return _login_page(request, AuthenticationForm(request, label_suffix=""), target, status=200)
 
 
 def _login_page(
@@ -87,9 +87,9 @@ def setup(request: HttpRequest) -> HttpResponse:
             raise RefusedError(_("This console already has an account."), _("Sign in instead."))
         return redirect("login")
     if request.method != "POST":
-        form = FirstAdminForm(initial={"token": request.GET.get("token", "")})
+        form = FirstAdminForm(initial={"token": request.GET.get("token", "")}, label_suffix="")
         return render(request, "accounts/setup.html", {"form": form})
-    form = FirstAdminForm(request.POST)
+    form = FirstAdminForm(request.POST, label_suffix="")
     if not form.is_valid():
         return render(request, "accounts/setup.html", {"form": form}, status=422)
     return _make_first_admin(request, form)
@@ -132,11 +132,13 @@ def password(request: HttpRequest) -> HttpResponse:
     """
     user = cast(User, request.user)
     if request.method != "POST":
-        return render(request, "accounts/password.html", {"form": PasswordChangeForm(user)})
+        return render(
+            request, "accounts/password.html", {"form": PasswordChangeForm(user, label_suffix="")}
+        )
     credentials = {"username": user.get_username()}
     if not AxesProxyHandler.is_allowed(request, credentials):
         return too_many_tries(request, credentials=credentials)
-    form = PasswordChangeForm(user, request.POST)
+    form = PasswordChangeForm(user, request.POST, label_suffix="")
     if not form.is_valid():
         if form.has_error("old_password", "password_incorrect"):
             user_login_failed.send(sender=__name__, credentials=credentials, request=request)
