@@ -219,12 +219,13 @@ def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
         if old is None or raw is None:
             return _patch_whole(change, old, given, updated_at, touch=touch)
         change.existed = True
+        old_id = raw.get("sessionId", b"null")
         try:
             if not entries.apply_patch(raw, given) and not touch:
                 _unchanged(change, old)
                 return None
             if is_routed:
-                _apply_rules(raw, given)
+                _apply_rules(raw, given, old_id)
             raw["updatedAt"] = b"%d" % _latest(raw.get("updatedAt"), updated_at)
         except NotAnEntryError as error:
             raise corrupt_entry(change.key, change.path, str(error)) from error
@@ -256,12 +257,13 @@ def _latest(old: RawValue | None, given: Any) -> int:
     return latest
 
 
-def _apply_rules(raw: dict[str, RawValue], given: Entry) -> None:
+def _apply_rules(raw: dict[str, RawValue], given: Entry, old_id: RawValue) -> None:
     """Bring the fields that depend on each other into agreement, leaving all others raw."""
     fields = {name: entries.parse_value(raw[name]) for name in raw.keys() & _ROUTED}
     settled = entries.settle_delivery(fields, set(given) & entries.NORMALISED_FIELDS)
     settled = entries.normalise(settled)
-    if "sessionId" in given and "sessionFile" not in given:
+    is_same = entries.equal(entries.parse_value(old_id), settled.get("sessionId"))
+    if not is_same and "sessionFile" not in given:
         settled = {name: value for name, value in settled.items() if name != "sessionFile"}
     for name in fields.keys() - settled.keys():
         del raw[name]
