@@ -126,6 +126,13 @@ def picture(*roots: Path) -> dict[str, tuple[Any, ...]]:
     return seen
 
 
+def data_picture(store: Store) -> dict[str, Any]:
+    """The data files only: our own folder may hold whatever it likes."""
+    sidecar = str(store.paths.sidecar.parent)
+    seen = picture(store.path.parent)
+    return {path: found for path, found in seen.items() if not path.startswith(sidecar)}
+
+
 def quarantined(store: Store) -> list[tuple[Entry, Path]]:
     """(note, file) of everything set aside that has its file."""
     folder = store.paths.sidecar / "quarantine"
@@ -218,5 +225,7 @@ class SyncedStore:
         return call
 
     def close(self) -> None:
+        if self._loop.is_closed():
+            return
         self._loop.run_until_complete(self.twin.close())
         self._loop.close()

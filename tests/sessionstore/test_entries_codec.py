@@ -107,14 +107,14 @@ def test_lone_surrogates_are_kept(text: str) -> None:
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("where", ["top", "list", "nested", "beside-a-large-integer"])
 def test_encode_refuses_nan_and_infinity(number: float, where: str) -> None:
-    value: dict[str, Any] = {
+    values: dict[str, dict[str, Any]] = {
         "top": {"v": number},
         "list": {"v": [None, number]},
         "nested": {"v": {"w": number, "x": None}},
         "beside-a-large-integer": {"v": number, "w": 2**70},
-    }[where]
+    }
     with pytest.raises(InvalidEntryError):
-        encode(value)
+        encode(values[where])
 
 
 @pytest.mark.parametrize(
