@@ -55,12 +55,7 @@ def read_unadopted(opened: OpenDirectory, key: str, max_bytes: int) -> bytes | N
     """
     _refuse_foreign(opened)
     names = [name for name in opened.names() if _folded(name) == key]
-    side = locate(key).file_name
-    candidates = [
-        Candidate(name, found)
-        for name in [*names, *([] if "/" not in side else [side])]
-        if (found := scan_file(opened, name, key, max_bytes)) is not None
-    ]
+    candidates = _candidates(opened, key, names, max_bytes)
     if not candidates:
         return None
     winner = _winner(candidates).found
@@ -75,28 +70,47 @@ def read_unadopted(opened: OpenDirectory, key: str, max_bytes: int) -> bytes | N
 def scan_unadopted(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
     """Every key's winner once, and a finding for each loser and each foreign name."""
     _refuse_foreign(opened)
-    claims: dict[str, list[Candidate]] = {}
+    claims: dict[str, list[str]] = {}
     for name in opened.names():
         if name in (SIDE_AREA, MARKER_NAME):
             continue
         key = _folded(name)
-        if key is None:
-            if not name.startswith("."):
-                yield Scanned(None, b"", foreign_file(opened.path_of(name)))
-        elif (found := scan_file(opened, name, key, max_bytes)) is not None:
-            claims.setdefault(key, []).append(Candidate(name, found))
+        if key is not None:
+            claims.setdefault(key, []).append(name)
+        elif not name.startswith("."):
+            yield Scanned(None, b"", foreign_file(opened.path_of(name)))
     for found in scan_side_area(opened, max_bytes):
         if found.key is None:
             yield found
         else:
-            side = Candidate(locate(found.key).file_name, found)
-            claims.setdefault(found.key, []).append(side)
-    for key, candidates in claims.items():
-        winner = _winner(candidates)
-        yield winner.found
-        for loser in candidates:
-            if loser is not winner:
-                yield Scanned(None, b"", _duplicate(opened, key, loser, winner))
+            claims.setdefault(found.key, [])
+    for key, names in claims.items():
+        yield from _scan_key(opened, key, _candidates(opened, key, names, max_bytes))
+
+
+def _candidates(
+    opened: OpenDirectory, key: str, names: list[str], max_bytes: int
+) -> list[Candidate]:
+    """What the named files hold, and last the file of the key's own name.
+
+    Last, because that is where an adoption that runs meanwhile moves the winner to.
+    """
+    own = locate(key).file_name
+    return [
+        Candidate(name, found)
+        for name in [*(name for name in names if name != own), own]
+        if (found := scan_file(opened, name, key, max_bytes)) is not None
+    ]
+
+
+def _scan_key(opened: OpenDirectory, key: str, candidates: list[Candidate]) -> Iterator[Scanned]:
+    if not candidates:
+        return
+    winner = _winner(candidates)
+    yield winner.found
+    for loser in candidates:
+        if loser is not winner:
+            yield Scanned(None, b"", _duplicate(opened, key, loser, winner))
 
 
 def _duplicate(opened: OpenDirectory, key: str, loser: Candidate, winner: Candidate) -> Finding:
@@ -179,14 +193,8 @@ def _settle(
 ) -> None:
     """Leave one file for the key, under its own name; the losers go first."""
     target = locate(key).file_name
-    if "/" in target:
-        opened.ensure_side_area(target)
-        names = [*names, target]
-    candidates = [
-        Candidate(name, found)
-        for name in names
-        if (found := scan_file(opened, name, key, max_bytes)) is not None
-    ]
+    opened.ensure_side_area(target)
+    candidates = _candidates(opened, key, names, max_bytes)
     if not candidates:
         return
     winner = _winner(candidates)
@@ -202,11 +210,16 @@ def _settle(
                 reason=reason,
             )
     if winner.name != target:
-        _move(opened, staging, key, winner, target)
+        _move(opened, staging, key, winner, target, max_bytes)
 
 
 def _move(
-    opened: OpenDirectory, staging: Staging, key: str, winner: Candidate, target: str
+    opened: OpenDirectory,
+    staging: Staging,
+    key: str,
+    winner: Candidate,
+    target: str,
+    max_bytes: int,
 ) -> None:
     if winner.found.problem is not None or "/" not in target:
         # Same bytes under the right name; a damaged file stays as it is, only findable.
@@ -214,7 +227,7 @@ def _move(
         return
     try:
         staging.put(
-            wrap(key, winner.found.data),
+            wrap(key, winner.found.data, max_bytes=max_bytes),
             target,
             to_fd=opened.fd,
             durability="strict",

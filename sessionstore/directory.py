@@ -180,7 +180,7 @@ class DirectoryStore:
     ) -> int:
         name = place.file_name
         if "/" in name:
-            data = entryfiles.wrap(place.key, data)
+            data = entryfiles.wrap(place.key, data, max_bytes=self.max_entry_bytes)
         put = self.staging.put
         try:
             try:

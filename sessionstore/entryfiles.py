@@ -12,6 +12,7 @@ from .entries import NotAnEntryError, decode, encode, parse_value, quote, split
 from .errors import (
     CorruptEntryError,
     Finding,
+    InvalidEntryError,
     InvalidKeyError,
     SessionStoreError,
     StoreIOError,
@@ -53,10 +54,21 @@ def complete(error: SessionStoreError, opened: OpenDirectory, place: Place) -> S
     return error
 
 
-def wrap(key: str, data: bytes) -> bytes:
-    """An entry's bytes as they are kept below ``x/``, where the name does not tell the key."""
+def wrap(key: str, data: bytes, *, max_bytes: int) -> bytes:
+    """An entry's bytes as they are kept below ``x/``, where the name does not tell the key.
+
+    Raises:
+        InvalidEntryError: the whole would be larger than a reader takes.
+    """
     body = data.replace(b"\n", b"\n  ")
-    return b'{\n  "sessionKey": ' + quote(key)[:-2] + b',\n  "entry": ' + body + b"\n}"
+    whole = b'{\n  "sessionKey": ' + quote(key)[:-2] + b',\n  "entry": ' + body + b"\n}"
+    if len(whole) > max_bytes:
+        raise InvalidEntryError(
+            f"the file of {key!r} would have {len(whole):,} bytes of at most {max_bytes:,}",
+            key=key,
+            hint="keep large texts outside the entry, or open the store with a larger limit",
+        )
+    return whole
 
 
 def unwrap(data: bytes, name: str, opened: OpenDirectory) -> tuple[str, bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .entries import (
@@ -43,9 +43,17 @@ class LegacyFile:
     writable: bool = True
     """Whether rewriting the file keeps everything: no byte order mark, nothing lossy."""
 
+    _spellings: dict[str, list[str]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._spellings = {}
+        for spelt in self.rows:
+            if (key := _fold(spelt)) is not None:
+                self._spellings.setdefault(key, []).append(spelt)
+
     def claims(self, key: str) -> list[str]:
-        """The spellings in the file that fold to ``key``."""
-        return [spelt for spelt in self.rows if _fold(spelt) == key]
+        """The spellings in the file that fold to ``key``, in the file's order."""
+        return self._spellings.get(key, [])
 
     def winner(self, key: str) -> str | None:
         """The spelling that counts: newest finite ``updatedAt``, then greater etag."""
@@ -63,18 +71,21 @@ class LegacyFile:
 
     def set(self, key: str, data: bytes | None) -> None:
         """Replace or remove an entry; spellings of other case go (openclaw-format §4.5)."""
-        claims = self.claims(key)
+        claims = self._spellings.pop(key, [])
         if data is None:
             for spelt in claims:
                 del self.rows[spelt]
             return
+        self._spellings[key] = [key]
         body = data.replace(b"\n", b"\n  ")
-        first = claims[0] if claims else key
-        rows = self.rows if claims else {**self.rows, key: body}
+        if claims in ([], [key]):
+            self.rows[key] = body
+            return
+        first, others = claims[0], frozenset(claims[1:])
         self.rows = {
             (key if spelt == first else spelt): (body if spelt == first else raw)
-            for spelt, raw in rows.items()
-            if spelt == first or spelt not in claims
+            for spelt, raw in self.rows.items()
+            if spelt not in others
         }
 
     def to_bytes(self) -> bytes:
@@ -83,14 +94,10 @@ class LegacyFile:
 
     def scan(self) -> Iterator[Scanned]:
         """Every key once; what is no entry, and older spellings, come as findings."""
-        by_key: dict[str, list[str]] = {}
         for spelt in self.rows:
-            key = _fold(spelt)
-            if key is None:
+            if _fold(spelt) is None:
                 yield Scanned(None, b"", self._finding("invalid-key", spelt, "is no session key"))
-            else:
-                by_key.setdefault(key, []).append(spelt)
-        for key, claims in by_key.items():
+        for key, claims in self._spellings.items():
             best = claims[0] if len(claims) == 1 else self.winner(key) or claims[0]
             yield self._scanned(key, best)
             for spelt in claims:

@@ -61,6 +61,7 @@ class OpenDirectory:
         if status is None or (status.st_dev, status.st_ino) != self.identity:
             return False
         ensure_directory(self.path / SIDE_AREA)
+        sync_directory(self.path)
         return True
 
     def sync(self, file_name: str) -> None:

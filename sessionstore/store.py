@@ -26,7 +26,7 @@ from .errors import (
     StoreIOError,
     UnsafeFileError,
 )
-from .files import DEFAULT_MAX_BYTES, DURABILITIES, Durability, ensure_directory
+from .files import DEFAULT_MAX_BYTES, DURABILITIES, Durability, ensure_directory, sync_directory
 from .keys import Place, check_key, locate
 from .layout import (
     Layout,
@@ -167,8 +167,15 @@ class Store:
         return self._reading(lambda layout: list(layout.scan()), nothing)
 
     def history(self, key: str) -> list[history.Incarnation]:
-        """Earlier incarnations of this key, oldest first; see :meth:`reset`. One file."""
-        return history.incarnations(self.paths, _place(key).key)
+        """Earlier incarnations of this key, oldest first; see :meth:`reset`. Two files."""
+        place = _place(key)
+        current = self.get(key) or {}
+        # A reset that was killed half-way has noted the incarnation that still lives.
+        return [
+            life
+            for life in history.incarnations(self.paths, place.key)
+            if life.session_id is None or life.session_id != current.get("sessionId")
+        ]
 
     def _reading(self, read: Callable[[Readable], T], nothing: T) -> T:
         for _ in range(_TRIES):
@@ -447,6 +454,7 @@ class Store:
                     return self._legacy
                 ensure_directory(self.paths.directory)
                 self._directory.adopt()
+                sync_directory(self.paths.directory.parent)
         self._ready = True
         return self._directory
 
