@@ -11,7 +11,7 @@ from .stores import StoreList
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One sentence. ``state`` is ok, watch, bad or unknown; ``page`` and ``query`` lead to proof."""
+    """One sentence. ``state`` is ok, watch, bad or unknown; ``page`` and ``query`` prove it."""
 
     name: str
     state: str

@@ -147,7 +147,7 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
     files = None if isinstance(look, Problem) or isinstance(look.files, Problem) else look.files
     disk = None if isinstance(look, Problem) or isinstance(look.disk, Problem) else look.disk
     locks = None if isinstance(look, Problem) or isinstance(look.locks, Problem) else look.locks
-    layout = _layout(summary, findings, reader.paths)
+    layout = _layout(summary, files, reader.paths)
     biggest = summary.largest if summary else None
     return StoreRow(
         id=reader.id,
@@ -155,7 +155,7 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
         path=str(reader.paths.store_path.parent),
         origin=reader.paths.origin,
         layout=layout,
-        layout_note=_layout_note(layout, findings, files),
+        layout_note=_layout_note(layout, reader.paths, files),
         is_open=True,
         sessions=summary.sessions if summary else None,
         machine_sessions=summary.machine_sessions if summary else None,
@@ -186,19 +186,22 @@ def _masked(finding: Finding) -> Finding:
     )
 
 
-def _layout(summary: Summary | None, findings: tuple[Finding, ...], paths: StorePaths) -> str:
+def _layout(summary: Summary | None, files: StoreFiles | None, paths: StorePaths) -> str:
     if summary is None:
         return "unknown"
-    if any(finding.rule == "both-layouts" for finding in findings):
+    if summary.layout == "directory" and files and files.legacy_bytes is not None:
         return "both"
     if summary.layout == "empty" and paths.problem and paths.problem.rule == "sqlite-store":
         return "sqlite"
     return summary.layout
 
 
-def _layout_note(layout: str, findings: tuple[Finding, ...], files: StoreFiles | None) -> str:
+def _layout_note(layout: str, paths: StorePaths, files: StoreFiles | None) -> str:
     if layout == "both":
-        return next(f"{f.message}. {f.hint}" for f in findings if f.rule == "both-layouts")
+        return _(
+            "%(directory)s counts: writers use it. %(file)s stands beside it and is not read; "
+            "compare the two before you move it away."
+        ) % {"directory": paths.directory.name, "file": paths.store_path.name}
     if layout == "sqlite":
         return _("This agent's sessions are in OpenClaw's own database, which is not read.")
     if layout == "legacy" and files and files.legacy_bytes:

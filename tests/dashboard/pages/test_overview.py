@@ -1,0 +1,80 @@
+"""The overview says what is known, and only that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from sessionstore.store import open_store
+from tests.dashboard.pages.conftest import Watch
+
+
+def checks_of(client: Client) -> dict[str, dict[str, Any]]:
+    return {check["name"]: check for check in client.get("/overview.json").json()["checks"]}
+
+
+def test_overview_names_damage_links_to_it_and_says_when_it_looked(demo_client: Client) -> None:
+    page = demo_client.get("/")
+    assert page.status_code == 200
+    assert b"damaged=yes" in page.content
+    check = checks_of(demo_client)["damaged"]
+    assert check["state"] == "bad"
+    assert check["checked_at"].endswith("Z")
+
+
+def test_overview_leaves_grey_what_nobody_checks(demo_client: Client) -> None:
+    checks = checks_of(demo_client)
+    for name in ("backup", "restore", "orphans", "write-latency", "timeouts"):
+        assert checks[name]["state"] == "unknown"
+        assert checks[name]["checked_at"] is None
+
+
+def test_overview_reports_links_as_not_opened(demo_client: Client) -> None:
+    assert checks_of(demo_client)["skipped"]["state"] == "watch"
+
+
+def test_overview_shows_a_lock_that_is_held_now(small_state: Path, viewer_client: Client) -> None:
+    store = open_store(small_state / "agents" / "main" / "sessions")
+    seen: dict[str, Any] = {}
+
+    def look(entry: dict[str, Any] | None) -> None:
+        seen.update(checks_of(viewer_client)["locks"])
+
+    store.update("agent:main:telegram:direct:ada", look)
+    assert "1 lock is held right now" in seen["sentence"]
+
+
+def test_overview_says_where_it_looked_when_there_is_nothing(
+    tmp_path: Path, watch: Watch, viewer_client: Client
+) -> None:
+    watch(tmp_path)
+    text = viewer_client.get("/").content.decode()
+    assert "No agents under this directory" in text
+    assert str(tmp_path) in text
+    assert "agents/&lt;agent&gt;/sessions/" in text
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_overview_answers_without_a_state_directory(
+    missing: bool, tmp_path: Path, watch: Watch, viewer_client: Client
+) -> None:
+    watch(tmp_path / "nowhere" if missing else None)
+    page = viewer_client.get("/")
+    assert page.status_code == 200
+    expected = "nowhere" if missing else "SESSIONSTORE_STATE_DIR"
+    assert expected in page.content.decode()
+
+
+def test_overview_is_complete_when_one_store_is_unreadable(
+    small_state: Path, viewer_client: Client
+) -> None:
+    work = small_state / "agents" / "work" / "sessions"
+    for path in sorted(work.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    (work / "sessions.json").write_text("[1, 2")
+    overview = viewer_client.get("/overview.json").json()
+    assert overview["totals"]["sessions"] == 3
+    assert any(c["state"] == "bad" and "work" in c["sentence"] for c in overview["checks"])
