@@ -24,7 +24,7 @@ from .probing import KernelLock, locked_now
 from .slots import Slot
 from .tables import LiveTable, read_tables
 
-_LOOKS = 4
+_LOOKS = 6
 _PAUSE_S = 0.005
 
 

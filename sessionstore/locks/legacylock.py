@@ -22,6 +22,7 @@ from .legacypayload import (
     judge,
     legacy_lock_path,
     new_payload,
+    parse_legacy_file,
     read_legacy_file,
 )
 
@@ -94,13 +95,14 @@ class LegacyLock:
         except FileExistsError:
             return False
         try:
-            os.write(fd, new_payload())
+            payload = new_payload()
+            os.write(fd, payload)
+            self._own = parse_legacy_file(self.path, os.fstat(fd), payload)
         except BaseException:
             os.unlink(self.path)  # ours, and too young for anybody to take over
             raise
         finally:
             os.close(fd)
-        self._own = read_legacy_file(self.path)
         self._pid = os.getpid()
         self.held_since_ms = int(time.time() * 1000)
         return True

@@ -72,6 +72,11 @@ def read_legacy_file(path: Path) -> LegacyFile | None:
         content = os.pread(fd, _MAX_BYTES, 0) if is_plain else b""
     finally:
         os.close(fd)
+    return parse_legacy_file(path, status, content)
+
+
+def parse_legacy_file(path: Path, status: os.stat_result, content: bytes) -> LegacyFile:
+    """What a lock file's content says."""
     payload = read_payload(content)
     return LegacyFile(
         path=path,

@@ -70,7 +70,11 @@ def _wait_in_kernel(state: State, hold: Hold, *, try_first: bool) -> None:
     if not hold.gate.locked():
         hold.gate.acquire()
     hold.helped = True
-    state.helpers.run(partial(_wait_as_helper, state, hold, inside))
+    try:
+        state.helpers.run(partial(_wait_as_helper, state, hold, inside))
+    except RuntimeError:
+        hold.helped = False  # the system starts no more threads
+        raise
     if not _sleep(hold):
         with state.guard:
             if not hold.granted and hold.error is None:

@@ -73,14 +73,11 @@ class Ranges:
         fd = self._fd
         try:
             call(fd, SET, _PASS)
-        except BUSY:
-            return False
-        try:
             call(fd, SET, pack(WRITE, 0, offset, 1, 0))
         except BUSY:
             return False
         finally:
-            call(fd, SET, OPEN)
+            call(fd, SET, OPEN)  # an interrupted call must not keep exclusive mode out
         return True
 
     def _try_through_queue(self, offset: int) -> bool:
