@@ -140,7 +140,24 @@ def put(change: Change, entry: Entry) -> Transform:
 
 def get_or_create(change: Change, factory: Callable[[], Entry]) -> Transform:
     """The entry that is there, or the factory's; the factory runs once per key."""
-    return update(change, lambda old: factory() if old is None else None)
+    return update(change, lambda old: check(change, factory()) if old is None else None)
+
+
+def check(change: Change, entry: object) -> Entry:
+    """The value as an entry.
+
+    Raises:
+        InvalidEntryError: with the key, before anything is locked or written.
+    """
+    if not isinstance(entry, dict):
+        raise InvalidEntryError(
+            f"an entry is a dict, not {type(entry).__name__}",
+            key=change.key,
+            path=change.path,
+            hint="pass or return a dict",
+        )
+    _encode(change, entry)
+    return entry
 
 
 def _routed(entry: Entry) -> Entry:
@@ -161,9 +178,7 @@ def _create(change: Change, new: Entry | None) -> New:
 def _settle(change: Change, before: Entry | None, new: Entry) -> Entry:
     """Apply the rules of one entry; ``before`` is what :func:`_routed` gave of the old one."""
     if not isinstance(new, dict):
-        raise InvalidEntryError(
-            f"an entry is a dict, not {type(new).__name__}", key=change.key, path=change.path
-        )
+        check(change, new)
     if before is not None and (after := _routed(new)) != before:
         changed = {
             name

@@ -18,7 +18,7 @@ from .errors import (
     StoreIOError,
     UnsafeFileError,
 )
-from .files import read_file
+from .files import DEFAULT_MAX_BYTES, read_file
 from .keys import SIDE_AREA, Place, is_side_name, key_from_name, locate
 from .layout import Scanned
 from .opened import OpenDirectory
@@ -54,7 +54,7 @@ def complete(error: SessionStoreError, opened: OpenDirectory, place: Place) -> S
     return error
 
 
-def wrap(key: str, data: bytes, *, max_bytes: int) -> bytes:
+def wrap(key: str, data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
     """An entry's bytes as they are kept below ``x/``, where the name does not tell the key.
 
     Raises:

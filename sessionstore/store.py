@@ -270,7 +270,7 @@ class Store:
     ) -> Entry | None:
         """Store the whole entry. A damaged file or a link in its place goes to quarantine."""
         change = self._change_of(key, create=create, if_match=if_match)
-        entries.encode(entry)
+        changes.check(change, entry)
         terms = self._terms("put", timeout, durability)
         self._run(change, changes.put(change, entry), terms._replace(heal=if_match is None))
         return change.entry
