@@ -17,6 +17,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 from dashboard import audit_triggers
 from dashboard.roles import Role, assign_role
+from sessionstore import demo
 
 # Playwright's synchronous interface keeps an event loop in the test's thread.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -142,6 +143,21 @@ def state_dir(copy_sample: Callable[[str], Path], settings: Any) -> Path:
     path = copy_sample("openclaw-2026.7.1-2")
     settings.STATE_DIR = path
     return path
+
+
+@pytest.fixture(scope="session")
+def demo_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small invented state directory; tests only read it."""
+    path = tmp_path_factory.mktemp("demo") / "state"
+    demo.build(path, sessions=60)
+    return path
+
+
+@pytest.fixture
+def watched_demo(demo_state: Path, settings: Any) -> Path:
+    """The invented state directory, watched by the console; for tests that only look."""
+    settings.STATE_DIR = demo_state
+    return demo_state
 
 
 # --- Browser -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def test_strangers_get_nothing_but_the_login(client: Client, address: Address, m
 @every_address
 @pytest.mark.parametrize("role", [None, *roles.ROLES])
 def test_each_role_gets_only_what_it_may(
-    make_user: MakeUser, state_dir: Any, address: Address, role: roles.Role | None
+    make_user: MakeUser, watched_demo: Path, address: Address, role: roles.Role | None
 ) -> None:
     client = client_for(make_user("someone", role))
     may = address.declared == roles.ANYONE or roles.includes(role, address.declared or "admin")
@@ -68,7 +69,7 @@ def test_each_role_gets_only_what_it_may(
 
 
 @every_address
-def test_get_changes_no_row(admin_client: Client, state_dir: Any, address: Address) -> None:
+def test_get_changes_no_row(admin_client: Client, watched_demo: Path, address: Address) -> None:
     before = all_rows()
     admin_client.get(address.path)
     assert all_rows() == before
