@@ -175,10 +175,9 @@ def _create(change: Change, new: Entry | None) -> New:
     return _store(change, _settle(change, None, new))
 
 
-def _settle(change: Change, before: Entry | None, new: Entry) -> Entry:
+def _settle(change: Change, before: Entry | None, result: object) -> Entry:
     """Apply the rules of one entry; ``before`` is what :func:`_routed` gave of the old one."""
-    if not isinstance(new, dict):
-        check(change, new)
+    new: Entry = result if isinstance(result, dict) else check(change, result)
     if before is not None and (after := _routed(new)) != before:
         changed = {
             name

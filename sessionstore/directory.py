@@ -116,7 +116,7 @@ class DirectoryStore:
             place.key, terms.operation, terms.timeout, reenter=reenter, offset=place.lock_offset
         )
         outcome: Outcome = "failed"
-        write_ns = written = 0
+        started = written = 0
         try:
             opened = self._opened()
             old = self._read(opened, place, terms)
@@ -133,16 +133,16 @@ class DirectoryStore:
             else:
                 written = self._write(opened, place, new, terms, created=old is None)
                 outcome = "written"
-            write_ns = time.perf_counter_ns() - started
         finally:
             self.locks.release(hold)
             if self.recorder is not None:
+                ended = time.perf_counter_ns()
                 self.recorder.record(
                     terms.operation,
                     outcome,
                     hold.acquired_ns - hold.asked_ns,
-                    time.perf_counter_ns() - hold.acquired_ns,
-                    write_ns,
+                    ended - hold.acquired_ns,
+                    ended - started if written else 0,
                     written,
                     hold.contended,
                 )
