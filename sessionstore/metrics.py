@@ -117,7 +117,7 @@ class StoreMetrics:
         ):
             if value < _STEPS:
                 if written_bytes or histogram is not metrics.write:
-                    histogram.buckets[value if value > 0 else 0] += 1
+                    histogram.add(value)
                 continue
             exponent = value.bit_length() - 6
             histogram.buckets[(exponent << 5) + (value >> exponent)] += 1
