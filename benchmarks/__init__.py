@@ -1,0 +1,1 @@
+"""Benchmarks: the store, its index and its pages, each against rivals measured in the same run."""
