@@ -2,10 +2,10 @@
 # make test   check everything and run all tests
 # make help   list the rest
 
-PYTHON ?= python3.11
+PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-PORT ?= 8000
+PORT ?= $(or $(SESSIONSTORE_PORT),8000)
 CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome))
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
@@ -21,7 +21,8 @@ help:
 	@echo "make clean  remove the virtual environment and caches (not var/, which holds accounts)"
 
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; PYTHON=/path/to/python3.11 make $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 is needed: PYTHON=/path/to/python3.11 make $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # Stamps: a second call installs nothing.
@@ -33,8 +34,14 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
 
+# The path is made absolute by the shell: a path with spaces is no path to make's functions.
+run: export STATE_DIR := $(STATE_DIR)
 run: $(VENV)/.runtime
-	@$(if $(STATE_DIR),SESSIONSTORE_STATE_DIR="$(abspath $(STATE_DIR))") SESSIONSTORE_PORT=$(PORT) exec $(BIN)/python manage.py serve
+	@if [ -n "$$STATE_DIR" ]; then \
+		SESSIONSTORE_STATE_DIR="$$($(BIN)/python -c 'import os; print(os.path.abspath(os.environ["STATE_DIR"]))')"; \
+		export SESSIONSTORE_STATE_DIR; \
+	fi; \
+	SESSIONSTORE_PORT=$(PORT) exec $(BIN)/python manage.py serve
 
 demo: $(VENV)/.runtime
 	@SESSIONSTORE_PORT=$(PORT) exec $(BIN)/python manage.py serve --demo
