@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard import accounts
+from dashboard.hashers import SmallArgon2Hasher
 from dashboard.models import AuditEvent, SetupToken
 from dashboard.refusals import RefusedError
 from dashboard.roles import role_of
@@ -89,6 +90,15 @@ def test_forms_need_their_token(carol: User) -> None:
     response = sign_in(client, "carol", PASSWORD)
     assert response.status_code == 403
     assert "reload the page" in response.text
+
+
+def test_passwords_are_hashed_with_argon2id_in_little_memory() -> None:
+    hasher = SmallArgon2Hasher()
+    encoded = hasher.encode(PASSWORD, hasher.salt())
+    assert encoded.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    assert hasher.verify(PASSWORD, encoded)
+    assert not hasher.verify("wrong", encoded)
+    assert not hasher.must_update(encoded)
 
 
 # --- The first admin -----------------------------------------------------------------------------
