@@ -63,7 +63,7 @@ def fill(paths: StorePaths, sessions: Iterable[tuple[str, Entry]]) -> int:
                     place = locate(key)
                     data = encode(entry)
                     if "/" in place.file_name:
-                        data = wrap(place.key, data)
+                        data = wrap(place.key, data, max_bytes=files.DEFAULT_MAX_BYTES)
                     staging.put(data, place.file_name, to_fd=fd)
                 count += 1
         finally:

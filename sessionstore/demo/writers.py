@@ -62,7 +62,8 @@ def run_writers(
                 stop.wait(0.2)
         finally:
             codes = stop_writers(children)
-    return sum(code != 0 for code in codes)
+    # One that was still starting knew no better way to stop.
+    return sum(code not in (0, -signal.SIGTERM) for code in codes)
 
 
 def start_writer(
@@ -108,8 +109,8 @@ def stop_signal() -> Iterator[threading.Event]:
 def write_until_stopped(state_dir: Path, number: int, *, rate: float) -> None:
     """The body of one writer process."""
     parent = os.getppid()
-    writer = Writer(state_dir, number)
     with stop_signal() as stop:
+        writer = Writer(state_dir, number)
         try:
             while writer.stores and not stop.is_set() and os.getppid() == parent:
                 writer.step()

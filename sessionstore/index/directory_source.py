@@ -83,7 +83,8 @@ class DirectorySource:
     def read(self, names: Iterable[str]) -> Delta:
         """Read the named files again."""
         delta = Delta(tie=self._tie)
-        self._read(list(names), delta)
+        classified = ((name, classify(name, marked=self.opened.marked)) for name in names)
+        self._read({name: named for name, named in classified if named is not None}, delta)
         return delta
 
     def scan(self, known: Mapping[str, Row], *, trusted: Mapping[str, Row]) -> Delta:
@@ -100,14 +101,14 @@ class DirectorySource:
             delta.findings = [finding_of(error, str(self.opened.path))]
             names = []
         present: set[str] = set()
-        stale = []
+        stale: dict[str, Named] = {}
         for name in names:
             named = classify(name, marked=self.opened.marked)
             if named is not None:
                 present.add(named.id)
                 row = trusted.get(named.id)
                 if row is None or not self._is_as_known(name, row):
-                    stale.append(name)
+                    stale[name] = named
         self._read(stale, delta)
         delta.rows.update(dict.fromkeys(known.keys() - present))
         return delta
@@ -146,12 +147,10 @@ class DirectorySource:
 
     # -- reading -----------------------------------------------------------------------
 
-    def _read(self, names: list[str], delta: Delta) -> None:
-        for name, fetched in load_each(names, self._fetch):
-            named = classify(name, marked=self.opened.marked)
-            if named is not None:
-                row = None if fetched is None else self._row(name, named, fetched)
-                delta.rows[named.id] = row
+    def _read(self, names: Mapping[str, Named], delta: Delta) -> None:
+        for name, fetched in load_each(list(names), self._fetch):
+            named = names[name]
+            delta.rows[named.id] = None if fetched is None else self._row(name, named, fetched)
 
     def _fetch(self, name: str) -> Fetched | None:
         """Runs in loader threads too, so it only reads."""

@@ -6,6 +6,7 @@ index calls damaged exactly what the store calls damaged. Names: openclaw-format
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -40,7 +41,10 @@ OVERRIDES: Final = {
 
 
 class Fields(msgspec.Struct, rename="camel", gc=False):
-    """What a row is made of. Any field may hold any JSON value."""
+    """What a row is made of. Any field may hold any JSON value.
+
+    The overrides come last, in the order of :data:`OVERRIDES`.
+    """
 
     session_id: Any = None
     updated_at: Any = None
@@ -65,8 +69,8 @@ class Fields(msgspec.Struct, rename="camel", gc=False):
     archived_at: Any = None
     pinned_at: Any = None
     aborted_last_run: Any = None
-    model_override: Any = None
     model_override_source: Any = None
+    model_override: Any = None
     provider_override: Any = None
     thinking_level: Any = None
     fast_mode: Any = None
@@ -90,6 +94,8 @@ class Fields(msgspec.Struct, rename="camel", gc=False):
     queue_drop: Any = None
 
 
+_ABSURD_DIGITS: Final = 4_300  # more make Python refuse an integer, and skipped ones are not parsed
+_absurd_number = re.compile(rb"(?<![0-9])[0-9]{%d}" % _ABSURD_DIGITS).search
 _decode = msgspec.json.Decoder(Fields).decode
 
 
@@ -102,9 +108,11 @@ def parse(data: bytes) -> Fields:
     try:
         if not data.isascii():
             data.decode()  # skipped strings are not checked for UTF-8
-        return _decode(data)
+        if len(data) < _ABSURD_DIGITS or not _absurd_number(data):
+            return _decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return fields_of(entries.decode(data))
+        pass  # entries.decode says what is wrong, or reads what msgspec does not
+    return fields_of(entries.decode(data))
 
 
 def fields_of(entry: entries.Entry) -> Fields:

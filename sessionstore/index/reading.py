@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from ..errors import Finding
 from .fields import OVERRIDES, Fields
 from .kinds import agent_id_of_key, channel_in_key, kind_of, rest_of_key
@@ -23,8 +25,8 @@ MAX_TIME_MS: Final = 253_402_300_799_999  # the last moment of the year 9999
 MAX_COUNT: Final = 2**53
 _MAX_SHARED: Final = 50_000
 _JOINERS: Final = "\u200c\u200d"  # format characters that emoji and some scripts need
-_TITLES: Final = ("label", "subject", "group_channel", "room", "display_name")
-_OVERRIDE_FIELDS: Final = tuple(OVERRIDES)
+_OVERRIDE_WORDS: Final = tuple(OVERRIDES.values())
+_NO_OVERRIDES: Final = (None,) * len(OVERRIDES)
 
 
 class Rows:
@@ -144,10 +146,14 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def _word(value: object) -> str:
+    if value is None:
+        return ""
     return clean(value.strip().lower(), MAX_WORD) if isinstance(value, str) else ""
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
     return clean(value.strip()) if isinstance(value, str) else ""
 
 
@@ -156,9 +162,18 @@ def _inside(value: object, name: str) -> object:
 
 
 def _titles(fields: Fields) -> tuple[str, str]:
-    found = [text for name in _TITLES if (text := _text(getattr(fields, name)))]
+    titles = (
+        fields.label,
+        fields.subject,
+        fields.group_channel,
+        fields.room,
+        fields.display_name,
+    )
+    found = [text for title in titles if (text := _text(title))]
     if not found:
         return _text(_inside(fields.origin, "label")), ""
+    if len(found) == 1:
+        return found[0], ""
     others = dict.fromkeys(found[1:])
     others.pop(found[0], None)
     return found[0], clean(" ".join(others)) if others else ""
@@ -189,11 +204,11 @@ def _model(fields: Fields) -> str:
 
 
 def _overrides(fields: Fields) -> tuple[str, ...]:
-    return tuple(
-        OVERRIDES[name]
-        for name in _OVERRIDE_FIELDS
-        if (value := getattr(fields, name)) is not None and value != ""
-    )
+    values = msgspec.structs.astuple(fields)[-len(_NO_OVERRIDES) :]
+    if values == _NO_OVERRIDES:
+        return ()
+    paired = zip(_OVERRIDE_WORDS, values, strict=True)
+    return tuple(word for word, value in paired if value is not None and value != "")
 
 
 def _flags(fields: Fields, shown: int | None, size: int, awkward: bool) -> tuple[str, ...]:

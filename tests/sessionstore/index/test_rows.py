@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from sessionstore.entries import NotAnEntryError, decode
 from sessionstore.index import Row
-from sessionstore.index.fields import Fields, parse
+from sessionstore.index.fields import OVERRIDES, Fields, parse
 from sessionstore.index.reading import MAX_TEXT, Rows
 from tests.sessionstore.helpers import NOW, entry, json_bytes
 
@@ -24,7 +25,7 @@ JUNK = st.recursive(
 
 
 def row_of(value: dict[str, Any], key: str = KEY) -> Row:
-    data = json_bytes(value)
+    data = json.dumps(value).encode()
     return Rows("directory", "main").row(key, parse(data), size=len(data))
 
 
@@ -128,10 +129,18 @@ def _refused(read: Any, data: bytes) -> bool:
         b'{"a":' + b"9" * 5000 + b"}",
         b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"updatedAt":' + b"9" * 400 + b"}",
+        *(b'{"a":' + b"[" * depth + b"]" * depth + b"}" for depth in range(100, 2000, 25)),
     ],
 )
 def test_odd_json_is_judged_as_the_store_judges_it(data: bytes) -> None:
     assert _refused(parse, data) == _refused(decode, data)
+
+
+def test_every_override_is_a_field_in_its_place() -> None:
+    assert Fields.__struct_fields__[-len(OVERRIDES) :] == tuple(OVERRIDES)
+    for field, word in OVERRIDES.items():
+        shown = dict(zip(Fields.__struct_fields__, Fields.__struct_encode_fields__, strict=True))
+        assert row_of({shown[field]: "x"}).overrides == (word,)
 
 
 def test_row_is_not_compared_by_value() -> None:
