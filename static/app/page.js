@@ -22,8 +22,8 @@ function isInUse(island) {
 }
 
 document.addEventListener("htmx:confirm", (event) => {
-  const island = event.target;
-  if (!island.matches("[data-live]") || event.detail.triggeringEvent?.type === "click") return;
+  if (!event.target.matches("[data-live]")) return;
+  const island = document.querySelector(event.target.getAttribute("hx-target"));
   if (document.hidden || isInUse(island)) event.preventDefault();
 });
 

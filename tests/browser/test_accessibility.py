@@ -37,11 +37,11 @@ def addresses(page: Page) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.console_errors
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("device", ["desktop", "phone"])
+@pytest.mark.parametrize("screen", ["desktop", "phone"])
 def test_no_screen_has_a_violation(
-    theme: str, device: str, page: Page, visit: Visit, watching_demo: Path
+    theme: str, screen: str, page: Page, visit: Visit, watching_demo: Path
 ) -> None:
-    width, height = SIZES[device]
+    width, height = SIZES[screen]
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     visit("/sessions/?damaged=yes&machine=yes")
@@ -66,7 +66,7 @@ def test_everything_to_press_is_large_enough(page: Page, visit: Visit, watching_
     for path in ("/", "/sessions/", "/stores/"):
         visit(path)
         small = page.evaluate(
-            """() => [...document.querySelectorAll('main button, main .button, main summary, main label:has(input)')]
+            """() => [...document.querySelectorAll('main :is(button, .button, summary, label)')]
                 .filter((e) => e.checkVisibility() && !e.closest('.visually-hidden'))
                 .filter((e) => e.getBoundingClientRect().height < 24)
                 .map((e) => e.outerHTML.slice(0, 120))"""
