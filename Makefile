@@ -60,8 +60,8 @@ test: check
 	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
-	@for script in benchmarks/store.py benchmarks/index.py benchmarks/pages.py; do \
-		if [ -f $$script ]; then $(BIN)/python $$script || exit 1; fi; \
+	@for name in store index pages; do \
+		if [ -f benchmarks/$$name.py ]; then $(BIN)/python -m benchmarks.$$name $(BENCH_ARGS) || exit 1; fi; \
 	done
 
 lock: | $(BIN)/python
