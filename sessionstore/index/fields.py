@@ -6,7 +6,6 @@ index calls damaged exactly what the store calls damaged. Names: openclaw-format
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import msgspec
@@ -94,8 +93,9 @@ class Fields(msgspec.Struct, rename="camel", gc=False):
     queue_drop: Any = None
 
 
-_ABSURD_DIGITS: Final = 4_300  # more make Python refuse an integer, and skipped ones are not parsed
-_absurd_number = re.compile(rb"(?<![0-9])[0-9]{%d}" % _ABSURD_DIGITS).search
+# Python refuses an integer of more digits; a skipped one would not be noticed.
+_ABSURD_NUMBER: Final = b"0" * 4_300
+_DIGITS_ONLY: Final = bytes(48 if 48 <= code <= 57 else 32 for code in range(256))
 _decode = msgspec.json.Decoder(Fields).decode
 
 
@@ -108,11 +108,17 @@ def parse(data: bytes) -> Fields:
     try:
         if not data.isascii():
             data.decode()  # skipped strings are not checked for UTF-8
-        if len(data) < _ABSURD_DIGITS or not _absurd_number(data):
+        if not _has_absurd_number(data):
             return _decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         pass  # entries.decode says what is wrong, or reads what msgspec does not
     return fields_of(entries.decode(data))
+
+
+def _has_absurd_number(data: bytes) -> bool:
+    if len(data) < len(_ABSURD_NUMBER):
+        return False
+    return _ABSURD_NUMBER in data.translate(_DIGITS_ONLY)
 
 
 def fields_of(entry: entries.Entry) -> Fields:

@@ -7,7 +7,7 @@ Warm, one thread is fastest (the interpreter's lock); cold, inode order and eigh
 from __future__ import annotations
 
 import os
-import time
+import resource
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -16,7 +16,7 @@ from typing import TypeVar
 Loaded = TypeVar("Loaded")
 
 _PROBE = 64
-_COLD_S = 150e-6  # per file; warm is 5 to 15 µs
+_COLD_SHARE = 4  # cold: at least one file in so many came from the disk
 _THREADS = 8
 _WINDOW = 4096  # files in memory at a time
 
@@ -32,15 +32,19 @@ def names_by_inode(fd: int) -> list[str]:
 def load_each(names: Sequence[str], read: Callable[[str], Loaded]) -> Iterator[tuple[str, Loaded]]:
     """``(name, read(name))`` for each name, in order; ``read`` may run in another thread."""
     waiting = iter(names)
-    started = time.perf_counter()
-    probe = 0
-    for name in islice(waiting, _PROBE):
-        yield name, read(name)
-        probe += 1
-    if probe < _PROBE or time.perf_counter() - started < _PROBE * _COLD_S:
+    fetched = _blocks_fetched()
+    probe = [(name, read(name)) for name in islice(waiting, _PROBE)]
+    is_cold = (_blocks_fetched() - fetched) * _COLD_SHARE >= _PROBE
+    yield from probe
+    if not is_cold:
         for name in waiting:
             yield name, read(name)
         return
     with ThreadPoolExecutor(_THREADS) as threads:
         while window := list(islice(waiting, _WINDOW)):
             yield from zip(window, threads.map(read, window), strict=True)
+
+
+def _blocks_fetched() -> int:
+    # Time would not tell: on a busy machine a warm file takes as long as a cold one.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_inblock

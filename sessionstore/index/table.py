@@ -19,7 +19,7 @@ from .search import SearchText
 TieBreak = Callable[[Row], tuple[str, str]]
 
 _MAX_ORDERS = 6
-_BULK = 1000
+_BULK = 64
 
 
 @dataclass(slots=True)
