@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,8 @@ _EXACT = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
+MAX_DEPTH = 200
+_NOT_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[^][{}"]+', re.DOTALL)
 _SCALARS = frozenset([str, int, bool])
 
 
@@ -58,7 +61,21 @@ def decode_exactly(data: bytes) -> tuple[Entry, bool]:
         value, strict = _parse_tolerantly(data), False
     if not isinstance(value, dict):
         raise NotAnEntryError(f"holds a JSON {_json_type(value)}, not an object")
+    _check_depth(data)
     return value, strict or _round_trips(value)
+
+
+def _check_depth(data: bytes) -> None:
+    """Refuse what is nested so deep that comparing or showing it would end in a RecursionError."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return
+    brackets = _NOT_BRACKETS.sub(b"", data)
+    for _ in range(MAX_DEPTH):
+        outer = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not outer:
+            return
+        brackets = outer
+    raise NotAnEntryError(f"is nested more than {MAX_DEPTH} levels deep")
 
 
 def _round_trips(entry: Entry) -> bool:
@@ -159,9 +176,13 @@ def _dump(value: Any) -> bytes:
     try:
         data = orjson.dumps(value, option=_INDENT | _EXACT)
     except TypeError:
-        return _dump_slowly(value)
+        data = _dump_slowly(value)
     if b"null" in data and _holds_non_finite(value):  # orjson writes NaN as null
         raise InvalidEntryError("NaN and infinity are not JSON", hint="leave the field out")
+    try:
+        _check_depth(data)
+    except NotAnEntryError as error:
+        raise InvalidEntryError(f"this entry {error}", hint="keep it flatter") from error
     return data
 
 
@@ -233,9 +254,12 @@ def parse_value(raw: RawValue) -> Any:
         NotAnEntryError: the value, which a split does not look into, is damaged.
     """
     try:
-        return _parse(raw)
+        value = _parse(raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return _parse_tolerantly(bytes(raw))
+        value = _parse_tolerantly(bytes(raw))
+    if type(value) not in _SCALARS:
+        _check_depth(bytes(raw))
+    return value
 
 
 def etag(entry: Entry) -> str:

@@ -90,6 +90,4 @@ def _read(path: Path) -> GatewayInfo | None:
 
 
 def _is_below(config_path: str | None, state_dir: Path) -> bool:
-    return config_path is not None and Path(os.path.realpath(config_path)).is_relative_to(
-        state_dir
-    )
+    return config_path is not None and Path(os.path.realpath(config_path)).is_relative_to(state_dir)

@@ -16,9 +16,7 @@ from .slots import Slot
 from .tables import LiveTable
 
 Scope = Literal["session", "store", "legacy"]
-Verdict = Literal[
-    "alive", "owner-gone", "pid-reused", "other-host", "unreadable", "unexplained"
-]
+Verdict = Literal["alive", "owner-gone", "pid-reused", "other-host", "unreadable", "unexplained"]
 Published = tuple[LiveTable, Slot]
 
 

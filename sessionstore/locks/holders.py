@@ -79,9 +79,7 @@ def _look(sidecar: Path) -> tuple[list[LiveTable], dict[int, KernelLock]]:
 
 
 def _holding(tables: list[LiveTable]) -> list[Published]:
-    return [
-        (table, slot) for table in tables for slot in table.slots if slot.state == "holding"
-    ]
+    return [(table, slot) for table in tables for slot in table.slots if slot.state == "holding"]
 
 
 def _locked(sidecar: Path, tables: list[LiveTable]) -> dict[int, KernelLock]:

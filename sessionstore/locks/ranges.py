@@ -44,6 +44,7 @@ _QUEUE_PASSES = 256
 _MAX_QUEUED_KEYS = 1024
 _PASS = pack(ofd.READ, 0, 0, 1, 0)
 
+
 def queue_of(offset: int) -> int:
     """The queue byte of a session's byte."""
     return LAST_KEY + offset - (offset >> 62)

@@ -75,9 +75,7 @@ class StoreLocks:
             StoreIOError: the lock file cannot be opened or locked.
         """
         state = self._state or self._open()
-        hold = Hold(
-            state, key, lock_offset(key) if offset is None else offset, operation, timeout
-        )
+        hold = Hold(state, key, lock_offset(key) if offset is None else offset, operation, timeout)
         owners = state.owners
         if STORE_OFFSET in owners and (outer := _own_store_hold(state, hold, reenter)):
             return outer
@@ -133,9 +131,7 @@ class StoreLocks:
         offset: int | None = None,
     ) -> KeyContext:
         """:meth:`acquire` and :meth:`release` as a context manager."""
-        return KeyContext(
-            self, key, operation, timeout, reenter=reenter, offset=offset
-        )
+        return KeyContext(self, key, operation, timeout, reenter=reenter, offset=offset)
 
     def keys(self, keys: Iterable[str], operation: str, timeout: float) -> KeysContext:
         """Lock several sessions, in the order of their offsets, which excludes deadlock."""
