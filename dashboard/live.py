@@ -14,7 +14,7 @@ from django.http import HttpRequest
 LONGEST_S = 30 * 60
 """A list that nobody touched for this long stops by itself."""
 _MOST_ROWS = 100
-_ROW = re.compile(r"([a-z2-7]{10})-([a-z2-7]{13,52})")
+_ROW = re.compile(r"([0-9a-f]{12})-([0-9a-f]{16,64})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # with their full-width forms
+_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")  # with their full-width forms
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -57,8 +57,10 @@ def cell(value: object) -> object:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return value
-    text = str(value).replace("\0", "").encode("utf-8", "backslashreplace").decode()
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    text = str(value)
+    if not text.isprintable():  # also true of lone surrogates, which no CSV can carry
+        text = text.replace("\0", "").encode("utf-8", "backslashreplace").decode()
+    return f"'{text}" if text[:1] in _FORMULA else text
 
 
 def iso(at_ms: int | None) -> str | None:

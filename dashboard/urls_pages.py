@@ -10,9 +10,9 @@ from .views import overview, session, sessions, stores
 
 
 class StoreIdConverter:
-    """A store's id: ten characters of base32."""
+    """A store's id: twelve hex digits."""
 
-    regex = f"[a-z2-7]{{{refs.STORE_LENGTH}}}"
+    regex = f"[0-9a-f]{{{refs.STORE_LENGTH}}}"
 
     def to_python(self, value: str) -> str:
         return value
@@ -24,7 +24,7 @@ class StoreIdConverter:
 class SessionRefConverter(StoreIdConverter):
     """A session's id: short, or the whole digest where two begin alike."""
 
-    regex = f"(?:[a-z2-7]{{{refs.SESSION_LENGTH}}}|[a-z2-7]{{{refs.FULL_LENGTH}}})"
+    regex = f"(?:[0-9a-f]{{{refs.SESSION_LENGTH}}}|[0-9a-f]{{{refs.FULL_LENGTH}}})"
 
 
 register_converter(StoreIdConverter, "store")

@@ -1,6 +1,6 @@
 """Short ids for addresses: a store's and a session's. They are looked up, never turned into a path.
 
-An id is the start of a SHA-256 in base32. Two sessions whose ids begin alike (someone would
+An id is the start of a SHA-256 in hex. Two sessions whose ids begin alike (someone would
 have to search for such keys on purpose) are both addressed by the full digest, and the short
 form then belongs to neither.
 """
@@ -8,18 +8,16 @@ form then belongs to neither.
 from __future__ import annotations
 
 import hashlib
-from base64 import b32encode
 from collections.abc import Iterable
 
-STORE_LENGTH = 10
-SESSION_LENGTH = 13
-FULL_LENGTH = 52
+STORE_LENGTH = 12
+SESSION_LENGTH = 16
+FULL_LENGTH = 64
 
 
 def digest(text: str) -> str:
-    """The whole id of a text: 52 characters of ``a-z2-7``."""
-    raw = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return b32encode(raw).decode("ascii").rstrip("=").lower()
+    """The whole id of a text: 64 hex digits."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def store_id(real_path: str) -> str:

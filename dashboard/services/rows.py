@@ -105,7 +105,7 @@ def session_row(
         notes=tuple(_note(flag) for flag in row.flags),
         flags=row.flags,
         problem="" if row.problem is None else str(redact(row.problem.message)),
-        file_name=str(redact(row.file_name)),
+        file_name=row.file_name if key == row.key and row.place is None else redact(row.file_name),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sessionstore.index import Page, Row
@@ -33,13 +33,15 @@ class StoreNote:
 class SessionList:
     """One page of sessions and what it is a part of.
 
-    ``matched`` of ``total`` are those that the filters let through; ``late`` names the stores
-    whose part is old or missing. ``asked_page`` is the page asked for when it does not exist.
+    ``matched`` of ``total`` are those that the filters let through. ``every_row`` gives all of
+    them once, for a download, and is empty for a page. ``late`` names the stores whose part is
+    old or missing. ``asked_page`` is the page asked for when it does not exist.
     """
 
     store_id: str | None
     store_name: str
     rows: tuple[SessionRow, ...]
+    every_row: Iterator[SessionRow]
     matched: int
     total: int
     hidden_machine: int
@@ -59,17 +61,15 @@ class SessionList:
 def list_sessions(
     wanted: Wanted, *, store_id: str | None = None, everything: bool = False
 ) -> SessionList:
-    """Answer one page of the list, or with ``everything`` all rows that match.
+    """Answer one page of the list; with ``everything``, rows that are finished one by one.
 
     Raises:
         ProblemError: there is no store of that id.
     """
     began = time.monotonic()
-    console = fleet()
-    readers, scan = _readers(console, store_id)
+    readers, scan = _readers(fleet(), store_id)
     chosen = [reader for reader in readers if _is_wanted(reader, wanted)]
-    counted = [(reader, reader.page(wanted.query(offset=0, limit=0))) for reader in readers]
-    pages = {reader.id: page for reader, page in counted if page is not None}
+    pages = _pages(readers, wanted)
     matched = sum(pages[reader.id].matched for reader in chosen if reader.id in pages)
     page_count = max(1, -(-matched // wanted.per))
     page = min(wanted.page or 1, page_count)
@@ -78,7 +78,8 @@ def list_sessions(
     return SessionList(
         store_id=store_id,
         store_name=readers[0].name if store_id and readers else "",
-        rows=_finished(found, with_locks=not everything),
+        rows=() if everything else _finished(found),
+        every_row=_one_by_one(found) if everything else iter(()),
         matched=matched,
         total=sum(page.total for page in pages.values()),
         hidden_machine=sum(pages[r.id].hidden_machine for r in chosen if r.id in pages),
@@ -94,6 +95,12 @@ def list_sessions(
         problem=scan.problem if scan else None,
         asked_page=wanted.page if (wanted.page or 1) > page_count else None,
     )
+
+
+def _pages(readers: Sequence[Reader], wanted: Wanted) -> dict[str, Page]:
+    """How many rows each store has for the question; no rows yet."""
+    counted = ((reader.id, reader.page(wanted.query(offset=0, limit=0))) for reader in readers)
+    return {ident: page for ident, page in counted if page is not None}
 
 
 def _readers(console: Fleet, store_id: str | None) -> tuple[list[Reader], Scan | None]:
@@ -136,13 +143,19 @@ def _late(readers: Iterable[Reader]) -> tuple[StoreNote, ...]:
     )
 
 
-def _finished(found: Sequence[tuple[Reader, Row]], *, with_locks: bool) -> tuple[SessionRow, ...]:
+def _finished(found: Sequence[tuple[Reader, Row]]) -> tuple[SessionRow, ...]:
     now_ms = time.time_ns() // 1_000_000
-    locks = _locks({reader.id: reader for reader, _row in found}) if with_locks else {}
+    locks = _locks({reader.id: reader for reader, _row in found})
     return tuple(
         session_row(reader, row, lock=locks.get((reader.id, row.key)), now_ms=now_ms)
         for reader, row in found
     )
+
+
+def _one_by_one(found: Sequence[tuple[Reader, Row]]) -> Iterator[SessionRow]:
+    """Rows for a download, finished as they are sent; locks are not looked at."""
+    now_ms = time.time_ns() // 1_000_000
+    return (session_row(reader, row, now_ms=now_ms) for reader, row in found)
 
 
 def _locks(readers: Mapping[str, Reader]) -> dict[tuple[str, str], HeldLock]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -182,10 +183,11 @@ def _links(link: Link, listed: SessionList, store_id: str | None) -> dict[str, s
     }
 
 
-def _selected(request: HttpRequest, listed: SessionList) -> list[SessionRow]:
+def _selected(request: HttpRequest, listed: SessionList) -> Iterator[SessionRow]:
     """The rows that ``row`` parameters name, or all."""
     chosen = set(request.GET.getlist("row"))
-    return [row for row in listed.rows if not chosen or row.id in chosen]
+    rows = listed.rows or listed.every_row
+    return (row for row in rows if not chosen or row.id in chosen)
 
 
 def _plain(row: SessionRow) -> dict[str, Any]:

@@ -24,13 +24,13 @@ def violations(page: Page) -> list[str]:
 def addresses(page: Page) -> list[str]:
     """Every kind of screen: lists, empty lists, notes, errors, and all tabs of two sessions."""
     text = page.content()
-    session = re.search(r"/stores/[a-z2-7]+/sessions/[a-z2-7]+/", text)
+    session = re.search(r"/stores/[0-9a-f]+/sessions/[0-9a-f]+/", text)
     assert session
     tabs = [f"{session[0]}?tab={tab}" for tab in ("fields", "json", "file", "problems")]
     return [
         *("/", "/stores/", "/sessions/", "/sessions/?machine=yes&damaged=yes", "/help/"),
         *("/sessions/?q=nothing+like+this", "/sessions/?after=soon&bogus=1&page=99"),
-        *("/stores/aaaaaaaaaa/sessions/", *tabs),
+        *("/stores/aaaaaaaaaaaa/sessions/", *tabs),
     ]
 
 

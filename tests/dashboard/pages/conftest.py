@@ -13,7 +13,7 @@ from sessionstore import demo
 from sessionstore.store import open_store
 from tests.dashboard.pages.hostile import build_hostile
 
-Watch = Callable[[Path], None]
+Watch = Callable[[Path | None], None]
 
 
 @pytest.fixture

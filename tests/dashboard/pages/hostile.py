@@ -23,7 +23,7 @@ def build_hostile(path: Path) -> None:
         "agent:main:explicit:secret",
         _entry(label=f"token {SECRET}", apiKey="plain-words", note=f"my key is {SECRET}"),
     )
-    store.put("agent:main:explicit:deep", _entry(goal=_deep(200), **{MARKUP: {MARKUP: [MARKUP]}}))
+    store.put("agent:main:explicit:deep", _entry(goal=_deep(150), **{MARKUP: {MARKUP: [MARKUP]}}))
     store.put("agent:main:explicit:wide", _entry(goal={str(n): n for n in range(5_000)}))
     store.put("agent:main:explicit:long", _entry(note="x" * 300_000, updatedAt=1e300))
     store.put("agent:main:explicit:types", _entry(label=5, status=[1], channel={}, model=True))

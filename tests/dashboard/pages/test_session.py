@@ -105,7 +105,7 @@ def test_a_deleted_session_is_not_found_with_a_next_step(
 
 
 def test_an_id_of_nothing_is_not_found(small_state: Path, viewer_client: Client) -> None:
-    path = address(viewer_client, ADA).split("/sessions/")[0] + "/sessions/aaaaaaaaaaaaa/"
+    path = address(viewer_client, ADA).split("/sessions/")[0] + "/sessions/aaaaaaaaaaaaaaaa/"
     assert viewer_client.get(path).status_code == 404
 
 

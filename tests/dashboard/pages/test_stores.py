@@ -71,6 +71,6 @@ def test_a_store_that_appears_is_listed_at_once(small_state: Path, viewer_client
 def test_a_store_that_went_away_is_not_found_with_a_next_step(
     small_state: Path, viewer_client: Client
 ) -> None:
-    answer = viewer_client.get("/stores/aaaaaaaaaa/sessions/")
+    answer = viewer_client.get("/stores/aaaaaaaaaaaa/sessions/")
     assert answer.status_code == 404
     assert "list of agents and stores" in answer.content.decode()

@@ -76,18 +76,18 @@ def test_an_id_leads_back_to_its_key() -> None:
     known.learn(["agent:main:main", "\ud800"])
     for key in ("agent:main:main", "\ud800"):
         assert known.key(known.of(key)) == key
-    assert known.key("a" * 13) is None
+    assert known.key("a" * 16) is None
 
 
 def test_ids_that_begin_alike_become_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     def alike(text: str) -> str:
-        return "a" * 13 + text.ljust(39, "b")
+        return "a" * 16 + text.ljust(48, "b")
 
     monkeypatch.setattr(refs, "digest", alike)
     known = Refs()
     first = known.of("one")
-    assert first == "a" * 13
+    assert first == "a" * 16
     assert known.of("two") == alike("two")
     assert known.of("one") == alike("one")
-    assert known.key("a" * 13) is None
+    assert known.key("a" * 16) is None
     assert (known.key(alike("one")), known.key(alike("two"))) == ("one", "two")
