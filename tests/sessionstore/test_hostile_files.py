@@ -1,0 +1,362 @@
+"""Hostile and damaged files: reported, never followed, never waited for, never lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessionstore import (
+    CorruptEntryError,
+    SessionStoreError,
+    Store,
+    UnsafeFileError,
+    open_store,
+)
+from tests.sessionstore.helpers import (
+    entry,
+    file_of,
+    json_bytes,
+    old_name,
+    picture,
+    quarantined,
+    write_unadopted,
+)
+
+A, B, ODD = "agent:main:a", "agent:main:b", ".odd"
+Entry = dict[str, Any]
+Plant = Callable[[Path], None]
+
+pytestmark = pytest.mark.timeout(20)  # a FIFO or device that is waited for never answers
+
+
+def plant_link(path: Path) -> None:
+    target = path.parents[2] / "target.json"
+    target.write_bytes(json_bytes(entry(label="stolen")))
+    path.symlink_to(target)
+
+
+def plant_dangling_link(path: Path) -> None:
+    path.symlink_to(path.parent / "nowhere")
+
+
+def plant_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def plant_socket(path: Path) -> None:
+    here = os.getcwd()
+    with socket.socket(socket.AF_UNIX) as server:
+        os.chdir(path.parent)  # a socket's whole path may not have more than 108 bytes
+        try:
+            server.bind(path.name)
+        finally:
+            os.chdir(here)
+
+
+def plant_device(path: Path) -> None:
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))  # /dev/zero: endless
+    except PermissionError:
+        pytest.skip("this user cannot make device nodes")
+
+
+def plant_directory(path: Path) -> None:
+    path.mkdir()
+    (path / "inside").write_text("theirs")
+
+
+def plant_huge(path: Path) -> None:
+    path.write_bytes(b'{"a": "' + b"x" * 9_000_000 + b'"}')
+
+
+def plant_sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 26)
+
+
+def planted(data: bytes) -> Plant:
+    def plant(path: Path) -> None:
+        path.write_bytes(data)
+
+    return plant
+
+
+UNSAFE: dict[str, Plant] = {
+    "link": plant_link,
+    "dangling-link": plant_dangling_link,
+    "fifo": plant_fifo,
+    "socket": plant_socket,
+    "device": plant_device,
+    "directory": plant_directory,
+    "huge": plant_huge,
+    "sparse": plant_sparse,
+}
+DAMAGED: dict[str, Plant] = {
+    "empty": lambda path: path.touch(),
+    "ten-megabytes-of-x": planted(b"x" * 10_000_000),
+    "seven-megabytes-of-x": planted(b"x" * 7_000_000),
+    "nul-bytes": planted(b"\0" * 4096),
+    "truncated": planted(json_bytes(entry(text="abc"))[:-9]),
+    "array": planted(b"[1, 2]"),
+    "number": planted(b"5"),
+    "null": planted(b"null"),
+    "not-utf-8": planted(b'{"a": "\xff\xfe"}'),
+    "name-not-utf-8": planted(b'{"a\xff": 1}'),
+    "utf-16": planted('{"a": 1}'.encode("utf-16")),
+    "comment": planted(b'{"a": 1} // x'),
+    "two-objects": planted(b"{}{}"),
+    "deep-arrays": planted(b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    "deep-objects": planted(b'{"a":' * 50_000 + b"1" + b"}" * 50_000),
+    "long-number": planted(b'{"a": ' + b"9" * 100_000 + b"}"),
+    "lone-continuation": planted(b'{"a": "\x80"}'),
+    "overlong-utf-8": planted(b'{"a": "\xc0\xaf"}'),
+    "encoded-surrogate": planted(b'{"a": "\xed\xa0\x80"}'),
+}
+ALL = {**UNSAFE, **DAMAGED}
+
+
+def replaced(store: Store, key: str, plant: Plant) -> Path:
+    """The key's file with something else in its place."""
+    path = file_of(store, key)
+    path.unlink()
+    plant(path)
+    return path
+
+
+@pytest.fixture(params=["adopted", "unadopted"])
+def damaged(request: pytest.FixtureRequest, store: Store) -> Callable[[str], tuple[Store, Path]]:
+    """Return a maker: plant -> store with three entries, and A's file replaced by it."""
+
+    def make(plant: str) -> tuple[Store, Path]:
+        if request.param == "adopted":
+            store.save({A: entry(), B: entry(), ODD: entry()})
+        else:
+            write_unadopted(store.path, {A: entry(), B: entry(), ODD: entry()})
+        return store, replaced(store, A, ALL[plant])
+
+    return make
+
+
+@pytest.mark.parametrize("plant", ALL)
+def test_bad_file_raises_from_get_and_is_left_out_of_load(
+    damaged: Callable[[str], tuple[Store, Path]], tmp_path: Path, plant: str
+) -> None:
+    store, path = damaged(plant)
+    before = picture(store.paths.directory)
+    begun = time.monotonic()
+    with pytest.raises((UnsafeFileError, CorruptEntryError)) as caught:
+        store.get(A)
+    assert (caught.value.key, caught.value.path) == (A, str(path))
+    assert caught.value.hint
+    assert store.load() == {B: entry(), ODD: entry()}
+    assert store.get(B) == entry()
+    (problem,) = [found for found in store.problems() if found.severity == "error"]
+    assert (problem.key, problem.path) == (A, str(path))
+    assert problem.rule in ("damaged-entry", "unsafe-file")
+    assert time.monotonic() - begun < 5
+    assert picture(store.paths.directory) == before
+
+
+@pytest.mark.parametrize("plant", ALL)
+def test_bad_file_counts_as_its_key(
+    damaged: Callable[[str], tuple[Store, Path]], plant: str
+) -> None:
+    store, _ = damaged(plant)
+    assert store.keys() == sorted([A, B, ODD])
+
+
+@pytest.mark.parametrize("plant", ALL)
+@pytest.mark.parametrize("call", ["update", "patch", "get_or_create", "reset", "route"])
+def test_change_of_a_bad_file_raises_and_leaves_it(
+    damaged: Callable[[str], tuple[Store, Path]], plant: str, call: str
+) -> None:
+    store, path = damaged(plant)
+    before = picture(path)
+    calls: dict[str, Callable[[], object]] = {
+        "update": lambda: store.update(A, lambda old: entry(label="new")),
+        "patch": lambda: store.patch(A, {"label": "new"}),
+        "get_or_create": lambda: store.get_or_create(A, entry),
+        "reset": lambda: store.reset(A),
+        "route": lambda: store.update_last_route(A, channel="slack"),
+    }
+    with pytest.raises((UnsafeFileError, CorruptEntryError)) as caught:
+        calls[call]()
+    assert caught.value.key == A
+    assert picture(path) == before
+
+
+@pytest.mark.parametrize("plant", ALL)
+@pytest.mark.parametrize("call", ["put", "delete"])
+def test_put_and_delete_move_a_bad_file_to_quarantine(
+    damaged: Callable[[str], tuple[Store, Path]], plant: str, call: str
+) -> None:
+    store, path = damaged(plant)
+    targets = [*store.path.parents[3].rglob("target.json")]
+    before = picture(*targets)
+    inode = path.lstat().st_ino
+    if call == "put":
+        assert store.put(A, entry(label="new")) == entry(label="new")
+        assert store.get(A) == entry(label="new")
+    else:
+        assert store.delete(A) is True
+        assert store.get(A) is None
+    ((note, moved),) = quarantined(store)
+    assert moved.lstat().st_ino == inode
+    assert note["key"] == A
+    assert note["reason"]
+    assert note["name"] == path.name
+    assert isinstance(note["at"], int)
+    assert picture(*targets) == before
+    assert [found for found in store.problems() if found.severity == "error"] == []
+
+
+@pytest.mark.parametrize("plant", ALL)
+def test_bad_file_in_the_side_area_is_reported_and_healed(store: Store, plant: str) -> None:
+    store.save({A: entry(), ODD: entry()})
+    path = replaced(store, ODD, ALL[plant])
+    with pytest.raises((UnsafeFileError, CorruptEntryError)) as caught:
+        store.get(ODD)
+    assert (caught.value.key, caught.value.path) == (ODD, str(path))
+    assert store.load() == {A: entry()}
+    assert [found.path for found in store.problems()] == [str(path)]
+    store.put(ODD, entry(label="new"))
+    assert store.get(ODD) == entry(label="new")
+    assert len(quarantined(store)) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"sessionKey": "another", "entry": {"label": "stolen"}},
+        {"sessionKey": ".ODD", "entry": {}},
+        {"sessionKey": 5, "entry": {}},
+        {"sessionKey": ".odd"},
+        {"entry": {}},
+        {"sessionKey": ".odd", "entry": 5},
+        {"sessionKey": ".odd", "entry": None},
+        {"sessionKey": "a\0b", "entry": {}},
+        entry(label="bare"),
+    ],
+    ids=str,
+)
+def test_side_file_with_the_wrong_content_is_damaged(store: Store, content: Entry) -> None:
+    store.save({A: entry(), ODD: entry()})
+    path = file_of(store, ODD)
+    path.write_bytes(json_bytes(content))
+    with pytest.raises(CorruptEntryError):
+        store.get(ODD)
+    assert store.load() == {A: entry()}
+    assert [(found.rule, found.path) for found in store.problems()] == [
+        ("damaged-entry", str(path))
+    ]
+
+
+def test_one_bad_file_among_a_thousand_concerns_one_session(store: Store) -> None:
+    keys = [f"agent:main:{number}" for number in range(1000)]
+    store.save({key: entry(label=key) for key in keys})
+    path = file_of(store, keys[500])
+    path.write_bytes(b"x" * 10_000_000)
+    assert sorted(store.load()) == sorted(set(keys) - {keys[500]})
+    assert [(found.key, found.path) for found in store.problems()] == [(keys[500], str(path))]
+
+
+@pytest.mark.parametrize("name", ["sessions.d", "x", ".store.json"])
+@pytest.mark.parametrize("plant", ["link", "fifo", "socket", "device"])
+def test_bad_node_in_place_of_our_own_names_is_refused_and_never_followed(
+    store_file: Path, tmp_path: Path, name: str, plant: str
+) -> None:
+    with open_store(store_file) as store:
+        store.save({A: entry(), ODD: entry()})
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    path = store_file.parent / name if name == "sessions.d" else store_file.with_suffix(".d") / name
+    path.rename(tmp_path / "moved")
+    path.symlink_to(outside) if plant == "link" else UNSAFE[plant](path)
+    with open_store(store_file) as store:
+        for call in (lambda: store.put(ODD, entry()), lambda: store.get(ODD), store.load):
+            with pytest.raises(SessionStoreError):
+                call()
+        assert any(found.severity == "error" for found in store.problems())
+    assert list(outside.iterdir()) == []
+    assert path.lstat().st_mode & 0o170000 != stat.S_IFREG
+
+
+@pytest.mark.parametrize("part", [".sessionstore", ".sessionstore/sessions", "tmp", "quarantine"])
+def test_linked_folder_of_ours_is_never_written_through(
+    store_file: Path, tmp_path: Path, part: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with open_store(store_file) as store:
+        store.put(A, entry())
+        file_of(store, A).write_bytes(b"{damaged")
+        folder = store_file.parent / part if "." in part else store.paths.sidecar / part
+    if folder.exists():
+        folder.rename(tmp_path / "moved")
+    folder.symlink_to(outside)
+    with open_store(store_file) as store, pytest.raises(SessionStoreError):
+        store.put(A, entry(label="new"))
+    assert list(outside.iterdir()) == []
+    assert (store_file.with_suffix(".d") / old_name(A)).read_bytes() == b"{damaged"
+
+
+def test_foreign_names_are_reported_and_never_removed(store: Store) -> None:
+    store.save({A: entry(), ODD: entry()})
+    directory = store.paths.directory
+    names = [
+        "notes.txt",
+        "UPPER.json",
+        "a%3ab.json",
+        "x/notes",
+        "x/" + "0" * 64 + ".txt",
+        "b.json~",
+    ]
+    for name in names:
+        (directory / name).write_bytes(json_bytes(entry(label="theirs")))
+    assert store.keys() == sorted([A, ODD])
+    assert store.load() == {A: entry(), ODD: entry()}
+    found = {found.path: found.rule for found in store.problems()}
+    assert found == {str(directory / name): "foreign-file" for name in names}
+    loaded = store.load()
+    store.save({A: entry(label="x")}, base=loaded)
+    store.update_all(lambda every: every.clear())
+    assert all((directory / name).exists() for name in names)
+
+
+@pytest.mark.parametrize("depth", [200, 254, 300, 400, 500, 700, 900, 1100, 3000])
+@pytest.mark.parametrize("key", [A, ODD])
+def test_deeply_nested_entry_is_usable_or_refused_but_never_a_crash(
+    store: Store, key: str, depth: int
+) -> None:
+    store.save({B: entry(), key: entry()})
+    nested = b'{"a":' * depth + b"1" + b"}" * depth
+    path = file_of(store, key)
+    body = b'{"sessionId": "s", "deep": ' + nested + b"}"
+    if key == ODD:
+        body = b'{"sessionKey": ".odd", "entry": ' + body + b"}"
+    path.write_bytes(body)
+    calls: list[Callable[[], object]] = [
+        lambda: store.get(key),
+        lambda: store.etag(key),
+        lambda: store.patch(key, {"label": "x"}),
+        lambda: store.patch(key, {"deep": {"a": 1}}, if_match="0" * 32),
+        lambda: store.update(key, lambda old: {**(old or {}), "label": "y"}),
+        lambda: store.save({key: entry(deep=json.loads(nested))}) if depth < 300 else None,
+        lambda: store.update_all(lambda every: every[B].update(n=1)),
+        store.load,
+        store.problems,
+    ]
+    for call in calls:
+        try:
+            call()
+        except SessionStoreError:
+            continue
+    assert store.load()[B]["n"] == 1
