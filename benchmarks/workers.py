@@ -17,7 +17,9 @@ from time import perf_counter_ns
 
 from .timing import jain, median, percentile
 
-Work = Callable[[int], None]
+Work = Callable[[int], int | None]
+"""One operation of a worker; what it returns is kept in place of its wall time in ns."""
+
 Prepare = Callable[[int], Work]
 """Called in the worker with its number; returns one operation, which gets its turn."""
 
@@ -92,8 +94,8 @@ def _work(
     end = time.perf_counter_ns() + int(seconds * 1e9)
     while (started := perf_counter_ns()) < end:
         turn += 1
-        operation(turn)
-        append(perf_counter_ns() - started)
+        kept = operation(turn)
+        append(perf_counter_ns() - started if kept is None else kept)
     result.send_bytes(times.tobytes())
 
 

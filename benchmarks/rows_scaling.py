@@ -1,0 +1,71 @@
+"""Row 12: two processes instead of one, beside a raw replace and loops that share nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .material import entries_of
+from .places import Place
+from .results import Result, times
+from .rivals import Open, Ours, RawReplace, filled, patching
+from .rows_locks import SESSIONS, own_keys
+from .rows_update import Bench
+from .timing import median
+from .workers import Prepare, Work, run_window
+
+_WINDOW_S = 0.3
+
+
+def _distinct(opening: Open, folder: Path, workers: int) -> Prepare:
+    return lambda worker: patching(opening(folder), own_keys(worker, workers))
+
+
+def _burn(worker: int) -> Work:
+    def run(turn: int) -> None:
+        for _ in range(500):
+            pass
+
+    return run
+
+
+def row_12(bench: Bench) -> list[Result]:
+    """Throughput of two processes ÷ one."""
+    return [_row_12(place, rounds=9 if bench.full else 5) for place in bench.places]
+
+
+def _row_12(place: Place, *, rounds: int) -> Result:
+    with place.folder() as folder:
+        rivals: dict[str, Open] = {"ours": Ours, "raw": RawReplace}
+        for opening in rivals.values():
+            filled(opening, folder, entries_of(SESSIONS)).close()
+        found = _gains(folder, rivals, rounds)
+    if place.kind == "tmpfs":
+        prototype, target = "2.02", "≥ 1.6, or 0.8 × that of loops"
+        limit = min(1.6, 0.8 * found["loops"])
+    else:
+        prototype, target = "–", "≥ 0.9 × raw's own"
+        limit = 0.9 * found["raw"]
+    return Result(
+        12,
+        "throughput of 2 processes ÷ 1",
+        place.file_system,
+        prototype,
+        target,
+        f"{times(found['ours'])} (raw {times(found['raw'])}, loops {times(found['loops'])})",
+        found["ours"] >= limit,
+        found,
+    )
+
+
+def _gains(folder: Path, rivals: dict[str, Open], rounds: int) -> dict[str, float]:
+    """Two processes' throughput ÷ one's: medians of windows that alternate."""
+    seen: dict[tuple[str, int], list[float]] = {}
+    for _ in range(rounds):
+        for workers in (1, 2):
+            work: dict[str, Prepare] = {
+                name: _distinct(opening, folder, workers) for name, opening in rivals.items()
+            }
+            for name, prepare in {**work, "loops": _burn}.items():
+                window = run_window(workers, prepare, _WINDOW_S)
+                seen.setdefault((name, workers), []).append(window.per_second)
+    return {name: median(seen[name, 2]) / median(seen[name, 1]) for name, _ in seen}
