@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .entries import encode
+from .errors import SessionStoreError
 from .files import close_directory, ensure_directory, io_error, move_into, open_directory
 from .locks.staging import Staging
 
@@ -32,7 +33,7 @@ def set_aside(
 def keep_bytes(sidecar: Path, staging: Staging, data: bytes, *, key: str, reason: str) -> None:
     """Keep what an operator's write is about to replace and what is no file of its own."""
     with _noted(sidecar, staging, name=None, key=key, reason=reason) as (to_fd, stem):
-        _put(staging, data, f"{stem}.file", to_fd)
+        _put(staging, data, sidecar / "quarantine" / f"{stem}.file", to_fd)
 
 
 @contextmanager
@@ -46,14 +47,16 @@ def _noted(
         now_ms = time.time_ns() // 1_000_000
         stem = f"{now_ms}-{secrets.token_hex(6)}"
         note = {"key": key, "name": name, "reason": reason, "at": now_ms}
-        _put(staging, encode(note), f"{stem}.json", to_fd)
+        _put(staging, encode(note), folder / f"{stem}.json", to_fd)
         yield to_fd, stem
     finally:
         close_directory(to_fd)
 
 
-def _put(staging: Staging, data: bytes, name: str, to_fd: int) -> None:
+def _put(staging: Staging, data: bytes, path: Path, to_fd: int) -> None:
     try:
-        staging.put(data, name, to_fd=to_fd, created=True)
+        staging.put(data, path.name, to_fd=to_fd, created=True)
     except OSError as error:
-        raise io_error("write to quarantine", name, error) from error
+        if isinstance(error, SessionStoreError):
+            raise
+        raise io_error("write", path, error) from error

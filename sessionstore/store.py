@@ -23,6 +23,7 @@ from .errors import (
     CorruptEntryError,
     Finding,
     InvalidEntryError,
+    SessionStoreError,
     StoreIOError,
     UnsafeFileError,
 )
@@ -429,13 +430,17 @@ class Store:
 
     def _run(self, change: Change, transform: Transform, terms: Terms) -> None:
         place = locate(change.key)
-        if self._ready:
-            try:
-                self._directory.change(place, transform, terms)
-                return
-            except LayoutMovedError:
-                self._ready = False
-        self._writing(lambda layout: layout.change(place, transform, terms), terms)
+        try:
+            if self._ready:
+                try:
+                    self._directory.change(place, transform, terms)
+                    return
+                except LayoutMovedError:
+                    self._ready = False
+            self._writing(lambda layout: layout.change(place, transform, terms), terms)
+        except SessionStoreError as error:
+            error.key = error.key or change.key  # what lies below may know only a path
+            raise
 
     def _writing(self, write: Callable[[Layout], T], terms: Terms) -> T:
         for _ in range(_TRIES):

@@ -7,6 +7,7 @@ behind, and OpenClaw takes it away from anybody after 30 s: hold it well under t
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import time
@@ -28,6 +29,7 @@ from .legacypayload import (
 
 _FIRST_PAUSE_S = 0.05
 _MAX_PAUSE_S = 1.0
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.ENOENT, errno.EMLINK)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -90,19 +92,12 @@ class LegacyLock:
             raise io_error("lock", self.path, error) from error
 
     def _create(self) -> bool:
+        payload = new_payload()
         try:
-            fd = os.open(self.path, _CREATE, 0o644)
+            status = publish(self.path, payload)
         except FileExistsError:
             return False
-        try:
-            payload = new_payload()
-            os.write(fd, payload)
-            self._own = parse_legacy_file(self.path, os.fstat(fd), payload)
-        except BaseException:
-            os.unlink(self.path)  # ours, and too young for anybody to take over
-            raise
-        finally:
-            os.close(fd)
+        self._own = parse_legacy_file(self.path, status, payload)
         self._pid = os.getpid()
         self.held_since_ms = int(time.time() * 1000)
         return True
@@ -128,6 +123,48 @@ class LegacyLock:
             waited_s=waited_s,
             hint="nothing was written; try again, or stop that program",
         )
+
+
+def publish(path: Path, content: bytes) -> os.stat_result:
+    """Create ``path`` with its content at once, as a link to a file that is complete already.
+
+    A process that dies half-way leaves nothing: a lock file without a readable owner would hold
+    up everybody for 30 s. Where a file without a name cannot be linked, it is created the way
+    OpenClaw does, in two steps.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: nothing was created.
+    """
+    try:
+        fd = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    except (AttributeError, OSError):
+        return _create_named(path, content)
+    try:
+        os.write(fd, content)
+        # Naming a descriptor makes this linkat(2), which can follow; link(2) would not.
+        os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+        return os.fstat(fd)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            return _create_named(path, content)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _create_named(path: Path, content: bytes) -> os.stat_result:
+    fd = os.open(path, _CREATE, 0o644)
+    try:
+        os.write(fd, content)
+        return os.fstat(fd)
+    except BaseException:
+        os.unlink(path)  # ours, and too young for anybody to take over
+        raise
+    finally:
+        os.close(fd)
 
 
 def remove_exactly(seen: LegacyFile) -> bool:
