@@ -236,27 +236,21 @@ def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
         old_id = raw.get("sessionId", b"null")
         try:
             if not entries.apply_patch(raw, given) and not touch:
-                _unchanged(change, old)
+                change.entry = _reread(old) if change.want_entry else None
                 return None
             if is_routed:
                 _apply_rules(raw, given, old_id)
             raw["updatedAt"] = b"%d" % _latest(raw.get("updatedAt"), updated_at)
+            data = entries.join(raw)
+            change.entry = _reread(data) if change.want_entry else None
         except NotAnEntryError as error:
             raise corrupt_entry(change.key, change.path, str(error)) from error
         except InvalidEntryError as error:
             error.key, error.path = change.key, change.path
             raise
-        data = entries.join(raw)
-        if change.want_entry:
-            change.entry = entries.normalise(entries.decode(data))
         return change.finish(data)
 
     return transform
-
-
-def _unchanged(change: Change, old: bytes) -> None:
-    if change.want_entry:
-        change.entry = entries.normalise(entries.decode(old))
 
 
 def _latest(old: RawValue | None, given: Any) -> int:

@@ -40,7 +40,11 @@ def read_entry(opened: OpenDirectory, place: Place, max_bytes: int) -> bytes | N
         raise complete(error, opened, place) from error.__cause__
     if "/" not in place.file_name:
         return data
-    key, body = unwrap(data, place.file_name, opened)
+    try:
+        key, body = unwrap(data, place.file_name, opened)
+    except CorruptEntryError as error:
+        error.key = place.key
+        raise
     if key != place.key:
         raise corrupt_entry(place.key, opened.path_of(place.file_name), "is another key's")
     return body

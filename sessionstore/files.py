@@ -21,6 +21,9 @@ from .errors import SessionStoreError, StoreIOError, UnsafeFileError
 Durability = Literal["none", "relaxed", "strict"]
 DURABILITIES: tuple[Durability, ...] = ("none", "relaxed", "strict")
 
+SIDECAR_ROOT = ".sessionstore"
+"""Our own folder beside a store; nothing in it is ever reached through a link."""
+
 DEFAULT_MAX_BYTES = 8 * 1024 * 1024
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
@@ -214,8 +217,11 @@ def ensure_directory(path: Path) -> None:
     """Make a directory of mode 0700, parents included; existing ones stay as they are.
 
     Raises:
-        UnsafeFileError: something else, or a link, stands at ``path``.
+        UnsafeFileError: something else, or a link, stands at ``path`` or at one of our own
+            folders above it, through which we would write elsewhere.
     """
+    if SIDECAR_ROOT in path.parts[:-1]:
+        ensure_directory(path.parent)
     try:
         _make_directory(path)
     except FileNotFoundError:

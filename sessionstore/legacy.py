@@ -122,7 +122,9 @@ class LegacyStore:
         old = file.entry(key)
         if terms.heal and old is not None and not _is_entry(old):
             keep_bytes(self.paths.sidecar, self.staging, old, key=key, reason="not an entry")
-            old = None
+            new = transform(None)
+            file.set(key, new if isinstance(new, bytes) else None)
+            return True
         new = transform(old)
         if new is None:
             return False

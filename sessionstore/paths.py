@@ -17,12 +17,11 @@ from typing import Literal
 
 from . import entries
 from .errors import Finding, SessionStoreError, StoreIOError, UnsupportedStoreError
-from .files import link_target, list_names, read_file, real_path, status_of
+from .files import SIDECAR_ROOT, link_target, list_names, read_file, real_path, status_of
 
 Origin = Literal["default", "discovered", "configured"]
 
 STORE_NAME = "sessions.json"
-SIDECAR_ROOT = ".sessionstore"
 AGENT_PLACEHOLDER = "{agentId}"
 SQLITE_NAME = "openclaw-agent.sqlite"
 CONFIG_NAME = "openclaw.json"
