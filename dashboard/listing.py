@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from .columns import COLUMNS, SESSION, Column
 from .forms import SessionFilters
 from .links import Link
+from .services.refs import digest
 from .services.rows import FLAG_WORDS
 from .services.sessions import SessionList
 
@@ -37,7 +38,7 @@ class Heading:
 class Choice:
     """One value of a facet, with how many rows choosing it would show."""
 
-    value: str
+    id: str
     label: str
     count: int
     url: str
@@ -124,7 +125,8 @@ def facets(form: SessionFilters, listed: SessionList, link: Link) -> list[Facet]
 
 def _choice(name: str, value: str, count: int, chosen: set[str], link: Link) -> Choice:
     label = str(FLAG_WORDS[value][0]) if name == "flag" and value in FLAG_WORDS else value
-    return Choice(value, label, count, str(link.toggle(name, value)), value in chosen)
+    ident = f"facet-{name}-{digest(value)[:12]}"
+    return Choice(ident, label, count, str(link.toggle(name, value)), value in chosen)
 
 
 def chips(form: SessionFilters, link: Link) -> list[Chip]:

@@ -54,6 +54,11 @@ class Fleet:
         self._guard = threading.Lock()
         self._readers: dict[str, Reader] = {}
 
+    @property
+    def state_dir_text(self) -> str:
+        """The state directory as text, empty when none is set."""
+        return "" if self.state_dir is None else str(self.state_dir)
+
     def scan(self, *, budget_s: float = PAGE_BUDGET_S) -> Scan:
         """Find the stores. Never raises: what went wrong is in the result."""
         at_ms = time.time_ns() // 1_000_000

@@ -21,6 +21,8 @@ UNEXPLAINED = frozenset({"owner-gone", "pid-reused", "unreadable", "unexplained"
 
 
 def locks(stores: StoreList) -> Iterator[Check]:
+    if not stores.opened:
+        return
     if any(row.locks is None for row in stores.opened):
         yield told(stores, "locks", "unknown", _("Locks could not be looked at in every store."))
         return

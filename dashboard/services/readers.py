@@ -150,6 +150,7 @@ class Reader:
         try:
             return wait(offered, budget_s=budget_s)
         except BusyError:
+            offered.cancel()  # nobody will look at the answer any more
             return still_reading(self.name)
         except SessionStoreError as error:
             return problem_of(error)

@@ -67,7 +67,8 @@ def list_sessions(
         ProblemError: there is no store of that id.
     """
     began = time.monotonic()
-    readers, scan = _readers(fleet(), store_id)
+    console = fleet()
+    readers, scan = _readers(console, store_id)
     chosen = [reader for reader in readers if _is_wanted(reader, wanted)]
     pages = _pages(readers, wanted)
     matched = sum(pages[reader.id].matched for reader in chosen if reader.id in pages)
@@ -91,7 +92,7 @@ def list_sessions(
         took_s=time.monotonic() - began,
         late=_late(readers),
         stores=len(readers),
-        state_dir=scan.state_dir if scan else "",
+        state_dir=console.state_dir_text,
         problem=scan.problem if scan else None,
         asked_page=wanted.page if (wanted.page or 1) > page_count else None,
     )

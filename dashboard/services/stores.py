@@ -88,6 +88,14 @@ class StoreList:
     problem: Problem | None
 
     @property
+    def disks(self) -> tuple[Disk, ...]:
+        """The file systems that the stores are on, each once."""
+        found = {
+            (disk.kind, disk.free_bytes >> 20): disk for row in self.rows if (disk := row.disk)
+        }
+        return tuple(found.values())
+
+    @property
     def opened(self) -> tuple[StoreRow, ...]:
         """Stores that were opened."""
         return tuple(row for row in self.rows if row.is_open)

@@ -59,7 +59,12 @@ class Worker:
         Raises:
             BusyError: not done within the budget, or an earlier call hangs for longer than that.
         """
-        return wait(self.offer(work, patience_s=budget_s), budget_s=budget_s)
+        future = self.offer(work, patience_s=budget_s)
+        try:
+            return wait(future, budget_s=budget_s)
+        except BusyError:
+            future.cancel()  # nobody will look at the answer any more
+            raise
 
     def close(self) -> None:
         """Stop after what is queued; never waits."""
@@ -80,7 +85,7 @@ class Worker:
 
 
 def wait(future: Future[Result], *, budget_s: float) -> Result:
-    """Wait for a future; past the budget it is cancelled if it has not begun.
+    """Wait for a future that goes on, past the budget, for whoever else waits for it.
 
     Raises:
         BusyError: not done within the budget.
@@ -90,5 +95,4 @@ def wait(future: Future[Result], *, budget_s: float) -> Result:
     except TimeoutError:
         if future.done():
             return future.result()  # the work's own TimeoutError, not ours
-        future.cancel()
         raise BusyError from None

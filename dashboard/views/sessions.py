@@ -128,6 +128,7 @@ def _context(
     machine = listing.machine_note(form, listed, link)
     return {
         "form": form,
+        "state_dir": listed.state_dir,
         "list": listed,
         "rows": listed.rows,
         "columns": columns,

@@ -32,17 +32,9 @@ def titles(page: Page) -> list[str]:
 
 
 def look_now(page: Page) -> None:
-    """Make the live part look at once instead of in fifteen seconds."""
-    with page.expect_response(lambda answer: "/sessions/" in answer.url):
-        page.evaluate(
-            """() => {
-              const live = document.querySelector('[data-live]');
-              htmx.ajax('GET', live.getAttribute('hx-get'), {
-                source: live, target: '#session-live', swap: 'outerHTML',
-              });
-            }"""
-        )
-    page.wait_for_timeout(100)
+    """Let the quarter of a minute pass after which the live part looks again."""
+    with page.expect_response(lambda answer: "x-live" in answer.request.headers):
+        page.clock.fast_forward(16_000)
 
 
 def test_facets_and_headings_swap_the_list_and_keep_the_address(
@@ -88,6 +80,7 @@ def test_a_filter_keeps_the_facets_that_were_chosen(
 def test_a_live_list_touches_neither_selection_nor_focus(
     page: Page, visit: Visit, store: Any
 ) -> None:
+    page.clock.install()
     visit("/sessions/")
     page.locator("[data-select]").nth(1).check()
     page.locator("[data-open]").nth(1).focus()
@@ -104,11 +97,27 @@ def test_a_live_list_touches_neither_selection_nor_focus(
 
 
 def test_a_deleted_row_stays_greyed_out(page: Page, visit: Visit, store: Any) -> None:
+    page.clock.install()
     visit("/sessions/")
     store.delete(ADA)
     look_now(page)
     expect(page.locator("[data-gone]")).to_have_count(1)
     expect(page.locator("[data-gone]")).to_contain_text("gone, noticed at")
+
+
+def test_a_live_list_waits_while_text_in_it_is_selected(
+    page: Page, visit: Visit, store: Any
+) -> None:
+    page.clock.install()
+    visit("/sessions/")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.extend({"x-live"} & request.headers.keys()))
+    page.locator(".row-sub").first.select_text()
+    page.clock.fast_forward(16_000)
+    page.clock.fast_forward(16_000)
+    assert asked == []
+    page.evaluate("document.getSelection().removeAllRanges()")
+    look_now(page)
 
 
 def test_the_pause_switch_stops_looking(page: Page, visit: Visit, store: Any) -> None:
