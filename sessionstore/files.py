@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -81,6 +81,9 @@ def read_file_stat(
     max_bytes: int = DEFAULT_MAX_BYTES,
 ) -> tuple[bytes, os.stat_result]:
     """As :func:`read_file`, with the stat of the descriptor that was read."""
+    if dir_fd is not None and "/" in (name := os.fspath(path)):
+        with folder_of(name, dir_fd) as (folder_fd, base):
+            return read_file_stat(base, dir_fd=folder_fd, max_bytes=max_bytes)
     try:
         fd = os.open(path, READ_FLAGS, dir_fd=dir_fd)
     except FileNotFoundError:
@@ -101,6 +104,27 @@ def read_file_stat(
         if isinstance(error, SessionStoreError):
             raise
         raise io_error("read", path, error) from error
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def folder_of(name: str, dir_fd: int) -> Iterator[tuple[int, str]]:
+    """The descriptor of the folder that a name below ``dir_fd`` is in, and its last part.
+
+    ``O_NOFOLLOW`` speaks of the last part of a path only, so ``x/name`` would be reached through
+    a link that somebody put in the place of ``x`` (CWE-59).
+
+    Raises:
+        FileNotFoundError, UnsafeFileError, StoreIOError: as :func:`open_directory`.
+    """
+    folder, _, base = name.rpartition("/")
+    if not folder:
+        yield dir_fd, base
+        return
+    fd = open_directory(folder, dir_fd=dir_fd)
+    try:
+        yield fd, base
     finally:
         os.close(fd)
 
@@ -200,7 +224,11 @@ def restrict_directory(fd: int) -> None:
 def move_into(name: str, target: str, *, from_fd: int, to_fd: int) -> bool:
     """Rename between two open directories; False when there is nothing of that name."""
     try:
-        os.rename(name, target, src_dir_fd=from_fd, dst_dir_fd=to_fd)
+        with (
+            folder_of(name, from_fd) as (source_fd, source),
+            folder_of(target, to_fd) as (target_fd, last),
+        ):
+            os.rename(source, last, src_dir_fd=source_fd, dst_dir_fd=target_fd)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -318,9 +346,15 @@ def remove_quietly(name: str, *, dir_fd: int | None = None) -> None:
 def remove_file(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> bool:
     """Remove a file; False when there was none."""
     try:
-        os.unlink(path, dir_fd=dir_fd)
+        if dir_fd is None:
+            os.unlink(path)
+        else:
+            with folder_of(os.fspath(path), dir_fd) as (folder_fd, base):
+                os.unlink(base, dir_fd=folder_fd)
     except FileNotFoundError:
         return False
     except OSError as error:
+        if isinstance(error, SessionStoreError):
+            raise
         raise io_error("remove", path, error) from error
     return True

@@ -24,11 +24,11 @@ from ..opened import Directory
 from ..paths import StorePaths
 from .fields import parse
 from .loading import load_each, names_by_inode
-from .naming import Named, classify, printable
+from .naming import Named, classify, printable, usual_key
 from .reading import Rows
 from .rows import Row
 from .table import Delta
-from .watching import Changes, WatchMode, stamp_of, watch
+from .watching import Changes, WatchMode, identity_stamp, stamp_of, watch
 
 
 class Fetched(NamedTuple):
@@ -103,6 +103,11 @@ class DirectorySource:
         present: set[str] = set()
         stale: dict[str, Named] = {}
         for name in names:
+            key = usual_key(name)
+            row = trusted.get(key)
+            if row is not None and self._is_as_known(name, row):
+                present.add(key)
+                continue
             named = classify(name, marked=self.opened.marked)
             if named is not None:
                 present.add(named.id)
@@ -134,7 +139,14 @@ class DirectorySource:
             )
 
     def _is_as_known(self, name: str, row: Row) -> bool:
-        return row.stamp != 0 and self.stamp(name) == row.stamp
+        # A stamp that was settled when it was taken, and is the same now, is still settled.
+        if not row.stamp:
+            return False
+        try:
+            status = os.stat(name, dir_fd=self.opened.fd, follow_symlinks=False)
+        except OSError:
+            return False  # reading it says what is wrong
+        return identity_stamp(status) == row.stamp
 
     def stamp(self, name: str) -> int:
         """Stamp of the file as it is now; 0 when it is too young or cannot be looked at."""

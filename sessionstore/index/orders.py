@@ -38,6 +38,14 @@ class Order:
         self.present.sort(key=self._place)
         self.missing.sort(key=_key)
 
+    def only(self, wanted: Callable[[Row], bool]) -> Order:
+        """The same order of some of the rows; nothing is sorted again."""
+        part = Order.__new__(Order)
+        part._value = self._value
+        part.present = [row for row in self.present if wanted(row)]
+        part.missing = [row for row in self.missing if wanted(row)]
+        return part
+
     def _place(self, row: Row) -> tuple[Any, str]:
         return self._value(row), row.key
 

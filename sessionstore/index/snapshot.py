@@ -38,6 +38,7 @@ _LOCK_NAME: Final = "lock"
 class SavedShared(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What many rows have in common, kept once."""
 
+    agent_id: str | None
     kind: str
     channel: str
     status: str
@@ -120,7 +121,7 @@ def _restored(saved: Saved, rows: Rows) -> Iterator[tuple[str, Row]]:
         row = Row(
             key=found.key,
             traits=common.traits,
-            agent_id=rows.agent_of(found.key),
+            agent_id=common.agent_id,
             name=found.name,
             words=found.words,
             session_id=found.session_id,
@@ -140,7 +141,7 @@ def _restored(saved: Saved, rows: Rows) -> Iterator[tuple[str, Row]]:
 class _Shared:
     """A :class:`SavedShared` as the objects that rows point to."""
 
-    __slots__ = ("context_tokens", "model", "overrides", "traits")
+    __slots__ = ("agent_id", "context_tokens", "model", "overrides", "traits")
 
     def __init__(self, saved: SavedShared, rows: Rows) -> None:
         flags = tuple(rows.share(flag) for flag in saved.flags if flag in FLAGS)
@@ -152,6 +153,7 @@ class _Shared:
             bool(saved.overrides),
             False,
         )
+        self.agent_id = rows.share(saved.agent_id)
         self.overrides = rows.share(saved.overrides)
         self.model = rows.share(saved.model)
         self.context_tokens = rows.share(saved.context_tokens)
@@ -193,6 +195,7 @@ def encode(rows: Iterable[Row], *, agent_id: str | None) -> bytes:
 def _saved(row: Row, shared: dict[SavedShared, int]) -> SavedRow:
     traits = row.traits
     common = SavedShared(
+        row.agent_id,
         traits.kind,
         traits.channel,
         traits.status,

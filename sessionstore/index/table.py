@@ -182,7 +182,7 @@ class Table:
         """Sort and count everything again: for a first load and after many changes."""
         rows = [row for name, row in self.by_id.items() if self._is_listed(name, row)]
         every = Order("updated", rows)
-        people = Order("updated", (row for row in rows if not row.machine))
+        people = every.only(lambda row: not row.traits.machine)
         self._orders = {("updated", True): every, ("updated", False): people}
         self.traits: Counter[Traits] = Counter(row.traits for row in rows)
         self.counts = Counts(self.traits)

@@ -51,11 +51,16 @@ def is_settled(changed_ns: int, looked_ns: int) -> bool:
     return looked_ns - changed_ns > margin
 
 
+def identity_stamp(status: os.stat_result) -> int:
+    """Digest of a file's identity, times and size; never 0."""
+    return hash((status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)) or 1
+
+
 def stamp_of(status: os.stat_result, looked_ns: int) -> int:
-    """Digest of a file's identity, times and size; 0 when they cannot be trusted yet."""
+    """As :func:`identity_stamp`; 0 when the times cannot be trusted yet."""
     if not is_settled(max(status.st_mtime_ns, status.st_ctime_ns), looked_ns):
         return 0
-    return hash((status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)) or 1
+    return identity_stamp(status)
 
 
 @dataclass(slots=True)

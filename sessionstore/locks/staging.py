@@ -26,6 +26,7 @@ from ..files import (
     FILE_MODE,
     Durability,
     ensure_directory,
+    folder_of,
     io_error,
     list_names,
     open_directory,
@@ -68,6 +69,10 @@ class Staging:
             FileNotFoundError: the target's directory is gone.
             OSError: anything else; no temporary file stays and the target is as it was.
         """
+        if "/" in target:
+            with folder_of(target, to_fd) as (folder_fd, base):
+                self.put(data, base, to_fd=folder_fd, durability=durability, created=created)
+            return
         name = str(next(self._names))
         fd = self._write(name, data, durability, created or self._umask_strips)
         try:
@@ -78,7 +83,7 @@ class Staging:
             remove_quietly(name, dir_fd=fd)
             raise
         if durability == "strict":
-            _sync_parent(target, to_fd)
+            os.fsync(to_fd)
 
     def _write(self, name: str, data: bytes, durability: Durability, set_mode: bool) -> int:
         fd = self._fd if self._fd is not None else self._open()
@@ -195,18 +200,6 @@ def _umask_strips_owner(fd: int) -> bool:
     finally:
         os.close(probe)
         remove_quietly("mode", dir_fd=fd)
-
-
-def _sync_parent(target: str, to_fd: int) -> None:
-    parent = os.path.dirname(target)
-    if not parent:
-        os.fsync(to_fd)
-        return
-    fd = open_directory(parent, dir_fd=to_fd)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _forget_all_after_fork() -> None:
