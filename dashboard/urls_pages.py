@@ -6,7 +6,7 @@ from django.urls import URLPattern, path, register_converter
 
 from .services import refs
 from .views import help as help_views
-from .views import overview, session, sessions, stores
+from .views import overview, session, session_twins, sessions, stores
 
 
 class StoreIdConverter:
@@ -37,13 +37,19 @@ urlpatterns: list[URLPattern] = [
     path("stores.json", stores.stores_json, name="stores_json"),
     path("stores.csv", stores.stores_csv, name="stores_csv"),
     path("sessions/", sessions.sessions, name="sessions"),
-    path("sessions.json", sessions.sessions_json, name="sessions_json"),
-    path("sessions.csv", sessions.sessions_csv, name="sessions_csv"),
+    path("sessions.json", session_twins.sessions_json, name="sessions_json"),
+    path("sessions.csv", session_twins.sessions_csv, name="sessions_csv"),
     path("stores/<store:store_id>/sessions/", sessions.sessions, name="store_sessions"),
     path(
-        "stores/<store:store_id>/sessions.json", sessions.sessions_json, name="store_sessions_json"
+        "stores/<store:store_id>/sessions.json",
+        session_twins.sessions_json,
+        name="store_sessions_json",
     ),
-    path("stores/<store:store_id>/sessions.csv", sessions.sessions_csv, name="store_sessions_csv"),
+    path(
+        "stores/<store:store_id>/sessions.csv",
+        session_twins.sessions_csv,
+        name="store_sessions_csv",
+    ),
     path("stores/<store:store_id>/sessions/<ref:ref>/", session.session, name="session"),
     path(
         "stores/<store:store_id>/sessions/<ref:ref>.json", session.session_json, name="session_json"

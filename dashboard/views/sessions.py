@@ -1,9 +1,8 @@
-"""The session list, of all agents or of one store, as page, live part, JSON and CSV."""
+"""The session list, of all agents or of one store, as page and as live part."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,13 +11,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from dashboard import listing, twins
+from dashboard import listing
+from dashboard.columns import DEFAULT_COLUMNS
 from dashboard.forms import SessionFilters
 from dashboard.links import Link
 from dashboard.live import Live
 from dashboard.preferences import preferences_of
 from dashboard.roles import role_required
-from dashboard.services.rows import SessionRow
 from dashboard.services.sessions import SessionList, list_sessions, same_rows
 from dashboard.services.vocabulary import Wanted
 
@@ -26,20 +25,6 @@ from .answers import STOP_POLLING, page_or_part, tells_problems
 
 SLOW_S = 0.5
 """A list that takes longer than this is read again less often."""
-_COLUMN_FIELDS = {
-    "updated": ("updated_at_ms", "updated_at"),
-    "size": ("size_bytes",),
-    "tokens": ("total_tokens", "context_tokens"),
-    "notes": ("overrides", "flags", "problem"),
-    "id": ("session_id",),
-    "agent": (),
-    "key": (),
-}
-_FIELDS = (
-    *("store_id", "agent", "key", "session_id", "title", "kind", "machine", "channel", "status"),
-    *("updated_at_ms", "size_bytes", "model", "total_tokens", "context_tokens", "file_name"),
-    *("problem", "ref"),
-)
 
 
 @require_safe
@@ -47,13 +32,17 @@ _FIELDS = (
 @tells_problems
 def sessions(request: HttpRequest, store_id: str | None = None) -> HttpResponseBase:
     """Show one page of the list; HTMX gets the list without its form, a live list its rows."""
-    form, wanted = _asked(request)
+    form, wanted = asked(request)
     listed = list_sessions(wanted, store_id=store_id)
     live = Live.of(request)
     context = _context(request, form, listed, store_id, live)
     if live is not None:
         return _live_rows(request, context, listed, live)
-    return page_or_part(request, "sessions.html", "_session_view.html", context)
+    response = page_or_part(request, "sessions.html", "_session_view.html", context)
+    if request.headers.get("HX-Trigger") == "filters":
+        # The form sends empty fields and usual columns too; the address names what differs.
+        response.headers["HX-Replace-Url"] = context["links"]["self"]
+    return response
 
 
 def _live_rows(
@@ -69,46 +58,8 @@ def _live_rows(
     return render(request, "_session_live.html", context, status=status)
 
 
-@require_safe
-@role_required("viewer")
-@tells_problems
-def sessions_json(request: HttpRequest, store_id: str | None = None) -> HttpResponseBase:
-    """Give the list as JSON: the page that the address names, else every row that matches."""
-    form, wanted = _asked(request)
-    listed = list_sessions(wanted, store_id=store_id, everything=wanted.page is None)
-    rows = _selected(request, listed)
-    content = {
-        "matched": listed.matched,
-        "total": listed.total,
-        "hidden_machine": listed.hidden_machine,
-        "read_at": twins.iso(listed.read_at_ms),
-        "late_stores": [
-            {"store_id": note.store_id, "name": note.name, "state": note.freshness.state}
-            for note in listed.late
-        ],
-        "ignored_parameters": form.unknown(),
-        "invalid_parameters": {name: list(map(str, told)) for name, told in form.errors.items()},
-        "facets": listed.facets,
-        "sessions": [_plain(row) for row in rows],
-    }
-    return twins.json_response("sessions", content)
-
-
-@require_safe
-@role_required("viewer")
-@tells_problems
-def sessions_csv(request: HttpRequest, store_id: str | None = None) -> HttpResponseBase:
-    """Give the same rows as CSV."""
-    form, wanted = _asked(request)
-    listed = list_sessions(wanted, store_id=store_id, everything=wanted.page is None)
-    header = _header(form)
-    rows = map(_plain, _selected(request, listed))
-    return twins.csv_response(
-        "sessions", header, ([_joined(row[name]) for name in header] for row in rows)
-    )
-
-
-def _asked(request: HttpRequest) -> tuple[SessionFilters, Wanted]:
+def asked(request: HttpRequest) -> tuple[SessionFilters, Wanted]:
+    """Read the address: the form, and what it asks for."""
     form = SessionFilters(request.GET, zone=preferences_of(request).shown_zone)
     return form, form.wanted()
 
@@ -160,9 +111,16 @@ def _link(request: HttpRequest, form: SessionFilters, store_id: str | None) -> L
         (name, value)
         for name, values in request.GET.lists()
         for value in values
-        if name in form.fields and value
+        if name in form.fields and value and not _is_usual(form, name, value)
     ]
     return Link(path, tuple(items))
+
+
+def _is_usual(form: SessionFilters, name: str, value: str) -> bool:
+    """Whether a parameter says what holds without it."""
+    if name == "cols":
+        return {*form.columns(), "agent"} == set(DEFAULT_COLUMNS)
+    return (name, value) in {("sort", "-updated"), ("page", "1"), ("per", "50")}
 
 
 def _links(link: Link, listed: SessionList, store_id: str | None) -> dict[str, str]:
@@ -182,32 +140,3 @@ def _links(link: Link, listed: SessionList, store_id: str | None) -> dict[str, s
         "resume": str(link.set("live", None).page(listed.page)),
         "machine": str(link.set("machine", "yes")),
     }
-
-
-def _selected(request: HttpRequest, listed: SessionList) -> Iterator[SessionRow]:
-    """The rows that ``row`` parameters name, or all."""
-    chosen = set(request.GET.getlist("row"))
-    rows = listed.rows or listed.every_row
-    return (row for row in rows if not chosen or row.id in chosen)
-
-
-def _plain(row: SessionRow) -> dict[str, Any]:
-    """A row as programs read it."""
-    plain: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
-    plain["updated_at"] = twins.iso(row.updated_at_ms)
-    plain["overrides"] = list(row.overrides)
-    plain["flags"] = list(row.flags)
-    return plain
-
-
-def _header(form: SessionFilters) -> list[str]:
-    """Every field, or those of the columns that the address chooses."""
-    chosen = form.cleaned_data.get("cols")
-    if not chosen:
-        return [*_FIELDS, "updated_at", "overrides", "flags"]
-    fields = (_COLUMN_FIELDS.get(name, (name,)) for name in form.columns())
-    return ["store_id", "agent", "key", "title", *(name for group in fields for name in group)]
-
-
-def _joined(value: object) -> object:
-    return " ".join(value) if isinstance(value, list) else value
