@@ -6,12 +6,11 @@ Every function here makes a ``layout.Transform``. They know nothing of files or 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from . import entries
-from .entries import Entry, NotAnEntryError, RawValue
+from .entries import Entry, NotAnEntryError
 from .errors import (
     ConflictError,
     CorruptEntryError,
@@ -22,7 +21,7 @@ from .layout import REMOVE, New, Transform
 
 _FILE_FIELDS = frozenset(["sessionId", "sessionFile"])
 _PLAIN = frozenset([str, int, bool])
-_ROUTED = entries.NORMALISED_FIELDS | _FILE_FIELDS
+ROUTED = entries.NORMALISED_FIELDS | _FILE_FIELDS
 
 
 def now_ms() -> int:
@@ -118,13 +117,13 @@ def update(change: Change, fn: Callable[[Entry | None], Entry | None]) -> Transf
         entry, exact = change.read(old)
         if entry is None or old is None:
             return _create(change, fn(None))
-        routed, flat = _routed(entry), dict(entry)
+        before, flat = routed(entry), dict(entry)
         new = fn(entry)
         if new is None:
-            change.entry = _reread(old)
+            change.entry = reread(old)
             return None
-        new = _settle(change, routed, new)
-        if not _surely_differs(flat, new) and entries.equal(_reread(old), new):
+        new = _settle(change, before, new)
+        if not _surely_differs(flat, new) and entries.equal(reread(old), new):
             change.entry = new
             return None
         change.check_exact(exact)
@@ -156,15 +155,15 @@ def check(change: Change, entry: object) -> Entry:
             path=change.path,
             hint="pass or return a dict",
         )
-    _encode(change, entry)
+    encoded(change, entry)
     return entry
 
 
-def _routed(entry: Entry) -> Entry:
+def routed(entry: Entry) -> Entry:
     """The fields that depend on each other, safe from changes in place."""
     return {
         name: {**value} if isinstance(value := entry[name], dict) else value
-        for name in entry.keys() & _ROUTED
+        for name in entry.keys() & ROUTED
     }
 
 
@@ -178,7 +177,7 @@ def _create(change: Change, new: Entry | None) -> New:
 def _settle(change: Change, before: Entry | None, result: object) -> Entry:
     """Apply the rules of one entry; ``before`` is what :func:`_routed` gave of the old one."""
     new: Entry = result if isinstance(result, dict) else check(change, result)
-    if before is not None and (after := _routed(new)) != before:
+    if before is not None and (after := routed(new)) != before:
         changed = {
             name
             for name in before.keys() | after.keys()
@@ -193,10 +192,10 @@ def _settle(change: Change, before: Entry | None, result: object) -> Entry:
 def _store(change: Change, new: Entry) -> bytes:
     new = entries.stamp(new, now_ms=now_ms())
     change.entry = new
-    return change.finish(_encode(change, new))
+    return change.finish(encoded(change, new))
 
 
-def _reread(old: bytes) -> Entry:
+def reread(old: bytes) -> Entry:
     return entries.normalise(entries.decode(old))
 
 
@@ -213,97 +212,12 @@ def _surely_differs(before: Entry, after: Entry) -> bool:
     )
 
 
-def _encode(change: Change, entry: Entry) -> bytes:
+def encoded(change: Change, entry: Entry) -> bytes:
     try:
         return entries.encode(entry)
     except InvalidEntryError as error:
         error.key, error.path = change.key, change.path
         raise
-
-
-def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
-    """Merge fields; None removes. Values that are not named are not even parsed."""
-    given = dict(fields)
-    touch = "updatedAt" in given
-    updated_at = given.pop("updatedAt", None)
-    is_routed = not given.keys().isdisjoint(_ROUTED)
-
-    def transform(old: bytes | None) -> New:
-        raw = None if old is None or change.if_match is not None else entries.split(old)
-        if old is None or raw is None:
-            return _patch_whole(change, old, given, updated_at, touch=touch)
-        change.existed = True
-        old_id = raw.get("sessionId", b"null")
-        try:
-            if not entries.apply_patch(raw, given) and not touch:
-                change.entry = _reread(old) if change.want_entry else None
-                return None
-            if is_routed:
-                _apply_rules(raw, given, old_id)
-            raw["updatedAt"] = b"%d" % _latest(raw.get("updatedAt"), updated_at)
-            data = entries.join(raw)
-            change.entry = _reread(data) if change.want_entry else None
-        except NotAnEntryError as error:
-            raise corrupt_entry(change.key, change.path, str(error)) from error
-        except InvalidEntryError as error:
-            error.key, error.path = change.key, change.path
-            raise
-        return change.finish(data)
-
-    return transform
-
-
-def _latest(old: RawValue | None, given: Any) -> int:
-    latest = now_ms()
-    if old is not None:
-        text = bytes(old)
-        before = int(text) if text.isdigit() and len(text) < 20 else entries.parse_value(text)
-        if entries.is_finite_number(before) and before > latest:
-            latest = int(before)
-    if given is not None and entries.is_finite_number(given) and given > latest:
-        latest = int(given)
-    return latest
-
-
-def _apply_rules(raw: dict[str, RawValue], given: Entry, old_id: RawValue) -> None:
-    """Bring the fields that depend on each other into agreement, leaving all others raw."""
-    fields = {name: entries.parse_value(raw[name]) for name in raw.keys() & _ROUTED}
-    settled = entries.settle_delivery(fields, set(given) & entries.NORMALISED_FIELDS)
-    settled = entries.normalise(settled)
-    is_same = entries.equal(entries.parse_value(old_id), settled.get("sessionId"))
-    if not is_same and "sessionFile" not in given:
-        settled = {name: value for name, value in settled.items() if name != "sessionFile"}
-    for name in fields.keys() - settled.keys():
-        del raw[name]
-    for name, value in settled.items():
-        if name not in fields or not entries.equal(fields[name], value):
-            raw[name] = entries.encode_value(value)
-
-
-def _patch_whole(
-    change: Change, old: bytes | None, given: Entry, updated_at: Any, *, touch: bool
-) -> New:
-    """The same merge on the parsed entry: for new entries, ``if_match`` and odd JSON."""
-    entry, exact = change.read(old)
-    before = {} if entry is None else _routed(entry)
-    merged = entries.merged(
-        {**(entry or {}), **given}, {n: None for n, v in given.items() if v is None}
-    )
-    if entry is not None and not touch and entries.equal(merged, entry):
-        change.entry = entry
-        return None
-    change.check_exact(exact)
-    if "sessionFile" not in given:
-        merged = entries.drop_stale_file(before, merged)
-    merged = entries.normalise(
-        entries.settle_delivery(merged, set(given) & entries.NORMALISED_FIELDS)
-        if entry is not None
-        else merged
-    )
-    old_time = None if entry is None else entries.updated_at_ms(entry)
-    merged["updatedAt"] = _latest(None if old_time is None else b"%d" % old_time, updated_at)
-    change.entry = merged
-    return change.finish(_encode(change, merged))
 
 
 def remove(change: Change) -> Transform:

@@ -14,38 +14,30 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from . import changes, entries, history, locks, problems
+from .backing import Backing
 from .bulk import compute_changes, diff_against
 from .changes import Change, now_ms
-from .directory import DirectoryStore, UnadoptedDirectory
 from .entries import Entry, NotAnEntryError
 from .errors import (
     ConflictError,
     CorruptEntryError,
     Finding,
     InvalidEntryError,
-    SessionStoreError,
-    StoreIOError,
     UnsafeFileError,
 )
-from .files import DEFAULT_MAX_BYTES, DURABILITIES, Durability, ensure_directory, sync_directory
+from .files import DEFAULT_MAX_BYTES, DURABILITIES, Durability
 from .keys import Place, check_key, locate
 from .layout import (
-    Layout,
-    LayoutMovedError,
     LayoutName,
-    Readable,
     Scanned,
     Terms,
-    Transform,
     detect_layout,
 )
-from .legacy import LegacyStore
-from .locks.staging import Staging
+from .patching import patch
 from .paths import StorePaths, store_paths
 from .recorder import Recorder
 
 T = TypeVar("T")
-_TRIES = 4
 
 
 class Store:
@@ -69,20 +61,12 @@ class Store:
         self.durability = _check_durability(durability)
         self.timeout = timeout
         self.max_entry_bytes = max_entry_bytes
-        self._locks = locks.open_locks(paths.sidecar)
-        self._staging = Staging(paths.sidecar)
-        self._directory = DirectoryStore(
-            paths, self._locks, self._staging, max_entry_bytes=max_entry_bytes, recorder=recorder
-        )
-        self._unadopted = UnadoptedDirectory(paths, max_entry_bytes=max_entry_bytes)
-        self._legacy = LegacyStore(
+        self._backing = Backing(
             paths,
-            self._locks,
-            self._staging,
+            max_entry_bytes=max_entry_bytes,
             recorder=recorder,
             gateway_lock_dir=gateway_lock_dir,
         )
-        self._ready = False
 
     @property
     def path(self) -> Path:
@@ -101,8 +85,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of descriptors and the staging folder. The store must not be used after."""
-        self._staging.close()
-        self._locks.close()
+        self._backing.close()
 
     def __enter__(self) -> Store:
         return self
@@ -128,14 +111,16 @@ class Store:
             CorruptStoreError: a legacy file that is not one JSON object.
         """
         place = _place(key)
-        data = self._reading(lambda layout: layout.read(place), None)
+        data = self._backing.read(lambda layout: layout.read(place), None)
         return None if data is None else self._decode(place, data)
 
     def _decode(self, place: Place, data: bytes) -> Entry:
         try:
             return entries.normalise(entries.decode(data))
         except NotAnEntryError as error:
-            raise changes.corrupt_entry(place.key, self._path_of(place.key), str(error)) from error
+            raise changes.corrupt_entry(
+                place.key, self._backing.path_of(place.key), str(error)
+            ) from error
 
     def updated_at(self, key: str) -> int | None:
         """``updatedAt`` in epoch milliseconds; None without an entry or a finite number."""
@@ -149,7 +134,7 @@ class Store:
 
     def keys(self) -> list[str]:
         """All keys, sorted, those of damaged entries included. Lists the directory."""
-        return self._reading(lambda layout: layout.keys(), [])
+        return self._backing.read(lambda layout: layout.keys(), [])
 
     def load(self) -> dict[str, Entry]:
         """All sound entries by key. Reads every file; damaged ones are in :meth:`problems`."""
@@ -165,7 +150,7 @@ class Store:
 
     def _scan(self) -> list[Scanned]:
         nothing: list[Scanned] = []
-        return self._reading(lambda layout: list(layout.scan()), nothing)
+        return self._backing.read(lambda layout: list(layout.scan()), nothing)
 
     def history(self, key: str) -> list[history.Incarnation]:
         """Earlier incarnations of this key, oldest first; see :meth:`reset`. Two files."""
@@ -177,33 +162,6 @@ class Store:
             for life in history.incarnations(self.paths, place.key)
             if life.session_id is None or life.session_id != current.get("sessionId")
         ]
-
-    def _reading(self, read: Callable[[Readable], T], nothing: T) -> T:
-        for _ in range(_TRIES):
-            try:
-                if self._ready:
-                    return read(self._directory)
-                layout = self._readable()
-                return nothing if layout is None else read(layout)
-            except LayoutMovedError:
-                self._ready = False
-        raise self._keeps_moving()
-
-    def _readable(self) -> Readable | None:
-        name = detect_layout(self.paths)
-        if name == "empty":
-            return None
-        if name == "legacy":
-            return self._legacy
-        self._ready = self._directory.is_ready()
-        return self._directory if self._ready else self._unadopted
-
-    def _keeps_moving(self) -> StoreIOError:
-        return StoreIOError(
-            f"the layout of {self.paths.store_path} keeps changing",
-            path=self.paths.store_path,
-            hint="another program replaces sessions.d; try again",
-        )
 
     # -- changing one entry ------------------------------------------------------------
 
@@ -232,7 +190,9 @@ class Store:
             StoreIOError, GatewayRunningError, UnsupportedStoreError.
         """
         change = self._change_of(key, create=create, if_match=if_match)
-        self._run(change, changes.update(change, fn), self._terms("update", timeout, durability))
+        self._backing.run(
+            change, changes.update(change, fn), self._terms("update", timeout, durability)
+        )
         return change.entry
 
     def patch(
@@ -256,7 +216,7 @@ class Store:
         change = self._change_of(key, create=create, if_match=if_match)
         change.want_entry = return_entry
         _check_fields(fields)
-        self._run(change, changes.patch(change, fields), self._terms("patch", timeout, durability))
+        self._backing.run(change, patch(change, fields), self._terms("patch", timeout, durability))
         return change.entry if return_entry else None
 
     def put(
@@ -273,7 +233,7 @@ class Store:
         change = self._change_of(key, create=create, if_match=if_match)
         changes.check(change, entry)
         terms = self._terms("put", timeout, durability)
-        self._run(change, changes.put(change, entry), terms._replace(heal=if_match is None))
+        self._backing.run(change, changes.put(change, entry), terms._replace(heal=if_match is None))
         return change.entry
 
     def get_or_create(self, key: str, factory: Callable[[], Entry]) -> Entry:
@@ -281,7 +241,7 @@ class Store:
         if (entry := self.get(key)) is not None:
             return entry
         change = self._change_of(key)
-        self._run(change, changes.get_or_create(change, factory), self._terms("create"))
+        self._backing.run(change, changes.get_or_create(change, factory), self._terms("create"))
         assert change.entry is not None
         return change.entry
 
@@ -293,13 +253,13 @@ class Store:
         change = self._change_of(key, if_match=if_match)
         terms = self._terms("delete")
         try:
-            self._run(change, changes.remove(change), terms)
+            self._backing.run(change, changes.remove(change), terms)
             return change.existed
         except (CorruptEntryError, UnsafeFileError):
             if if_match is not None:
                 raise
         healing = self._change_of(key)
-        self._run(healing, changes.remove(healing), terms._replace(heal=True))
+        self._backing.run(healing, changes.remove(healing), terms._replace(heal=True))
         return True
 
     def reset(self, key: str, *, session_id: str | None = None) -> Entry:
@@ -317,11 +277,11 @@ class Store:
         def renew(entry: Entry | None) -> Entry:
             assert entry is not None
             now = now_ms()
-            history.remember(self.paths, self._staging, place.key, entry, now_ms=now)
+            history.remember(self.paths, self._backing.staging, place.key, entry, now_ms=now)
             return entries.new_incarnation(entry, session_id=new_id, now_ms=now)
 
         change = self._change_of(key, create=False)
-        self._run(change, changes.update(change, renew), self._terms("reset"))
+        self._backing.run(change, changes.update(change, renew), self._terms("reset"))
         assert change.entry is not None
         return change.entry
 
@@ -353,7 +313,7 @@ class Store:
             )
 
         change = self._change_of(key)
-        self._run(change, changes.update(change, route), self._terms("route"))
+        self._backing.run(change, changes.update(change, route), self._terms("route"))
         return change.entry
 
     # -- changing many entries ---------------------------------------------------------
@@ -374,7 +334,7 @@ class Store:
             return compute_changes(seen, working, self.max_entry_bytes)
 
         terms = self._terms("update_all")
-        self._writing(lambda layout: layout.mutate_all(compute, terms), terms)
+        self._backing.write(lambda layout: layout.mutate_all(compute, terms), terms)
         return results[-1]
 
     def save(
@@ -391,7 +351,7 @@ class Store:
         """
         transforms = diff_against(mapping, base, self._bulk_change)
         terms = self._terms("save")
-        conflicts = self._writing(lambda layout: layout.change_many(transforms, terms), terms)
+        conflicts = self._backing.write(lambda layout: layout.change_many(transforms, terms), terms)
         if conflicts:
             names = ", ".join(ascii(key) for key in sorted(conflicts)[:5])
             raise ConflictError(
@@ -409,12 +369,7 @@ class Store:
 
     def _change_of(self, key: str, *, create: bool = True, if_match: str | None = None) -> Change:
         place = _place(key)
-        return Change(place.key, self._path_of, self.max_entry_bytes, create, if_match)
-
-    def _path_of(self, key: str) -> str:
-        if self._ready:
-            return f"{self.paths.directory}/{locate(key).file_name}"
-        return str(self.paths.store_path)
+        return Change(place.key, self._backing.path_of, self.max_entry_bytes, create, if_match)
 
     def _terms(
         self,
@@ -427,41 +382,6 @@ class Store:
             self.timeout if timeout is None else timeout,
             self.durability if durability is None else _check_durability(durability),
         )
-
-    def _run(self, change: Change, transform: Transform, terms: Terms) -> None:
-        place = locate(change.key)
-        try:
-            if self._ready:
-                try:
-                    self._directory.change(place, transform, terms)
-                    return
-                except LayoutMovedError:
-                    self._ready = False
-            self._writing(lambda layout: layout.change(place, transform, terms), terms)
-        except SessionStoreError as error:
-            error.key = error.key or change.key  # what lies below may know only a path
-            raise
-
-    def _writing(self, write: Callable[[Layout], T], terms: Terms) -> T:
-        for _ in range(_TRIES):
-            try:
-                return write(self._directory if self._ready else self._writable(terms))
-            except LayoutMovedError:
-                self._ready = False
-        raise self._keeps_moving()
-
-    def _writable(self, terms: Terms) -> Layout:
-        if detect_layout(self.paths) == "legacy":
-            return self._legacy
-        if not self._directory.is_ready():
-            with self._locks.exclusive("adopt", terms.timeout):
-                if detect_layout(self.paths) == "legacy":
-                    return self._legacy
-                ensure_directory(self.paths.directory)
-                self._directory.adopt()
-                sync_directory(self.paths.directory.parent)
-        self._ready = True
-        return self._directory
 
 
 def open_store(

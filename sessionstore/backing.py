@@ -1,0 +1,130 @@
+"""Which layout serves a call right now, and starting over when it moved meanwhile.
+
+Another process may adopt, migrate or swap the directory between two calls, or between looking
+and locking. A layout notices under the lock and says so; the call then looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from . import locks
+from .changes import Change
+from .directory import DirectoryStore, UnadoptedDirectory
+from .errors import SessionStoreError, StoreIOError
+from .files import ensure_directory, sync_directory
+from .keys import locate
+from .layout import Layout, LayoutMovedError, Readable, Terms, Transform, detect_layout
+from .legacy import LegacyStore
+from .locks.staging import Staging
+from .paths import StorePaths
+from .recorder import Recorder
+
+T = TypeVar("T")
+_TRIES = 4
+
+
+class Backing:
+    """Both layouts of one store, with the locks and the staging folder that they share."""
+
+    def __init__(
+        self,
+        paths: StorePaths,
+        *,
+        max_entry_bytes: int,
+        recorder: Recorder | None,
+        gateway_lock_dir: Path | None,
+    ) -> None:
+        self.paths = paths
+        self.locks = locks.open_locks(paths.sidecar)
+        self.staging = Staging(paths.sidecar)
+        self._directory = DirectoryStore(
+            paths, self.locks, self.staging, max_entry_bytes=max_entry_bytes, recorder=recorder
+        )
+        self._unadopted = UnadoptedDirectory(paths, max_entry_bytes=max_entry_bytes)
+        self._legacy = LegacyStore(
+            paths,
+            self.locks,
+            self.staging,
+            recorder=recorder,
+            gateway_lock_dir=gateway_lock_dir,
+        )
+        self._ready = False
+
+    def close(self) -> None:
+        """Let go of descriptors and the staging folder."""
+        self.staging.close()
+        self.locks.close()
+
+    def path_of(self, key: str) -> str:
+        """The file that holds a folded key, for messages."""
+        if self._ready:
+            return f"{self.paths.directory}/{locate(key).file_name}"
+        return str(self.paths.store_path)
+
+    def read(self, read: Callable[[Readable], T], nothing: T) -> T:
+        """What ``read`` makes of the layout that is there now; ``nothing`` of an empty store."""
+        for _ in range(_TRIES):
+            try:
+                if self._ready:
+                    return read(self._directory)
+                layout = self._readable()
+                return nothing if layout is None else read(layout)
+            except LayoutMovedError:
+                self._ready = False
+        raise self._keeps_moving()
+
+    def _readable(self) -> Readable | None:
+        name = detect_layout(self.paths)
+        if name == "empty":
+            return None
+        if name == "legacy":
+            return self._legacy
+        self._ready = self._directory.is_ready()
+        return self._directory if self._ready else self._unadopted
+
+    def _keeps_moving(self) -> StoreIOError:
+        return StoreIOError(
+            f"the layout of {self.paths.store_path} keeps changing",
+            path=self.paths.store_path,
+            hint="another program replaces sessions.d; try again",
+        )
+
+    def run(self, change: Change, transform: Transform, terms: Terms) -> None:
+        """Change one entry."""
+        place = locate(change.key)
+        try:
+            if self._ready:
+                try:
+                    self._directory.change(place, transform, terms)
+                    return
+                except LayoutMovedError:
+                    self._ready = False
+            self.write(lambda layout: layout.change(place, transform, terms), terms)
+        except SessionStoreError as error:
+            error.key = error.key or change.key  # what lies below may know only a path
+            raise
+
+    def write(self, write: Callable[[Layout], T], terms: Terms) -> T:
+        """Let ``write`` work on a layout that can be written; adopts or creates it first."""
+        for _ in range(_TRIES):
+            try:
+                return write(self._directory if self._ready else self._writable(terms))
+            except LayoutMovedError:
+                self._ready = False
+        raise self._keeps_moving()
+
+    def _writable(self, terms: Terms) -> Layout:
+        if detect_layout(self.paths) == "legacy":
+            return self._legacy
+        if not self._directory.is_ready():
+            with self.locks.exclusive("adopt", terms.timeout):
+                if detect_layout(self.paths) == "legacy":
+                    return self._legacy
+                ensure_directory(self.paths.directory)
+                self._directory.adopt()
+                sync_directory(self.paths.directory.parent)
+        self._ready = True
+        return self._directory
