@@ -72,16 +72,6 @@ def test_swapped_directory_is_followed(warm: Store, tmp_path: Path) -> None:
     assert picture(tmp_path / "old.d") == old
 
 
-def test_directory_swapped_inside_a_change_takes_the_write(warm: Store, tmp_path: Path) -> None:
-    def swap(old: object) -> dict[str, object]:
-        warm.paths.directory.rename(tmp_path / "old.d")
-        shutil.copytree(tmp_path / "old.d", warm.paths.directory)
-        return entry(label="written")
-
-    warm.update(A, swap)
-    assert warm.get(A) == entry(label="written")
-
-
 def test_directory_deleted_inside_a_change_takes_the_write(warm: Store) -> None:
     calls: list[object] = []
 
