@@ -18,7 +18,7 @@ from .errors import (
     StoreIOError,
     UnsafeFileError,
 )
-from .files import DEFAULT_MAX_BYTES, read_file
+from .files import DEFAULT_MAX_BYTES, read_file, read_file_stat
 from .keys import SIDE_AREA, Place, is_side_name, key_from_name, locate
 from .layout import Scanned
 from .opened import OpenDirectory
@@ -33,7 +33,7 @@ def read_entry(opened: OpenDirectory, place: Place, max_bytes: int) -> bytes | N
         UnsafeFileError, StoreIOError, CorruptEntryError (only of files below ``x/``).
     """
     try:
-        data = read_file(place.file_name, dir_fd=opened.fd, max_bytes=max_bytes)
+        data, _ = read_file_stat(place.file_name, dir_fd=opened.fd, max_bytes=max_bytes)
     except FileNotFoundError:
         return None
     except SessionStoreError as error:

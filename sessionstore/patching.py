@@ -47,13 +47,19 @@ def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
 def _latest(old: RawValue | None, given: Any) -> int:
     latest = now_ms()
     if old is not None:
-        text = bytes(old)
-        before = int(text) if text.isdigit() and len(text) < 20 else entries.parse_value(text)
-        if entries.is_finite_number(before) and before > latest:
-            latest = int(before)
+        before = _time_of(bytes(old))
+        if before > latest:
+            latest = before
     if given is not None and entries.is_finite_number(given) and given > latest:
         latest = int(given)
     return latest
+
+
+def _time_of(raw: bytes) -> int:
+    if raw.isdigit() and len(raw) < 20:
+        return int(raw)
+    value = entries.parse_value(raw)
+    return int(value) if entries.is_finite_number(value) else 0
 
 
 def _apply_rules(raw: dict[str, RawValue], given: Entry, old_id: RawValue) -> None:

@@ -233,15 +233,17 @@ def apply_patch(fields: dict[str, RawValue], changes: Entry) -> bool:
             continue
         raw = encode_value(value)
         old = fields.get(name)
-        if old is None or not _same_value(bytes(old), raw, value):
+        if old is not None:
+            old = bytes(old)
+            if old == raw:
+                continue
+        if old is None or not _same_value(old, raw, value):
             fields[name] = raw
             changed = True
     return changed
 
 
 def _same_value(old: bytes, raw: bytes, value: Any) -> bool:
-    if old == raw:
-        return True
     if (old.isdigit() and raw.isdigit()) or (type(value) is str and b"\\" not in old):
         return False  # without escapes and fractions a value has one spelling
     return equal(parse_value(old), value)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from .. import entries
+from ..entries.codec import MAX_DEPTH
 
 OVERRIDES: Final = {
     "model_override": "model",
@@ -108,11 +109,17 @@ def parse(data: bytes) -> Fields:
     try:
         if not data.isascii():
             data.decode()  # skipped strings are not checked for UTF-8
-        if not _has_absurd_number(data):
+        if not _has_absurd_number(data) and not _may_be_too_deep(data):
             return _decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         pass  # entries.decode says what is wrong, or reads what msgspec does not
     return fields_of(entries.decode(data))
+
+
+def _may_be_too_deep(data: bytes) -> bool:
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return False
+    return entries.split(data) is None  # which counts the levels, and parses only the first
 
 
 def _has_absurd_number(data: bytes) -> bool:
