@@ -48,7 +48,7 @@ def show(results: Sequence[Result]) -> str:
         verdict = {True: "met", False: "MISSED", None: "–"}[result.passed]
         rows.append(
             [
-                *[str(result.row), result.what, result.place, result.prototype],
+                *[str(result.row or "–"), result.what, result.place, result.prototype],
                 *[result.target, result.result, verdict],
             ]
         )

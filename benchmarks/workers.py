@@ -23,7 +23,7 @@ Work = Callable[[int], int | None]
 Prepare = Callable[[int], Work]
 """Called in the worker with its number; returns one operation, which gets its turn."""
 
-_FORK = multiprocessing.get_context("fork")
+FORK = multiprocessing.get_context("fork")
 _PATIENCE_S = 120
 
 
@@ -61,11 +61,11 @@ class Window:
 
 def run_window(count: int, prepare: Prepare, seconds: float) -> Window:
     """Start ``count`` processes, let them work for ``seconds``, and collect their times."""
-    barrier = _FORK.Barrier(count)
+    barrier = FORK.Barrier(count)
     workers, results = [], []
     for number in range(count):
-        ours, theirs = _FORK.Pipe(duplex=False)
-        worker = _FORK.Process(target=_work, args=(number, prepare, seconds, barrier, theirs))
+        ours, theirs = FORK.Pipe(duplex=False)
+        worker = FORK.Process(target=_work, args=(number, prepare, seconds, barrier, theirs))
         worker.start()
         theirs.close()
         workers.append(worker)
