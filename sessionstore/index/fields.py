@@ -117,9 +117,7 @@ def parse(data: bytes) -> Fields:
 
 
 def _may_be_too_deep(data: bytes) -> bool:
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return False
-    return entries.split(data) is None  # which counts the levels, and parses only the first
+    return data.count(b"[") + data.count(b"{") > MAX_DEPTH
 
 
 def _has_absurd_number(data: bytes) -> bool:
