@@ -94,9 +94,9 @@ def row_9(bench: Bench) -> list[Result]:
         filled(Ours, folder, entries_of(SESSIONS)).close()
         for workers, prototype in prototypes.items():
             to_noop, below_global = [], []
-            for _ in range(5):
-                ours = run_window(workers, partial(_waits_and_noops, folder, workers), 0.4)
-                shared = run_window(workers, partial(_global_waits, folder, workers), 0.4)
+            for _ in range(9):
+                ours = run_window(workers, partial(_waits_and_noops, folder, workers), 0.25)
+                shared = run_window(workers, partial(_global_waits, folder, workers), 0.25)
                 wait_ns = _p99(ours, 0, 2)
                 to_noop.append(wait_ns / _p99(ours, 1, 2))
                 below_global.append(_p99(shared, 0, 1) / wait_ns)
