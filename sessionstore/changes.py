@@ -106,7 +106,7 @@ def corrupt_entry(key: str, path: str, why: str) -> CorruptEntryError:
         f"the entry of {key!r} in {path} {why}",
         key=key,
         path=path,
-        hint="restore it from a backup, or put() a new entry over it",
+        hint="restore it from a backup, or store a new entry in its place",
     )
 
 

@@ -23,7 +23,7 @@ from .keys import SIDE_AREA, Place, is_side_name, key_from_name, locate
 from .layout import Scanned
 from .opened import OpenDirectory
 
-HINT = "the file is left as it is; restore the session, or put() a new entry over it"
+HINT = "the file is left as it is; restore the session or store a new entry in its place"
 
 
 def read_entry(opened: OpenDirectory, place: Place, max_bytes: int) -> bytes | None:

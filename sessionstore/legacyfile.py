@@ -121,7 +121,7 @@ class LegacyFile:
             spelt if rule == "damaged-entry" else None,
             self.path,
             f"the row {shown} {why}",
-            "it is kept as it is; put() an entry over it, or remove it by hand",
+            "it is kept as it is; store an entry in its place, or remove it by hand",
         )
 
 

@@ -79,7 +79,10 @@ class SearchText:
         while at >= 0:
             line = bisect_right(starts, at) - 1
             end = starts[line + 1]
-            if all(text.find(word, starts[line], end) >= 0 for word in others):
+            for word in others:
+                if text.find(word, starts[line], end) < 0:
+                    break
+            else:
                 found.append(line)
             hits += 1
             if hits > _MANY_HITS and hits * 8 > line:
