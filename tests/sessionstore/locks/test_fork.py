@@ -144,9 +144,7 @@ def _fork_and_add(add: Callable[[], None]) -> None:
     assert ended_well(pid)
 
 
-def test_close_releases_and_the_next_lock_opens_anew(
-    locks: StoreLocks, open_more: Open
-) -> None:
+def test_close_releases_and_the_next_lock_opens_anew(locks: StoreLocks, open_more: Open) -> None:
     other = open_more()
     hold = locks.acquire(KEY, "update", 1.0)
     locks.close()

@@ -125,9 +125,7 @@ def _boot_id() -> bytes:
         return b""
 
 
-def test_slot_in_the_middle_of_a_change_is_not_believed(
-    sidecar: Path, locks: StoreLocks
-) -> None:
+def test_slot_in_the_middle_of_a_change_is_not_believed(sidecar: Path, locks: StoreLocks) -> None:
     with locks.key(KEY, "update", 1.0):
         (path,) = (sidecar / "live").iterdir()
         with path.open("r+b") as file:
@@ -138,9 +136,7 @@ def test_slot_in_the_middle_of_a_change_is_not_believed(
         assert read_tables(sidecar)[0].slots == ()
 
 
-def test_more_holds_than_slots_are_counted_and_still_work(
-    sidecar: Path, locks: StoreLocks
-) -> None:
+def test_more_holds_than_slots_are_counted_and_still_work(sidecar: Path, locks: StoreLocks) -> None:
     with locks.keys([f"agent:main:{number}" for number in range(slots.SLOTS + 6)], "bulk", 10.0):
         (table,) = read_tables(sidecar)
         assert len(table.slots) == slots.SLOTS
@@ -159,9 +155,7 @@ def test_long_key_is_cut_and_says_so(sidecar: Path, locks: StoreLocks) -> None:
     assert any("longer" in sentence for sentence in held.evidence)
 
 
-def test_tables_are_private_and_leave_with_their_process(
-    sidecar: Path, locks: StoreLocks
-) -> None:
+def test_tables_are_private_and_leave_with_their_process(sidecar: Path, locks: StoreLocks) -> None:
     locks.release(locks.acquire(KEY, "update", 1.0))
     (path,) = (sidecar / "live").iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

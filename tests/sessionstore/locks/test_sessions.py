@@ -21,9 +21,7 @@ def test_increments_of_eight_processes_are_all_kept(
 ) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
-    children = [
-        start("count", sidecar, protocol, KEY, counter, 200, wait=False) for _ in range(8)
-    ]
+    children = [start("count", sidecar, protocol, KEY, counter, 200, wait=False) for _ in range(8)]
     assert [says(child) for child in children] == ["ready"] * 8
     assert counter.read_text() == "1600"
 
@@ -91,9 +89,7 @@ def test_no_time_to_wait_means_one_try(
 def test_deadline_covers_the_line_of_threads(locks: StoreLocks) -> None:
     with locks.key(KEY, "update", 1.0):
         errors: list[BaseException] = []
-        threads = [
-            threading.Thread(target=_try_once, args=(locks, 0.3, errors)) for _ in range(10)
-        ]
+        threads = [threading.Thread(target=_try_once, args=(locks, 0.3, errors)) for _ in range(10)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -180,9 +176,7 @@ def test_thirty_two_threads_cycle_one_lock_without_losing_it(locks: StoreLocks) 
     assert len(done) == 32 * 32
 
 
-def test_two_threads_of_two_processes_never_both_hold(
-    locks: StoreLocks, open_more: Open
-) -> None:
+def test_two_threads_of_two_processes_never_both_hold(locks: StoreLocks, open_more: Open) -> None:
     # Two lock objects are two processes to the kernel; threads of one share its descriptor.
     inside: list[int] = []
     overlaps: list[int] = []
