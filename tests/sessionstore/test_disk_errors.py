@@ -80,6 +80,19 @@ def test_failed_write_raises_and_leaves_the_old_entry(
     assert (warm.get(key) or {})["label"] == "after"
 
 
+@pytest.mark.parametrize("call", ["open", "write", "rename", "read", "unlink"])
+@pytest.mark.parametrize("key", [A, ODD])
+def test_error_message_names_the_path_once(open_kind: MakeStore, key: str, call: str) -> None:
+    store = open_kind("directory", OLD)
+    store.put("warm", entry())
+    path = str(file_of(store, key))
+    when = {"open": creating, "rename": onto_entry}.get(call, always)
+    with injected(call, errno.EIO, when=when), pytest.raises(StoreIOError) as caught:
+        store.delete(key) if call == "unlink" else store.patch(key, {"label": "new"})
+    assert caught.value.path == path
+    assert str(caught.value).count(path) == str(caught.value).count(str(store.path.parent)) == 1
+
+
 @pytest.mark.parametrize("code", ERRNOS)
 def test_failed_write_of_part_of_the_data_raises(warm: Store, code: str) -> None:
     number = getattr(errno, code)
