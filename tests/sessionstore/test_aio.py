@@ -56,7 +56,7 @@ def test_event_loop_runs_on_while_a_lock_is_awaited(store_file: Path) -> None:
                 await asyncio.sleep(0.01)
                 longest = max(longest, time.monotonic() - tick)
             assert not waiting.done()
-            assert longest < 0.3
+            assert longest < 0.35  # of 0.4 s: it was never blocked
             await store.put("agent:main:other", entry())
             holder.say("go")
             assert (await waiting or {})["label"] == "x"

@@ -86,7 +86,8 @@ def test_error_message_names_the_path_once(open_kind: MakeStore, key: str, call:
     store = open_kind("directory", OLD)
     store.put("warm", entry())
     path = str(file_of(store, key))
-    when = {"open": creating, "rename": onto_entry}.get(call, always)
+    chosen: dict[str, Callable[..., bool]] = {"open": creating, "rename": onto_entry}
+    when = chosen.get(call, always)
     with injected(call, errno.EIO, when=when), pytest.raises(StoreIOError) as caught:
         store.delete(key) if call == "unlink" else store.patch(key, {"label": "new"})
     assert caught.value.path == path

@@ -19,13 +19,7 @@ from sessionstore import (
 )
 from tests.sessionstore.conftest import MakeStore
 from tests.sessionstore.helpers import entry, json_bytes, picture, quarantined
-from tests.sessionstore.test_hostile_files import (
-    UNSAFE,
-    plant_device,
-    plant_fifo,
-    plant_link,
-    plant_socket,
-)
+from tests.sessionstore.plants import UNSAFE
 
 A, B = "agent:main:a", "agent:main:b"
 GOOD = json_bytes({A: entry(label="a"), B: entry()})
@@ -91,12 +85,10 @@ def test_file_that_is_not_one_json_object_is_never_written_over(
         assert not store_file.with_suffix(".d").exists()
 
 
-@pytest.mark.parametrize("plant", [plant_link, plant_fifo, plant_socket, plant_device])
-def test_special_file_in_place_of_the_store_file_is_refused(
-    store_file: Path, plant: Callable[[Path], None]
-) -> None:
+@pytest.mark.parametrize("plant", ["link", "fifo", "socket", "device"])
+def test_special_file_in_place_of_the_store_file_is_refused(store_file: Path, plant: str) -> None:
     store_file.parent.mkdir(parents=True)
-    plant(store_file)
+    UNSAFE[plant](store_file)
     before = store_file.lstat()
     with open_store(store_file, gateway_lock_dir=store_file.parent) as store:
         for call in [store.load, lambda: store.get(A), *writes(store)]:
@@ -104,7 +96,6 @@ def test_special_file_in_place_of_the_store_file_is_refused(
                 call()
         assert {found.severity for found in store.problems()} == {"error"}
     assert store_file.lstat() == before
-    assert set(UNSAFE) >= {"link", "fifo", "socket", "device"}
 
 
 def test_byte_order_mark_is_read_but_never_rewritten(store_file: Path) -> None:
