@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,30 @@ def test_put_and_delete_move_a_bad_file_to_quarantine(
     assert isinstance(note["at"], int)
     assert picture(*targets) == before
     assert [found for found in store.problems() if found.severity == "error"] == []
+
+
+def test_save_over_a_bad_file_concerns_that_session_only(store: Store) -> None:
+    store.save({A: entry(), B: entry(), ODD: entry()})
+    path = replaced(store, A, ALL["truncated"])
+    damage = path.read_bytes()
+    with suppress(SessionStoreError):
+        store.save({A: entry(label="new"), B: entry(label="new"), ODD: entry(label="new")})
+    assert (store.get(B) or {})["label"] == (store.get(ODD) or {})["label"] == "new"
+    kept = [file.read_bytes() for _, file in quarantined(store)]
+    assert damage in [path.read_bytes(), *kept]
+
+
+@pytest.mark.parametrize("entry_over_it", [entry(label="new"), entry(text="x" * 9_000_000)])
+def test_put_that_is_refused_leaves_a_bad_file_where_it_is(
+    store: Store, entry_over_it: Entry
+) -> None:
+    store.save({A: entry(), B: entry()})
+    path = replaced(store, A, ALL["truncated"])
+    before = picture(path)
+    with suppress(SessionStoreError):
+        store.put(A, entry_over_it, create=False)
+        return  # it may as well take the damaged file for an entry, and replace it
+    assert picture(path) == before
 
 
 @pytest.mark.parametrize("plant", ALL)

@@ -80,6 +80,15 @@ def adopt(path: Path, barrier: Barrier, worker: int) -> None:
         store.put(f"agent:main:worker-{worker}", {"sessionId": str(worker)})
 
 
+def adopt_and_tell(path: Path, pipe: Connection) -> None:
+    """Make an unadopted directory ours by the first write."""
+    with opened(path) as store:
+        pipe.send("ready")
+        pipe.recv()
+        store.put("agent:main:first-write", {})
+    pipe.send("done")
+
+
 def hold(path: Path, key: str, pipe: Connection) -> None:
     """Hold a session's lock until told to go on (or killed)."""
 
