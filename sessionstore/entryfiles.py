@@ -53,8 +53,10 @@ def read_entry(opened: OpenDirectory, place: Place, max_bytes: int) -> bytes | N
 def complete(error: SessionStoreError, opened: OpenDirectory, place: Place) -> SessionStoreError:
     """Give an error of ``files``, which knows only a name, the key and the whole path."""
     error.key = place.key
-    error.path = opened.path_of(place.file_name)
-    error.message = error.message.replace(place.file_name, error.path, 1)
+    path = opened.path_of(place.file_name)
+    if error.path != path:
+        error.message = error.message.replace(error.path or place.file_name, path, 1)
+        error.path = path
     return error
 
 

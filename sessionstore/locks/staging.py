@@ -19,7 +19,7 @@ import threading
 import weakref
 from pathlib import Path
 
-from ..errors import StoreIOError
+from ..errors import StoreIOError, UnsafeFileError
 from ..files import (
     CREATE_FLAGS,
     DIRECTORY_MODE,
@@ -39,15 +39,26 @@ from ..files import (
 _OPEN_FOLDERS: weakref.WeakSet[Staging] = weakref.WeakSet()
 
 
+class _Folder:
+    """An open staging folder; its descriptor closes when its last user lets go.
+
+    A descriptor that one thread closes under another could by then be another file's.
+    """
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self.fd = fd
+        self.names = itertools.count()
+        self.umask_strips = _umask_strips_owner(fd)
+        self.close = weakref.finalize(self, os.close, fd)
+
+
 class Staging:
     """A lazily opened, locked staging folder below one store's sidecar. Thread-safe."""
 
     def __init__(self, sidecar: Path) -> None:
         self.root = sidecar / "tmp"
-        self.path: Path | None = None
-        self._fd: int | None = None
-        self._names = itertools.count()
-        self._umask_strips = True
+        self._folder: _Folder | None = None
         self._guard = threading.Lock()
 
     def put(
@@ -73,40 +84,46 @@ class Staging:
             with folder_of(target, to_fd) as (folder_fd, base):
                 self.put(data, base, to_fd=folder_fd, durability=durability, created=created)
             return
-        name = str(next(self._names))
-        fd = self._write(name, data, durability, created or self._umask_strips)
+        folder, name = self._write(data, durability, created)
         try:
-            os.rename(name, target, src_dir_fd=fd, dst_dir_fd=to_fd)
+            os.rename(name, target, src_dir_fd=folder.fd, dst_dir_fd=to_fd)
         except PermissionError:
-            replace_patiently(name, target, from_fd=fd, to_fd=to_fd)
+            replace_patiently(name, target, from_fd=folder.fd, to_fd=to_fd)
         except BaseException:
-            remove_quietly(name, dir_fd=fd)
+            remove_quietly(name, dir_fd=folder.fd)
             raise
         if durability == "strict":
             os.fsync(to_fd)
 
-    def _write(self, name: str, data: bytes, durability: Durability, set_mode: bool) -> int:
-        fd = self._fd if self._fd is not None else self._open()
+    def _write(self, data: bytes, durability: Durability, created: bool) -> tuple[_Folder, str]:
+        folder = self._folder or self._open()
+        name = str(next(folder.names))
+        set_mode = created or folder.umask_strips
         try:
-            write_new(name, data, dir_fd=fd, sync=durability, set_mode=set_mode)
+            write_new(name, data, dir_fd=folder.fd, sync=durability, set_mode=set_mode)
         except FileNotFoundError:
             # Somebody removed the folder under us: a new one serves as well.
-            self.close()
-            fd = self._open()
-            write_new(name, data, dir_fd=fd, sync=durability, set_mode=True)
-        return fd
+            folder = self._replace(folder)
+            name = str(next(folder.names))
+            write_new(name, data, dir_fd=folder.fd, sync=durability, set_mode=True)
+        return folder, name
 
-    def _open(self) -> int:
+    def _replace(self, gone: _Folder) -> _Folder:
         with self._guard:
-            if self._fd is None:
+            if self._folder is gone:
+                self._folder = None
+        return self._open()
+
+    def _open(self) -> _Folder:
+        with self._guard:
+            if self._folder is None:
                 ensure_directory(self.root)
                 sweep(self.root)
-                self._fd = self._claim()
-                self._umask_strips = _umask_strips_owner(self._fd)
+                self._folder = self._claim()
                 _OPEN_FOLDERS.add(self)
-            return self._fd
+            return self._folder
 
-    def _claim(self) -> int:
+    def _claim(self) -> _Folder:
         for _ in range(16):
             path = self.root / f"{os.getpid()}-{secrets.token_hex(4)}"
             try:
@@ -118,9 +135,12 @@ class Staging:
                 continue
             except OSError as error:
                 raise io_error("create", path, error) from error
-            if _lock_now(fd) and _is_still(path, fd):
-                self.path = path
-                return fd
+            try:
+                if _lock_now(fd) and _is_still(path, fd):
+                    return _Folder(path, fd)
+            except BaseException:
+                os.close(fd)
+                raise
             os.close(fd)  # a sweeper met the folder before it was locked
         raise StoreIOError(
             f"cannot keep a staging folder in {self.root}: each was swept at once",
@@ -131,22 +151,18 @@ class Staging:
     def close(self) -> None:
         """Remove the folder. A process that dies without this is swept by the next writer."""
         with self._guard:
-            fd, self._fd = self._fd, None
-            if fd is None:
-                return
+            folder, self._folder = self._folder, None
+        if folder is not None:
             # why: not empty or already gone, the next sweep looks again
             with contextlib.suppress(OSError):
-                if self.path is not None:
-                    os.rmdir(self.path)
-            os.close(fd)
-            self.path = None
+                os.rmdir(folder.path)
 
     def forget_after_fork(self) -> None:
         """In a forked child: the folder is the parent's, so drop only our copy of it."""
         self._guard = threading.Lock()
-        fd, self._fd, self.path = self._fd, None, None
-        if fd is not None:
-            os.close(fd)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.close()
 
 
 def sweep(root: Path) -> int:
@@ -156,8 +172,8 @@ def sweep(root: Path) -> int:
         path = root / name
         try:
             fd = open_directory(path)
-        except FileNotFoundError:
-            continue
+        except (FileNotFoundError, UnsafeFileError):
+            continue  # gone by now, or no folder at all
         except StoreIOError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
                 continue  # another user's; maintenance reports it
