@@ -22,7 +22,7 @@ from .errors import (
 )
 from .files import io_error, remove_file
 from .keys import Place, locate
-from .layout import REMOVE, Bulk, LayoutMovedError, Scanned, Terms, Transform
+from .layout import DAMAGED, REMOVE, Bulk, LayoutMovedError, Scanned, Terms, Transform
 from .locks import Hold, StoreLocks
 from .locks.staging import Staging
 from .opened import Directory, OpenDirectory
@@ -119,7 +119,7 @@ class DirectoryStore:
         started = written = 0
         try:
             opened = self._opened()
-            old = self._read(opened, place, terms)
+            old, damage = self._read(opened, place, terms)
             new = transform(old)
             if new is None:
                 outcome = "unchanged"
@@ -127,11 +127,14 @@ class DirectoryStore:
             started = time.perf_counter_ns()
             if started - hold.asked_ns > terms.timeout * 1e9:
                 raise _too_slow(hold, terms)
+            if damage is not None:
+                self._set_aside(opened, place, damage)
             if new is REMOVE:
                 self._remove(opened, place, terms)
                 outcome = "removed"
             else:
-                written = self._write(opened, place, new, terms, created=old is None)
+                created = old is None or damage is not None
+                written = self._write(opened, place, new, terms, created=created)
                 outcome = "written"
         finally:
             self.locks.release(hold)
@@ -147,17 +150,19 @@ class DirectoryStore:
                     hold.contended,
                 )
 
-    def _read(self, opened: OpenDirectory, place: Place, terms: Terms) -> bytes | None:
+    def _read(
+        self, opened: OpenDirectory, place: Place, terms: Terms
+    ) -> tuple[bytes | None, str | None]:
+        """The entry's bytes, and what is wrong with a file that the change may set aside."""
         try:
             data = entryfiles.read_entry(opened, place, self.max_entry_bytes)
             if terms.heal and data is not None:
                 _check_entry(opened, place, data)
-            return data
+            return data, None
         except (CorruptEntryError, UnsafeFileError) as error:
             if not terms.heal:
                 raise
-            self._set_aside(opened, place, error.message)
-            return None
+            return DAMAGED, error.message
 
     def _set_aside(self, opened: OpenDirectory, place: Place, reason: str) -> None:
         set_aside(
@@ -213,12 +218,12 @@ class DirectoryStore:
     def change_many(
         self, changes: dict[str, Transform], terms: Terms
     ) -> dict[str, SessionStoreError]:
-        """Change each key under its own lock; returns the conflicts by key."""
+        """Change each key under its own lock; returns by key what could not be changed."""
         conflicts: dict[str, SessionStoreError] = {}
         for key in sorted(changes):
             try:
                 self.change(locate(key), changes[key], terms)
-            except ConflictError as error:
+            except (ConflictError, CorruptEntryError, UnsafeFileError) as error:
                 conflicts[key] = error
         return conflicts
 

@@ -35,6 +35,9 @@ REMOVE: Final = _Remove.REMOVE
 New = bytes | Literal[_Remove.REMOVE] | None
 """New bytes, REMOVE, or None for no change."""
 
+DAMAGED: Final = b'{"\\u0000damaged": true}'
+"""Given to a transform for a damaged file that it may replace: an entry that equals no other."""
+
 Transform = Callable[[bytes | None], New]
 """From an entry's bytes (None: there is none) to its new bytes, REMOVE, or None for no change."""
 

@@ -16,6 +16,7 @@ from typing import Literal
 from .entries import NotAnEntryError, decode
 from .errors import (
     ConflictError,
+    CorruptEntryError,
     CorruptStoreError,
     GatewayRunningError,
     LockTimeoutError,
@@ -23,7 +24,16 @@ from .errors import (
 )
 from .files import close_directory, io_error, open_directory, status_of
 from .keys import Place
-from .layout import REMOVE, Bulk, LayoutMovedError, Scanned, Terms, Transform, detect_layout
+from .layout import (
+    DAMAGED,
+    REMOVE,
+    Bulk,
+    LayoutMovedError,
+    Scanned,
+    Terms,
+    Transform,
+    detect_layout,
+)
 from .legacyfile import LegacyFile, identity_of, read_legacy_file
 from .locks import Hold, LegacyLock, StoreLocks, gateway_running
 from .locks.staging import Staging
@@ -95,7 +105,7 @@ class LegacyStore:
             for key, transform in sorted(changes.items()):
                 try:
                     changed |= self._apply(file, key, transform, terms)
-                except ConflictError as error:
+                except (ConflictError, CorruptEntryError) as error:
                     conflicts[key] = error
             return changed
 
@@ -120,15 +130,13 @@ class LegacyStore:
 
     def _apply(self, file: LegacyFile, key: str, transform: Transform, terms: Terms) -> bool:
         old = file.entry(key)
-        if terms.heal and old is not None and not _is_entry(old):
-            keep_bytes(self.paths.sidecar, self.staging, old, key=key, reason="not an entry")
-            new = transform(None)
-            file.set(key, new if isinstance(new, bytes) else None)
-            return True
-        new = transform(old)
+        is_damaged = terms.heal and old is not None and not _is_entry(old)
+        new = transform(DAMAGED if is_damaged else old)
         if new is None:
             return False
-        file.set(key, None if new is REMOVE else new)
+        if is_damaged and old is not None:
+            keep_bytes(self.paths.sidecar, self.staging, old, key=key, reason="not an entry")
+        file.set(key, new if isinstance(new, bytes) else None)
         return True
 
     def _rewrite(self, edit: Edit, terms: Terms) -> None:

@@ -343,20 +343,21 @@ class Store:
         """Write what differs. A key missing from ``mapping`` is removed only if in ``base``.
 
         ``base`` is what the caller loaded; with it, a key that both sides changed since is
-        left as it is and named in the error, after all others are written. Without it every
-        entry that differs from the stored one is written.
+        left as it is and named in the error, after all others are written; so is one that is
+        damaged. Without it every entry that differs from the stored one is written, and damaged
+        ones are replaced as by :meth:`put`.
 
         Raises:
             ConflictError: ``keys`` names what was left. Else as :meth:`update`.
         """
         transforms = diff_against(mapping, base, self._bulk_change)
-        terms = self._terms("save")
+        terms = self._terms("save")._replace(heal=base is None)
         conflicts = self._backing.write(lambda layout: layout.change_many(transforms, terms), terms)
         if conflicts:
             names = ", ".join(ascii(key) for key in sorted(conflicts)[:5])
             raise ConflictError(
-                f"{len(conflicts)} sessions changed since they were loaded and were left as they "
-                f"are: {names}{' …' if len(conflicts) > 5 else ''}",
+                f"{len(conflicts)} sessions changed since they were loaded, or are damaged, and "
+                f"were left as they are: {names}{' …' if len(conflicts) > 5 else ''}",
                 keys=tuple(sorted(conflicts)),
                 path=self.paths.store_path,
                 hint="load them again and repeat the change; all others were written",
