@@ -117,14 +117,16 @@ def check_old_or_new(store: Store, after: dict[str, Entry | None]) -> None:
     assert [found for found in store.problems() if found.severity == "error"] == []
 
 
-@pytest.mark.parametrize("operation", AFTER)
+@pytest.mark.parametrize(
+    ("kind", "operation"),
+    [(kind, operation) for kind in ("directory", "legacy") for operation in AFTER]
+    + [("adopted", operation) for operation in ("update", "delete", "save")],
+)
 def test_killed_writer_leaves_each_entry_old_or_new(
-    template: Callable[[Kind], Path], tmp_path: Path, layout_kind: Kind, operation: str
+    template: Callable[[Kind], Path], tmp_path: Path, kind: Kind, operation: str
 ) -> None:
-    if layout_kind == "adopted" and operation not in ("update", "delete", "save"):
-        pytest.skip("adoption is killed in three operations already")
     seen: set[str] = set()
-    for copy in killed_copies(template(layout_kind), tmp_path, operation):
+    for copy in killed_copies(template(kind), tmp_path, operation):
         with open_store(copy / "sessions.json", gateway_lock_dir=tmp_path) as store:
             check_old_or_new(store, AFTER[operation])
             state = json.dumps(sorted(store.load().items()))
