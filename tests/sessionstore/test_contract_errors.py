@@ -90,10 +90,13 @@ def test_error_text_is_message_and_hint(kind: type[SessionStoreError]) -> None:
     assert (error.key, error.path) == (None, None)
 
 
+NO_ENTRIES: list[Any] = [[], 5, "x"]
+
+
 @pytest.mark.parametrize(
     ("call", "bad"),
-    [(call, bad) for call in ("put", "get_or_create") for bad in (None, [], 5, "x")]
-    + [("update", bad) for bad in ([], 5, "x")],  # None means no change
+    [(call, bad) for call in ("put", "get_or_create", "update") for bad in NO_ENTRIES]
+    + [("put", None), ("get_or_create", None)],  # from update, None means no change
 )
 def test_what_is_no_entry_is_refused_with_its_key(make: MakeStore, call: str, bad: Any) -> None:
     store = make({B: entry()})
