@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -15,19 +16,23 @@ _JOIN_S = 150
 
 
 class Load:
-    """A process that runs beside a window. Used as a context manager."""
+    """Processes that run beside a window. Used as a context manager."""
 
-    def __init__(self, body: Callable[[Event], None]) -> None:
+    def __init__(self, body: Callable[[Event], None], processes: int = 1) -> None:
         self._stop = FORK.Event()
-        self._process = FORK.Process(target=body, args=(self._stop,), daemon=True)
+        self._processes = [
+            FORK.Process(target=body, args=(self._stop,), daemon=True) for _ in range(processes)
+        ]
 
     def __enter__(self) -> Load:
-        self._process.start()
+        for process in self._processes:
+            process.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._process.join(_JOIN_S)
+        for process in self._processes:
+            process.join(_JOIN_S)
 
 
 def viewing(console: Console, addresses: list[str], viewers: int, every_s: float) -> Load:
@@ -61,14 +66,16 @@ def _view(
         due += step_s
 
 
-def burning(share: float) -> Load:
-    """A process that uses this share of one core and touches nothing."""
+def burning(cores: float) -> Load:
+    """Processes that together use this many cores and touch nothing."""
+    processes = max(math.ceil(cores), 1)
+    share = max(cores, 0.01) / processes
 
     def body(stop: Event) -> None:
-        pause_s = _BURST_S * (1 / min(max(share, 0.01), 1) - 1)
+        pause_s = _BURST_S * (1 / share - 1)
         while not stop.wait(pause_s):
             end = time.thread_time() + _BURST_S
             while time.thread_time() < end:
                 pass
 
-    return Load(body)
+    return Load(body, processes)
