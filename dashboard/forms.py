@@ -101,6 +101,9 @@ class SessionFilters(forms.Form):
     agent = Several(required=False, label=_("Agent"))
     overrides = forms.ChoiceField(required=False, choices=_EITHER, label=_("Has override"))
     damaged = forms.ChoiceField(required=False, choices=_EITHER, label=_("Damaged"))
+    locked = forms.ChoiceField(
+        required=False, choices=[("", _("Any")), ("yes", _("Yes"))], label=_("Locked now")
+    )
     after = MomentField(required=False, max_length=40, label=_("Updated after"))
     before = MomentField(required=False, max_length=40, label=_("Updated before"))
     over = SizeField(required=False, max_length=20, label=_("Size over"))
@@ -145,6 +148,7 @@ class SessionFilters(forms.Form):
             agents=frozenset(read.get("agent") or ()),
             overrides=_either(read.get("overrides")),
             damaged=_either(read.get("damaged")),
+            locked=read.get("locked") == "yes",
             updated_after_ms=read.get("after"),
             updated_before_ms=read.get("before"),
             min_bytes=read.get("over"),

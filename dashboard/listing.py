@@ -120,7 +120,16 @@ def facets(form: SessionFilters, listed: SessionList, link: Link) -> list[Facet]
             found.append(
                 Facet(name, label, tuple(choices[:_SHOWN_VALUES]), tuple(choices[_SHOWN_VALUES:]))
             )
+    if listed.locked or form.cleaned_data.get("locked") == "yes":
+        found.append(_lock_facet(form, listed, link))
     return found
+
+
+def _lock_facet(form: SessionFilters, listed: SessionList, link: Link) -> Facet:
+    chosen = form.cleaned_data.get("locked") == "yes"
+    url = str(link.set("locked", None if chosen else "yes"))
+    choice = Choice("facet-locked", _("held by a writer"), listed.locked, url, chosen)
+    return Facet("locked", _("Lock"), (choice,), ())
 
 
 def _choice(name: str, value: str, count: int, chosen: set[str], link: Link) -> Choice:
@@ -135,7 +144,7 @@ def chips(form: SessionFilters, link: Link) -> list[Chip]:
 
 
 def _chips(form: SessionFilters, link: Link) -> Iterator[Chip]:
-    single = ("q", "key", "overrides", "damaged", "after", "before", "over")
+    single = ("q", "key", "overrides", "damaged", "locked", "after", "before", "over")
     for name, value in link.items:
         if not value or name not in form.fields or name in form.errors:
             continue

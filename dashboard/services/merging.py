@@ -39,10 +39,10 @@ def merged(readers: Sequence[Reader], wanted: Wanted, *, offset: int, limit: int
         page = reader.page(wanted.query(offset=0, limit=offset + limit))
         if page is not None:
             found.extend((reader, row) for row in page.rows)
-    return _in_order(found, wanted)[offset : offset + limit]
+    return in_order(found, wanted)[offset : offset + limit]
 
 
-def _in_order(found: Found, wanted: Wanted) -> Found:
+def in_order(found: Found, wanted: Wanted) -> Found:
     """Sorted, with rows that lack the value last in either direction and ties settled by key."""
     value = _VALUES[wanted.sort]
     found = sorted(found, key=lambda pair: (pair[1].key, pair[0].id))

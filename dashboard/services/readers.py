@@ -26,6 +26,8 @@ from .workers import BusyError, Worker, wait
 
 Result = TypeVar("Result")
 
+_MOST_GONE = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
@@ -53,7 +55,10 @@ class Reader:
         self._scans = Worker(f"index-{store_id}")
         self._reads = Worker(f"reads-{store_id}")
         self._guard = threading.Lock()
-        self._running: Future[None] | None = None
+        self._asked: Future[None] | None = None
+        self._asked_at_s = 0.0
+        self._overdue: Future[None] | None = None
+        self._gone: dict[str, int] = {}
         self._read_at_ms: int | None = None
         self._problem: Problem | None = None
 
@@ -62,12 +67,30 @@ class Reader:
         """What to call the store in a sentence."""
         return self.paths.agent_id or str(self.paths.store_path)
 
-    def start_refresh(self) -> Future[None]:
-        """Begin to read what changed, or join the reading that is under way."""
+    @property
+    def agent(self) -> str:
+        """The agent in the list's facet and filter; a store of no known agent goes by its id."""
+        return self.paths.agent_id or self.id
+
+    def start_refresh(self, *, max_age_s: float = 0.0) -> Future[None]:
+        """Begin to read what changed.
+
+        A reading that was asked for and has not begun is shared: it will see all that this
+        one would. One that has begun may have missed a write that was done before this call, so
+        only callers who say that an age is good enough for them join it.
+        """
         with self._guard:
-            if self._running is None or self._running.done():
-                self._running = self._scans.submit(self._refresh)
-            return self._running
+            asked, now_s = self._asked, time.monotonic()
+            if asked is not None:
+                is_waiting = not asked.running() and not asked.done()
+                if is_waiting or now_s - self._asked_at_s < max_age_s:
+                    return asked
+            self._asked, self._asked_at_s = self._scans.submit(self._refresh), now_s
+            return self._asked
+
+    def give_up_on(self, reading: Future[None]) -> None:
+        """Note that a page did not wait for this reading; until it is done, that is said."""
+        self._overdue = reading
 
     def _refresh(self) -> None:
         try:
@@ -94,7 +117,10 @@ class Reader:
 
     def freshness(self) -> Freshness:
         """Say how current :meth:`page` and :meth:`summary` are right now."""
-        reading = self._running is not None and not self._running.done()
+        reading = any(
+            future is not None and not future.done()
+            for future in (self._overdue, self._asked if self._read_at_ms is None else None)
+        )
         problem = self._problem
         if reading and problem is None:
             problem = still_reading(self.name)
@@ -117,6 +143,12 @@ class Reader:
     def row(self, key: str) -> Row | None:
         """The row of a session, from memory."""
         return None if self._index is None else self._index.get(key)
+
+    def gone_at_ms(self, key: str, now_ms: int) -> int:
+        """When this process first noticed that a session was gone."""
+        if len(self._gone) > _MOST_GONE:
+            self._gone.clear()
+        return self._gone.setdefault(key, now_ms)
 
     def key_of(self, ref: str) -> str | None:
         """The key behind an id. Every key is learned at most once per process."""
@@ -177,14 +209,15 @@ class Reader:
             self._index.close()
 
 
-def refresh_all(readers: list[Reader], *, budget_s: float) -> None:
+def refresh_all(readers: list[Reader], *, budget_s: float, max_age_s: float = 0.0) -> None:
     """Read every store at once; whatever is not done in time goes on behind the page."""
     deadline = time.monotonic() + budget_s
-    for future in [reader.start_refresh() for reader in readers]:
+    begun = [(reader, reader.start_refresh(max_age_s=max_age_s)) for reader in readers]
+    for reader, future in begun:
         try:
             wait(future, budget_s=deadline - time.monotonic())
         except BusyError:
-            continue  # the reader says so itself: Freshness.reading
+            reader.give_up_on(future)  # the reader says so itself: Freshness.reading
 
 
 def read_all(

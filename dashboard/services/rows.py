@@ -61,7 +61,7 @@ class SessionRow:
     flags: tuple[str, ...]
     problem: str
     file_name: str
-    gone: bool = False
+    gone_at_ms: int | None = None
 
     @property
     def subtitle(self) -> str:
@@ -109,7 +109,7 @@ def session_row(
     )
 
 
-def gone_row(store_id: str, ref: str, key: str | None) -> SessionRow:
+def gone_row(store_id: str, ref: str, key: str | None, at_ms: int) -> SessionRow:
     """What stays of a row whose session went away while the list was open."""
     shown = str(redact(key)) if key else ""
     return SessionRow(
@@ -135,7 +135,7 @@ def gone_row(store_id: str, ref: str, key: str | None) -> SessionRow:
         flags=(),
         problem="",
         file_name="",
-        gone=True,
+        gone_at_ms=at_ms,
     )
 
 

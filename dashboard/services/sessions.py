@@ -6,18 +6,17 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sessionstore.index import Page, Row
-from sessionstore.locks import HeldLock
-
-from .facts import locks_of
-from .fleet import PAGE_BUDGET_S, Fleet, Scan, fleet
-from .merging import merged
+from .asking import Asked, ask
+from .fleet import LIVE_AGE_S, fleet
+from .locked import Locks
+from .merging import Found
 from .problems import Problem
-from .readers import Freshness, Reader, read_all, refresh_all
+from .readers import Freshness, Reader
 from .rows import SessionRow, gone_row, session_row
 from .vocabulary import Wanted
 
-LOCK_BUDGET_S = 0.25
+Shown = Sequence[tuple[str, str]]
+"""Rows on a screen, as pairs of store id and session id, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,8 @@ class SessionList:
 
     ``matched`` of ``total`` are those that the filters let through. ``every_row`` gives all of
     them once, for a download, and is empty for a page. ``late`` names the stores whose part is
-    old or missing. ``asked_page`` is the page asked for when it does not exist.
+    old or missing. ``locked`` of the rows that match are held by a writer right now.
+    ``asked_page`` is the page asked for when it does not exist.
     """
 
     store_id: str | None
@@ -45,6 +45,7 @@ class SessionList:
     matched: int
     total: int
     hidden_machine: int
+    locked: int
     facets: Mapping[str, Mapping[str, int]]
     page: int
     pages: int
@@ -58,6 +59,15 @@ class SessionList:
     asked_page: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LiveRows:
+    """What a list on a screen is to show now, and how it differs from what the question gives."""
+
+    list: SessionList
+    new_count: int
+    moved: bool
+
+
 def list_sessions(
     wanted: Wanted, *, store_id: str | None = None, everything: bool = False
 ) -> SessionList:
@@ -66,73 +76,62 @@ def list_sessions(
     Raises:
         ProblemError: there is no store of that id.
     """
-    began = time.monotonic()
-    console = fleet()
-    readers, scan = _readers(console, store_id)
-    chosen = [reader for reader in readers if _is_wanted(reader, wanted)]
-    pages = _pages(readers, wanted)
-    matched = sum(pages[reader.id].matched for reader in chosen if reader.id in pages)
-    page_count = max(1, -(-matched // wanted.per))
-    page = min(wanted.page or 1, page_count)
-    offset, limit = (0, matched) if everything else ((page - 1) * wanted.per, wanted.per)
-    found = merged(chosen, wanted, offset=offset, limit=limit)
-    return SessionList(
-        store_id=store_id,
-        store_name=readers[0].name if store_id and readers else "",
-        rows=() if everything else _finished(found),
-        every_row=_one_by_one(found) if everything else iter(()),
-        matched=matched,
-        total=sum(page.total for page in pages.values()),
-        hidden_machine=sum(pages[r.id].hidden_machine for r in chosen if r.id in pages),
-        facets=_facets(chosen, readers, pages),
-        page=page,
-        pages=page_count,
-        first=offset + 1,
-        read_at_ms=time.time_ns() // 1_000_000,
-        took_s=time.monotonic() - began,
-        late=_late(readers),
-        stores=len(readers),
-        state_dir=console.state_dir_text,
-        problem=scan.problem if scan else None,
-        asked_page=wanted.page if (wanted.page or 1) > page_count else None,
+    asked = ask(wanted, store_id, with_locks=wanted.locked or not everything)
+    if everything:
+        found = asked.found(0, asked.matched)
+        return _listed(asked, store_id, every_row=_one_by_one(found))
+    return _listed(asked, store_id, rows=_finished(asked.on_page(), asked.locks))
+
+
+def watch_sessions(wanted: Wanted, shown: Shown, *, store_id: str | None = None) -> LiveRows:
+    """Read again the rows that a list shows, and compare them with what it would show anew.
+
+    Shares what other requests of this process have read in the last second.
+
+    Raises:
+        ProblemError: there is no store of that id.
+    """
+    asked = ask(wanted, store_id, max_age_s=LIVE_AGE_S)
+    now = [(reader.id, reader.refs.of(row.key)) for reader, row in asked.on_page()]
+    new_count = len(set(now) - set(shown))
+    return LiveRows(
+        list=_listed(asked, store_id, rows=_same_rows(shown, asked.locks)),
+        new_count=new_count,
+        moved=not new_count and now != list(shown),
     )
 
 
-def _pages(readers: Sequence[Reader], wanted: Wanted) -> dict[str, Page]:
-    """How many rows each store has for the question; no rows yet."""
-    counted = ((reader.id, reader.page(wanted.query(offset=0, limit=0))) for reader in readers)
-    return {ident: page for ident, page in counted if page is not None}
-
-
-def _readers(console: Fleet, store_id: str | None) -> tuple[list[Reader], Scan | None]:
-    if store_id is None:
-        scan = console.refreshed()
-        return list(scan.readers), scan
-    reader = console.reader(store_id)
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
-    return [reader], None
-
-
-def _is_wanted(reader: Reader, wanted: Wanted) -> bool:
-    return not wanted.agents or (reader.paths.agent_id or reader.id) in wanted.agents
-
-
-def _facets(
-    chosen: Sequence[Reader], readers: Sequence[Reader], pages: Mapping[str, Page]
-) -> dict[str, dict[str, int]]:
-    facets: dict[str, dict[str, int]] = {}
-    for reader in chosen:
-        if page := pages.get(reader.id):
-            for facet, counts in page.facets.items():
-                into = facets.setdefault(facet, {})
-                for value, count in counts.items():
-                    into[value] = into.get(value, 0) + count
-    agents = facets.setdefault("agent", {})
-    for reader in readers:
-        if page := pages.get(reader.id):
-            name = reader.paths.agent_id or reader.id
-            agents[name] = agents.get(name, 0) + page.matched
-    return facets
+def _listed(
+    asked: Asked,
+    store_id: str | None,
+    *,
+    rows: tuple[SessionRow, ...] = (),
+    every_row: Iterator[SessionRow] | None = None,
+) -> SessionList:
+    readers, pages, wanted = asked.readers, asked.pages, asked.wanted
+    hidden = sum(pages[r.id].hidden_machine for r in asked.chosen if r.id in pages)
+    beyond = (wanted.page or 1) > asked.page_count
+    return SessionList(
+        store_id=store_id,
+        store_name=readers[0].name if store_id and readers else "",
+        rows=rows,
+        every_row=every_row or iter(()),
+        matched=asked.matched,
+        total=sum(page.total for page in pages.values()),
+        hidden_machine=0 if wanted.locked else hidden,
+        locked=len(asked.locked),
+        facets=asked.facets(),
+        page=asked.page,
+        pages=asked.page_count,
+        first=(asked.page - 1) * wanted.per + 1,
+        read_at_ms=_read_at_ms(readers),
+        took_s=time.monotonic() - asked.began_s,
+        late=_late(readers),
+        stores=len(readers),
+        state_dir=fleet().state_dir_text,
+        problem=asked.scan.problem if asked.scan else None,
+        asked_page=wanted.page if beyond else None,
+    )
 
 
 def _late(readers: Iterable[Reader]) -> tuple[StoreNote, ...]:
@@ -144,51 +143,38 @@ def _late(readers: Iterable[Reader]) -> tuple[StoreNote, ...]:
     )
 
 
-def _finished(found: Sequence[tuple[Reader, Row]]) -> tuple[SessionRow, ...]:
+def _read_at_ms(readers: Iterable[Reader]) -> int:
+    """When the oldest part of what is shown as live was read."""
+    seen = (reader.freshness() for reader in readers)
+    times = [fresh.read_at_ms for fresh in seen if fresh.state == "live" and fresh.read_at_ms]
+    return min(times, default=time.time_ns() // 1_000_000)
+
+
+def _finished(found: Found, locks: Locks) -> tuple[SessionRow, ...]:
     now_ms = time.time_ns() // 1_000_000
-    locks = _locks({reader.id: reader for reader, _row in found})
     return tuple(
         session_row(reader, row, lock=locks.get((reader.id, row.key)), now_ms=now_ms)
         for reader, row in found
     )
 
 
-def _one_by_one(found: Sequence[tuple[Reader, Row]]) -> Iterator[SessionRow]:
+def _one_by_one(found: Found) -> Iterator[SessionRow]:
     """Rows for a download, finished as they are sent; locks are not looked at."""
     now_ms = time.time_ns() // 1_000_000
     return (session_row(reader, row, now_ms=now_ms) for reader, row in found)
 
 
-def _locks(readers: Mapping[str, Reader]) -> dict[tuple[str, str], HeldLock]:
-    """Session locks that are held now. Without an answer in time a row just shows no proof."""
-    answers = read_all(list(readers.values()), locks_of, budget_s=LOCK_BUDGET_S)
-    return {
-        (ident, lock.key): lock
-        for ident, locks in answers.items()
-        if not isinstance(locks, Problem)
-        for lock in locks
-        if lock.key
-    }
-
-
-def same_rows(shown: Sequence[tuple[str, str]]) -> tuple[SessionRow, ...]:
-    """Read again the rows that a list shows, in its order; a session that has gone stays as gone.
-
-    ``shown`` are pairs of store id and session id. The stores are read by whoever asked for the
-    list before.
-    """
-    console = fleet()
+def _same_rows(shown: Shown, locks: Locks) -> tuple[SessionRow, ...]:
+    console, now_ms = fleet(), time.time_ns() // 1_000_000
     found: dict[tuple[str, str], SessionRow] = {}
-    readers = {ident: console.known(ident) for ident, _ref in shown}
-    locks = _locks({ident: reader for ident, reader in readers.items() if reader})
-    now_ms = time.time_ns() // 1_000_000
     for ident, ref in shown:
-        reader = readers[ident]
+        reader = console.known(ident)
         key = reader.key_of(ref) if reader else None
         row = reader.row(key) if reader and key else None
         if reader and row:
             lock = locks.get((ident, row.key))
             found[ident, ref] = session_row(reader, row, lock=lock, now_ms=now_ms)
         else:
-            found[ident, ref] = gone_row(ident, ref, key)
+            at_ms = reader.gone_at_ms(ref, now_ms) if reader else now_ms
+            found[ident, ref] = gone_row(ident, ref, key, at_ms)
     return tuple(found.values())

@@ -26,6 +26,7 @@ class Wanted:
     agents: frozenset[str] = frozenset()
     overrides: bool | None = None
     damaged: bool | None = None
+    locked: bool = False
     updated_after_ms: int | None = None
     updated_before_ms: int | None = None
     min_bytes: int | None = None
@@ -34,6 +35,13 @@ class Wanted:
     descending: bool = True
     page: int | None = None
     per: int = 50
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything but locks and machines keeps rows away."""
+        return self.query(offset=0, limit=0) != Query(
+            machine=self.machine, sort=self.sort, descending=self.descending, offset=0, limit=0
+        )
 
     def query(self, *, offset: int, limit: int) -> Query:
         """The same question to one store's index."""

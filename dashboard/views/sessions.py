@@ -15,15 +15,19 @@ from dashboard import listing
 from dashboard.columns import DEFAULT_COLUMNS
 from dashboard.forms import SessionFilters
 from dashboard.links import Link
-from dashboard.live import Live
+from dashboard.live import Live, stamp_of
 from dashboard.preferences import preferences_of
 from dashboard.roles import role_required
-from dashboard.services.sessions import SessionList, list_sessions, same_rows
+from dashboard.row_html import RowHtml
+from dashboard.services.sessions import SessionList, list_sessions, watch_sessions
 from dashboard.services.vocabulary import Wanted
 
 from .answers import STOP_POLLING, page_or_part, tells_problems
 
-SLOW_S = 0.5
+EVERY_S = 10
+QUIET_EVERY_S = 30
+"""How soon a list is read again that changed at the last look, and one that did not."""
+SLOW_S, SLOW_EVERY_S = 0.5, 60
 """A list that takes longer than this is read again less often."""
 
 
@@ -33,11 +37,11 @@ SLOW_S = 0.5
 def sessions(request: HttpRequest, store_id: str | None = None) -> HttpResponseBase:
     """Show one page of the list; HTMX gets the list without its form, a live list its rows."""
     form, wanted = asked(request)
-    listed = list_sessions(wanted, store_id=store_id)
     live = Live.of(request)
-    context = _context(request, form, listed, store_id, live)
     if live is not None:
-        return _live_rows(request, context, listed, live)
+        return _look_again(request, form, wanted, live, store_id)
+    listed = list_sessions(wanted, store_id=store_id)
+    context = _context(request, form, listed, store_id)
     response = page_or_part(request, "sessions.html", "_session_view.html", context)
     if request.headers.get("HX-Trigger") == "filters":
         # The form sends empty fields and usual columns too; the address names what differs.
@@ -45,17 +49,24 @@ def sessions(request: HttpRequest, store_id: str | None = None) -> HttpResponseB
     return response
 
 
-def _live_rows(
-    request: HttpRequest, context: dict[str, Any], listed: SessionList, live: Live
+def _look_again(
+    request: HttpRequest, form: SessionFilters, wanted: Wanted, live: Live, store_id: str | None
 ) -> HttpResponse:
-    """The rows that are on the screen, read again in their order, and what else has changed."""
-    now = [(row.store_id, row.ref) for row in listed.rows]
-    context["rows"] = same_rows(live.shown)
-    context["new_count"] = len(set(now) - set(live.shown))
-    context["moved"] = not context["new_count"] and tuple(now) != live.shown
+    """The rows that are on the screen, read again in their order, and what else has changed.
+
+    When they are as they were, only the bar above them is sent, which asks less often then.
+    """
+    seen = watch_sessions(wanted, live.shown, store_id=store_id)
+    context = _list_context(request, form, seen.list, store_id, live)
+    context |= {"new_count": seen.new_count, "moved": seen.moved}
     context["stopped"] = live.is_over(time.time())
     status = STOP_POLLING if context["stopped"] else 200
-    return render(request, "_session_live.html", context, status=status)
+    if context["live"].stamp != live.stamp:
+        return render(request, "_session_live.html", context, status=status)
+    context["live_every_s"] = max(QUIET_EVERY_S, context["live_every_s"])
+    response = render(request, "_session_bar.html", context, status=status)
+    response.headers["HX-Retarget"] = "#session-bar"
+    return response
 
 
 def asked(request: HttpRequest) -> tuple[SessionFilters, Wanted]:
@@ -65,26 +76,15 @@ def asked(request: HttpRequest) -> tuple[SessionFilters, Wanted]:
 
 
 def _context(
-    request: HttpRequest,
-    form: SessionFilters,
-    listed: SessionList,
-    store_id: str | None,
-    live: Live | None,
+    request: HttpRequest, form: SessionFilters, listed: SessionList, store_id: str | None
 ) -> dict[str, Any]:
-    link = _link(request, form, store_id)
-    columns = [
-        name for name in form.columns() if name != "agent" or (not store_id and listed.stores > 1)
-    ]
+    context = _list_context(request, form, listed, store_id, None)
+    link = context["link"]
     chips = listing.chips(form, link)
     machine = listing.machine_note(form, listed, link)
-    return {
+    return context | {
         "form": form,
         "state_dir": listed.state_dir,
-        "list": listed,
-        "rows": listed.rows,
-        "columns": columns,
-        "show": dict.fromkeys(columns, True),
-        "headings": listing.headings(form, link, columns),
         "facets": listing.facets(form, listed, link),
         "chips": chips,
         "machine": dict(zip(("sentence", "action", "url"), machine, strict=True)),
@@ -92,15 +92,36 @@ def _context(
         "field_errors": listing.errors(form),
         "empty": listing.emptiness(chips, listed),
         "carried": listing.facet_state(link),
-        "links": _links(link, listed, store_id),
         "sort_choices": listing.sort_choices(),
         "order": form.cleaned_data.get("sort") or "-updated",
-        "live_every_s": 60 if listed.took_s > SLOW_S else 15,
+    }
+
+
+def _list_context(
+    request: HttpRequest,
+    form: SessionFilters,
+    listed: SessionList,
+    store_id: str | None,
+    live: Live | None,
+) -> dict[str, Any]:
+    """What the live part needs, which is the table, the bar above and the pages below it."""
+    link = _link(request, form, store_id)
+    columns = [
+        name for name in form.columns() if name != "agent" or (not store_id and listed.stores > 1)
+    ]
+    rows = RowHtml(columns, zone=preferences_of(request).shown_zone).rows(listed.rows)
+    shown = live.shown if live else tuple((row.store_id, row.ref) for row in listed.rows)
+    stamp = stamp_of(rows, listed.matched, listed.page, listed.pages)
+    return {
+        "link": link,
+        "list": listed,
+        "rows": rows,
+        "columns": columns,
+        "headings": listing.headings(form, link, columns),
+        "links": _links(link, listed, store_id),
+        "live_every_s": SLOW_EVERY_S if listed.took_s > SLOW_S else EVERY_S,
         "is_live": form.cleaned_data.get("live") != "off",
-        "live_since": live.since_s if live else int(time.time()),
-        "shown_ids": " ".join(f"{sid}-{ref}" for sid, ref in live.shown)
-        if live
-        else " ".join(row.id for row in listed.rows),
+        "live": Live(live.since_s if live else int(time.time()), stamp, shown),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from dashboard.services import sessions
 from sessionstore.store import open_store
 from tests.browser.conftest import Visit
 
@@ -17,7 +18,9 @@ ADA = "agent:main:telegram:direct:ada"
 
 
 @pytest.fixture
-def store(tmp_path: Path, settings: Any) -> Any:
+def store(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    # A second has passed for the browser's clock, which the tests push, and not for the server.
+    monkeypatch.setattr(sessions, "LIVE_AGE_S", 0.0)
     path = tmp_path / "state"
     store = open_store(path / "agents" / "main" / "sessions")
     for at, name in enumerate(["ada", "lin", "wen"]):
@@ -32,7 +35,7 @@ def titles(page: Page) -> list[str]:
 
 
 def look_now(page: Page) -> None:
-    """Let the quarter of a minute pass after which the live part looks again."""
+    """Let the time pass after which the live part looks again."""
     with page.expect_response(lambda answer: "x-live" in answer.request.headers):
         page.clock.fast_forward(16_000)
 
