@@ -11,7 +11,7 @@ from ..files import io_error
 from .identity import Identity, own_identity, started_at_ms
 from .legacypayload import judge, legacy_lock_path, read_legacy_file
 from .probing import KernelLock
-from .procfs import command_of, pids_behind
+from .procfs import OpenLocks, command_of
 from .slots import Slot
 from .tables import LiveTable
 
@@ -114,9 +114,9 @@ def _age_s(since_s: float) -> float:
     return max(time.time() - since_s, 0.0)
 
 
-def unexplained(lock: KernelLock, waiters: tuple[Waiter, ...]) -> HeldLock:
+def unexplained(lock: KernelLock, waiters: tuple[Waiter, ...], open_locks: OpenLocks) -> HeldLock:
     """A lock that no live table names: another program's, or one with an overfull table."""
-    pids = pids_behind(lock)
+    pids = open_locks.pids(lock)
     pid = pids[0] if pids else 0
     sentences = ["The kernel reports the lock, and no live table names its holder."]
     if pids:

@@ -8,6 +8,8 @@ Nothing is changed but that the tables of dead processes are swept, and nothing 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from .heldlock import (
@@ -21,11 +23,13 @@ from .heldlock import (
 )
 from .hold import STORE_OFFSET
 from .probing import KernelLock, locked_now
-from .slots import Slot
+from .procfs import OpenLocks
+from .slots import State
 from .tables import LiveTable, read_tables
 
 _LOOKS = 6
 _PAUSE_S = 0.005
+_MOST_ELSEWHERE = 4096
 
 
 def held_locks(sidecar: Path, *, store_path: Path | None = None) -> list[HeldLock]:
@@ -35,16 +39,15 @@ def held_locks(sidecar: Path, *, store_path: Path | None = None) -> list[HeldLoc
     look may be missing.
     """
     tables, kernel = _look(sidecar)
-    published = [(table, slot) for table in tables for slot in table.slots]
-    holding = [pair for pair in published if pair[1].state == "holding"]
-    waiting = [pair for pair in published if pair[1].state == "waiting"]
-    found = [elsewhere(pair) for pair in holding if pair[0].owner == "unknown"]
-    for lock in kernel.values():
-        waiters = tuple(waiter_of(pair) for pair in waiting if _awaits(pair[1], lock.offset))
-        owners = [pair for pair in holding if _explains(pair, lock)]
-        found += [confirmed(pair, waiters) for pair in owners]
-        if not owners:
-            found.append(unexplained(lock, waiters))
+    waiting = _by_offset(tables, "waiting")
+    owners = _owners(tables)
+    found = [elsewhere(pair) for pair in _of_others(tables)]
+    open_locks = OpenLocks(lock for offset, lock in kernel.items() if offset not in owners)
+    for offset, lock in kernel.items():
+        waiters = tuple(waiter_of(pair) for pair in _awaiting(waiting, offset))
+        found += [confirmed(pair, waiters) for pair in owners.get(offset, ())]
+        if offset not in owners:
+            found.append(unexplained(lock, waiters, open_locks))
     legacy = None if store_path is None else legacy_lock(store_path)
     if legacy is not None:
         found.append(legacy)
@@ -56,11 +59,7 @@ def _look(sidecar: Path) -> tuple[list[LiveTable], dict[int, KernelLock]]:
     tables = read_tables(sidecar, sweep=True)
     kernel = _locked(sidecar, tables)
     for _ in range(_LOOKS):
-        puzzling = {
-            offset
-            for offset, lock in kernel.items()
-            if not any(_explains(pair, lock) for pair in _holding(tables))
-        }
+        puzzling = kernel.keys() - _owners(tables).keys()
         if not puzzling:
             break
         # Between locking and publishing there are microseconds, or a pause of the scheduler.
@@ -78,8 +77,24 @@ def _look(sidecar: Path) -> tuple[list[LiveTable], dict[int, KernelLock]]:
     return tables, kernel
 
 
-def _holding(tables: list[LiveTable]) -> list[Published]:
-    return [(table, slot) for table in tables for slot in table.slots if slot.state == "holding"]
+def _by_offset(tables: Iterable[LiveTable], state: State) -> dict[int, list[Published]]:
+    found: defaultdict[int, list[Published]] = defaultdict(list)
+    for table in tables:
+        for slot in table.slots:
+            if slot.state == state:
+                found[slot.offset].append((table, slot))
+    return dict(found)
+
+
+def _owners(tables: list[LiveTable]) -> dict[int, list[Published]]:
+    """What living processes of this machine publish as held: that explains a lock."""
+    return _by_offset((table for table in tables if table.owner == "alive"), "holding")
+
+
+def _of_others(tables: list[LiveTable]) -> list[Published]:
+    """What tables of other machines publish as held; as many as can be looked at."""
+    found = _by_offset((table for table in tables if table.owner == "unknown"), "holding")
+    return [pair for pairs in found.values() for pair in pairs][:_MOST_ELSEWHERE]
 
 
 def _locked(sidecar: Path, tables: list[LiveTable]) -> dict[int, KernelLock]:
@@ -87,11 +102,8 @@ def _locked(sidecar: Path, tables: list[LiveTable]) -> dict[int, KernelLock]:
     return {lock.offset: lock for lock in locked_now(sidecar, offsets)}
 
 
-def _explains(pair: Published, lock: KernelLock) -> bool:
-    table, slot = pair
-    return table.owner == "alive" and slot.offset == lock.offset
-
-
-def _awaits(slot: Slot, offset: int) -> bool:
+def _awaiting(waiting: dict[int, list[Published]], offset: int) -> list[Published]:
     """A session's waiter waits for that session or the store, the store's waiter for all."""
-    return slot.offset == offset or STORE_OFFSET in (offset, slot.offset)
+    if offset == STORE_OFFSET:
+        return [pair for pairs in waiting.values() for pair in pairs]
+    return [*waiting.get(offset, ()), *waiting.get(STORE_OFFSET, ())]

@@ -113,7 +113,7 @@ def _read(fd: int, path: Path) -> str | None:
         line = json.loads(text)
         protocol = line["protocol"]
         known = line["format"] == _FORMAT and line["version"] == _VERSION
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         known, protocol = False, None
     if not known or not isinstance(protocol, str):
         raise UnsupportedStoreError(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..errors import StoreIOError, UnsafeFileError
+from ..files import SIDECAR_ROOT, open_directory
 from . import slots
 from .identity import Identity, boot_id
 from .slots import Header, Slot
@@ -21,6 +23,7 @@ Owner = Literal["alive", "dead", "unknown"]
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _UNFINISHED_AFTER_S = 60.0
 _TRIES = 5
+_MOST_TABLES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +40,51 @@ class LiveTable:
 
 
 def read_tables(sidecar: Path, *, sweep: bool = False) -> list[LiveTable]:
-    """All tables but dead ones. Never blocks, never creates anything.
+    """All tables but dead ones, of at most 1,024 files. Never blocks, never creates anything.
 
-    ``sweep`` also removes the tables of this machine whose owner is dead.
+    ``sweep`` also removes the tables of this machine whose owner is dead. Nothing is read or
+    removed through a link: what is behind one is not ours.
     """
-    folder = sidecar / FOLDER
     try:
-        names = sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        folder = _open_folder(sidecar)
+    except (FileNotFoundError, UnsafeFileError, StoreIOError):
+        return []  # tables only explain: what is locked, the kernel says
+    try:
+        names = sorted(os.listdir(folder))[:_MOST_TABLES]
+        here = boot_id()
+        tables = [_read(folder, name, here, sweep) for name in names]
+    except OSError:
         return []
-    here = boot_id()
-    tables = (_read(folder / name, here, sweep) for name in names)
+    finally:
+        os.close(folder)
     return [table for table in tables if table is not None and table.owner != "dead"]
 
 
-def _read(path: Path, here: str, sweep: bool) -> LiveTable | None:
+def _open_folder(sidecar: Path) -> int:
+    """Open the folder of tables from the topmost folder of ours down."""
+    top = sidecar.parent if sidecar.parent.name == SIDECAR_ROOT else sidecar
+    fd = open_directory(top)
+    for name in (*sidecar.parts[len(top.parts) :], FOLDER):
+        try:
+            inner = open_directory(name, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = inner
+    return fd
+
+
+def _read(folder: int, name: str, here: str, sweep: bool) -> LiveTable | None:
     try:
-        fd = os.open(path, _READ)
+        fd = os.open(name, _READ, dir_fd=folder)
     except OSError:
         return None  # gone since the listing, or another user's
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             return None
-        if path.name.startswith(NEW_PREFIX):
+        if name.startswith(NEW_PREFIX):
             if sweep and time.time() - status.st_mtime > _UNFINISHED_AFTER_S:
-                _sweep(path, fd)
+                _sweep(folder, name, fd)
             return None
         header = slots.unpack_header(os.pread(fd, slots.TABLE_BYTES + 1, 0))
         if header is None:
@@ -70,7 +92,7 @@ def _read(path: Path, here: str, sweep: bool) -> LiveTable | None:
         owner = _owner(fd, header, here)
         if owner == "dead":
             if sweep:
-                _sweep(path, fd)
+                _sweep(folder, name, fd)
             return None
         return LiveTable(header, tuple(_slots(fd)), owner)
     except OSError:
@@ -96,11 +118,11 @@ def _is_unlocked(fd: int) -> bool:
     return True
 
 
-def _sweep(path: Path, fd: int) -> None:
-    """Remove a table that we have locked, if the path still leads to it."""
+def _sweep(folder: int, name: str, fd: int) -> None:
+    """Remove a table that we have locked, if the name still leads to it."""
     try:
-        if _is_unlocked(fd) and os.path.samestat(os.lstat(path), os.fstat(fd)):
-            os.unlink(path)
+        if _is_unlocked(fd) and os.path.samestat(os.lstat(name, dir_fd=folder), os.fstat(fd)):
+            os.unlink(name, dir_fd=folder)
     except OSError:
         pass  # another reader was faster, or the folder is read-only: harmless litter
 
