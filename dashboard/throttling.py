@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +22,7 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Max, Q, QuerySet, Sum
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from . import audit
 
@@ -97,7 +99,8 @@ class ThrottleHandler(AxesDatabaseHandler):  # type: ignore[misc]
         if request is None:
             return
         was_waiting = request.axes_locked_out  # type: ignore[attr-defined]
-        super().user_login_failed(sender, credentials, request, **kwargs)
+        with _without_forms(request):
+            super().user_login_failed(sender, credentials, request, **kwargs)
         username = get_client_username(request, credentials) or ""
         if was_waiting:
             _log.warning("sign-in refused during a wait")
@@ -119,3 +122,14 @@ class ThrottleHandler(AxesDatabaseHandler):  # type: ignore[misc]
         the others.
         """
         self.reset_attempts(username=user.get_username())
+
+
+@contextmanager
+def _without_forms(request: HttpRequest) -> Iterator[None]:
+    """Hide what was typed: the base class keeps whole forms, and masks only fields it knows."""
+    typed = request.GET, request.POST
+    request.GET, request.POST = QueryDict(), QueryDict()
+    try:
+        yield
+    finally:
+        request.GET, request.POST = typed
