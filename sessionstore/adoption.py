@@ -193,7 +193,8 @@ def _settle(
 ) -> None:
     """Leave one file for the key, under its own name; the losers go first."""
     target = locate(key).file_name
-    opened.ensure_side_area(target)
+    if "/" in target:
+        opened.make_side_area()
     candidates = _candidates(opened, key, names, max_bytes)
     if not candidates:
         return

@@ -6,6 +6,7 @@ and locking. A layout notices under the lock and says so; the call then looks ag
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -39,7 +40,7 @@ class Backing:
     ) -> None:
         self.paths = paths
         self.locks = locks.open_locks(paths.sidecar)
-        self.staging = Staging(paths.sidecar)
+        self.staging = Staging(paths.sidecar, on_lost=self._check_lock_file)
         self._directory = DirectoryStore(
             paths, self.locks, self.staging, max_entry_bytes=max_entry_bytes, recorder=recorder
         )
@@ -58,6 +59,16 @@ class Backing:
         self.staging.close()
         self.locks.close()
 
+    def _check_lock_file(self) -> None:
+        if not self.locks.is_current():
+            raise LayoutMovedError
+
+    def _start_over(self) -> None:
+        self._ready = False
+        if not self.locks.is_current():
+            # Our folder was removed or replaced: a lock on the old file excludes nobody.
+            self.locks.close()
+
     def path_of(self, key: str) -> str:
         """The file that holds a folded key, for messages."""
         if self._ready:
@@ -73,7 +84,7 @@ class Backing:
                 layout = self._readable()
                 return nothing if layout is None else read(layout)
             except LayoutMovedError:
-                self._ready = False
+                self._start_over()
         raise self._keeps_moving()
 
     def _readable(self) -> Readable | None:
@@ -101,19 +112,25 @@ class Backing:
                     self._directory.change(place, transform, terms)
                     return
                 except LayoutMovedError:
-                    self._ready = False
-            self.write(lambda layout: layout.change(place, transform, terms), terms)
+                    self._start_over()
+            self.write(lambda layout, left: layout.change(place, transform, left), terms)
         except SessionStoreError as error:
             error.key = error.key or change.key  # what lies below may know only a path
             raise
 
-    def write(self, write: Callable[[Layout], T], terms: Terms) -> T:
-        """Let ``write`` work on a layout that can be written; adopts or creates it first."""
+    def write(self, write: Callable[[Layout, Terms], T], terms: Terms) -> T:
+        """Let ``write`` work on a layout that can be written; adopts or creates it first.
+
+        The layout gets the terms with the time that is left.
+        """
+        ends = time.monotonic() + terms.timeout
         for _ in range(_TRIES):
             try:
-                return write(self._directory if self._ready else self._writable(terms))
+                layout = self._directory if self._ready else self._writable(terms)
+                left_s = terms.timeout and max(ends - time.monotonic(), 0.0)
+                return write(layout, terms._replace(timeout=left_s))
             except LayoutMovedError:
-                self._ready = False
+                self._start_over()
         raise self._keeps_moving()
 
     def _writable(self, terms: Terms) -> Layout:

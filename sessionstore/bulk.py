@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from . import entries
 from .changes import Change, put
 from .entries import Entry
-from .errors import ConflictError, InvalidEntryError
+from .errors import (
+    ConflictError,
+    CorruptEntryError,
+    InvalidEntryError,
+    SessionStoreError,
+    UnsafeFileError,
+)
 from .keys import check_key
 from .layout import REMOVE, New, Transform
 
@@ -38,14 +45,15 @@ def _rank(entry: Entry) -> tuple[int, str]:
 
 
 def compute_changes(
-    seen: Mapping[str, bytes], working: Mapping[str, Entry], max_bytes: int
+    seen: Mapping[str, bytes],
+    working: Mapping[str, Entry],
+    change_of: Callable[[str], Change],
 ) -> dict[str, Any]:
     """New bytes (or REMOVE) of the keys in which ``working`` differs from ``seen``."""
     wanted = folded(working)
     result: dict[str, Any] = dict.fromkeys(seen.keys() - wanted.keys(), REMOVE)
     for key, entry in wanted.items():
-        change = Change(key, str, max_bytes)
-        transform = put(change, entry)
+        transform = put(change_of(key), entry)
         if (new := transform(seen.get(key))) is not None:
             result[key] = new
     return result
@@ -88,3 +96,26 @@ def _equal(left: Entry | None, right: Entry | None) -> bool:
     if left is None or right is None:
         return left is right
     return entries.equal(left, right)
+
+
+def not_saved(failed: Mapping[str, SessionStoreError], path: Path) -> SessionStoreError:
+    """One error for all keys that a bulk save had to leave; all others are written.
+
+    Conflicts and damage are a ConflictError; a timeout or the system's refusal of one key is
+    raised as it is, with what else was left in its message.
+    """
+    keys = sorted(failed)
+    shown = ", ".join(ascii(key) for key in keys[:5]) + (" …" if len(keys) > 5 else "")
+    for key in keys:
+        error = failed[key]
+        if not isinstance(error, ConflictError | CorruptEntryError | UnsafeFileError):
+            if len(keys) > 1:
+                error.message += f"; in all {len(keys)} sessions were not saved: {shown}"
+            return error
+    return ConflictError(
+        f"{len(keys)} sessions changed since they were loaded, or are damaged, and were left as "
+        f"they are: {shown}",
+        keys=tuple(keys),
+        path=path,
+        hint="load them again and repeat the change; all others were written",
+    )

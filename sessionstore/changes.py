@@ -124,7 +124,7 @@ def update(change: Change, fn: Callable[[Entry | None], Entry | None]) -> Transf
             return None
         new = _settle(change, before, new)
         if not _surely_differs(flat, new) and entries.equal(reread(old), new):
-            change.entry = new
+            change.entry = reread(old)
             return None
         change.check_exact(exact)
         return _store(change, new)
@@ -190,9 +190,9 @@ def _settle(change: Change, before: Entry | None, result: object) -> Entry:
 
 
 def _store(change: Change, new: Entry) -> bytes:
-    new = entries.stamp(new, now_ms=now_ms())
-    change.entry = new
-    return change.finish(encoded(change, new))
+    data = encoded(change, entries.stamp(new, now_ms=now_ms()))
+    change.entry = reread(data)  # what the next reader gets: no tuples, nothing shared
+    return change.finish(data)
 
 
 def reread(old: bytes) -> Entry:

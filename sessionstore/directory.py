@@ -30,6 +30,9 @@ from .paths import StorePaths
 from .quarantine import set_aside
 from .recorder import Outcome, Recorder
 
+_AGAIN = (ConflictError, CorruptEntryError, UnsafeFileError)
+"""What a second look under the lock settles."""
+
 
 class UnadoptedDirectory:
     """A ``sessions.d`` that another program wrote: reads scan, and nothing is moved."""
@@ -79,6 +82,7 @@ class DirectoryStore:
         self.max_entry_bytes = max_entry_bytes
         self.recorder = recorder
         self.directory = Directory(paths)
+        self._known: OpenDirectory | None = None
 
     def read(self, place: Place) -> bytes | None:
         """The entry's bytes; opens one file."""
@@ -112,20 +116,19 @@ class DirectoryStore:
         self, place: Place, transform: Transform, terms: Terms, *, reenter: bool = False
     ) -> None:
         """Replace one entry under its session's lock. See :class:`layout.Terms`."""
-        hold = self.locks.acquire(
-            place.key, terms.operation, terms.timeout, reenter=reenter, offset=place.lock_offset
-        )
+        hold = self._acquire(place, terms, reenter=reenter)
         outcome: Outcome = "failed"
         started = written = 0
         try:
-            opened = self._opened()
+            opened = self._opened_under_lock()
             old, damage = self._read(opened, place, terms)
             new = transform(old)
             if new is None:
                 outcome = "unchanged"
                 return
             started = time.perf_counter_ns()
-            if started - hold.asked_ns > terms.timeout * 1e9:
+            if started - hold.asked_ns > terms.timeout * 1e9 > 0:
+                outcome = "timeout"
                 raise _too_slow(hold, terms)
             if damage is not None:
                 self._set_aside(opened, place, damage)
@@ -149,6 +152,30 @@ class DirectoryStore:
                     written,
                     hold.contended,
                 )
+
+    def _acquire(self, place: Place, terms: Terms, *, reenter: bool) -> Hold:
+        try:
+            return self.locks.acquire(
+                place.key,
+                terms.operation,
+                terms.timeout,
+                reenter=reenter,
+                offset=place.lock_offset,
+            )
+        except LockTimeoutError as error:
+            if self.recorder is not None:
+                waited_ns = int(error.waited_s * 1e9)
+                self.recorder.record(terms.operation, "timeout", waited_ns, 0, 0, 0, True)
+            raise
+
+    def _opened_under_lock(self) -> OpenDirectory:
+        opened = self._opened()
+        if opened is not self._known:
+            # The directory was replaced, so its neighbour, the lock file, may be another too.
+            if not self.locks.is_current():
+                raise LayoutMovedError
+            self._known = opened
+        return opened
 
     def _read(
         self, opened: OpenDirectory, place: Place, terms: Terms
@@ -186,15 +213,14 @@ class DirectoryStore:
         name = place.file_name
         if "/" in name:
             data = entryfiles.wrap(place.key, data, max_bytes=self.max_entry_bytes)
-        put = self.staging.put
         try:
-            try:
-                put(data, name, to_fd=opened.fd, durability=terms.durability, created=created)
-            except FileNotFoundError:
-                # Either x/ is not there yet, or the whole directory went away under us.
-                if not opened.ensure_side_area(name):
-                    raise LayoutMovedError from None
-                put(data, name, to_fd=opened.fd, durability=terms.durability, created=created)
+            if created and "/" in name:
+                opened.make_side_area()
+            self.staging.put(
+                data, name, to_fd=opened.fd, durability=terms.durability, created=created
+            )
+        except FileNotFoundError:
+            raise LayoutMovedError from None  # the whole directory went away under us
         except OSError as error:
             raise self._failed("write", opened, place, error) from error
         return len(data)
@@ -218,30 +244,43 @@ class DirectoryStore:
     def change_many(
         self, changes: dict[str, Transform], terms: Terms
     ) -> dict[str, SessionStoreError]:
-        """Change each key under its own lock; returns by key what could not be changed."""
-        conflicts: dict[str, SessionStoreError] = {}
+        """Change each key under its own lock; returns by key what could not be changed.
+
+        One key's trouble stops no other; the deadline is one for all of them.
+        """
+        failed: dict[str, SessionStoreError] = {}
+        ends = time.monotonic() + terms.timeout
         for key in sorted(changes):
+            left = terms._replace(timeout=max(ends - time.monotonic(), 0.0))
             try:
-                self.change(locate(key), changes[key], terms)
-            except (ConflictError, CorruptEntryError, UnsafeFileError) as error:
-                conflicts[key] = error
-        return conflicts
+                self.change(locate(key), changes[key], left)
+            except SessionStoreError as error:
+                error.key = error.key or key
+                failed[key] = error
+        return failed
 
     def mutate_all(self, compute: Bulk, terms: Terms) -> None:
         """Apply ``compute`` to all entries; each key changes from exactly what it was shown.
 
         Keys that another writer changed meanwhile are locked, read again and computed again:
-        ``compute`` then runs a second time and only those keys are taken from it.
+        ``compute`` then runs a second time and only those keys are taken from it. A damaged
+        file in the way of one is set aside.
         """
+        ends = time.monotonic() + terms.timeout
         seen = self._load()
         wanted = {key: _only_if(seen.get(key), new) for key, new in compute(seen).items()}
-        moved = self.change_many(wanted, terms)
-        if not moved:
-            return
-        with self.locks.keys(list(moved), terms.operation, terms.timeout):
-            fresh = compute(self._load())
-            for key in sorted(moved.keys() & fresh.keys()):
-                self.change(locate(key), _always(fresh[key]), terms, reenter=True)
+        failed = self.change_many(wanted, terms)
+        moved = [key for key, error in failed.items() if isinstance(error, _AGAIN)]
+        if moved:
+            left_s = max(ends - time.monotonic(), 0.0)
+            with self.locks.keys(moved, terms.operation, left_s):
+                fresh = compute(self._load())
+                healing = terms._replace(heal=True)
+                for key in sorted(fresh.keys() & set(moved)):
+                    self.change(locate(key), _always(fresh[key]), healing, reenter=True)
+        for key, error in failed.items():
+            if key not in moved:
+                raise error
 
     def _load(self) -> dict[str, bytes]:
         return {

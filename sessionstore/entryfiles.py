@@ -118,7 +118,7 @@ def canonical_key(name: str) -> str | None:
 def scan_adopted(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
     """Read every file of an adopted directory once, in no order."""
     for name in opened.names():
-        if name.startswith(".") or name == SIDE_AREA:
+        if name == SIDE_AREA or (name.startswith(".") and key_from_name(name) is None):
             continue
         key = canonical_key(name)
         if key is None:
@@ -129,8 +129,14 @@ def scan_adopted(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
 
 
 def scan_side_area(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
-    """Read every file below ``x/`` once."""
-    for name in opened.side_names():
+    """Read every file below ``x/`` once. A link in its place is a finding, and not followed."""
+    try:
+        names = opened.side_names()
+    except UnsafeFileError as error:
+        finding = Finding("unsafe-file", "error", None, error.path, error.message, error.hint)
+        yield Scanned(None, b"", finding)
+        return
+    for name in names:
         below = f"{SIDE_AREA}/{name}"
         if not is_side_name(name):
             yield Scanned(None, b"", foreign_file(opened.path_of(below)))
@@ -145,7 +151,7 @@ def scan_file(opened: OpenDirectory, name: str, key: str | None, max_bytes: int)
         data = read_file(name, dir_fd=opened.fd, max_bytes=max_bytes)
         if name.startswith(SIDE_AREA + "/"):
             key, data = unwrap(data, name, opened)
-        decode(data)
+        entry = decode(data)
     except FileNotFoundError:
         return None
     except NotAnEntryError as error:
@@ -158,7 +164,7 @@ def scan_file(opened: OpenDirectory, name: str, key: str | None, max_bytes: int)
         rule = "unsafe-file" if isinstance(error, UnsafeFileError) else "unreadable"
         message = error.message.replace(name, path, 1)
         return Scanned(key, b"", Finding(rule, "error", key, path, message, error.hint))
-    return Scanned(key, data)
+    return Scanned(key, data, entry=entry)
 
 
 def corrupt_entry(key: str | None, path: str, why: str) -> CorruptEntryError:

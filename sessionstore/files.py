@@ -285,11 +285,7 @@ def write_new(
         try:
             if set_mode:
                 os.fchmod(fd, FILE_MODE)
-            view = data
-            while written := os.write(fd, view):
-                if written == len(view):
-                    break
-                view = view[written:]
+            write_all(fd, data)
             if sync == "relaxed":
                 sync_data(fd)
             elif sync == "strict":
@@ -301,6 +297,40 @@ def write_new(
         raise
 
 
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it: a full disk or a signal can make write(2) take less."""
+    while written := os.write(fd, data):
+        if written == len(data):
+            return
+        data = data[written:]
+
+
+def make_directory_at(name: str, *, dir_fd: int) -> bool:
+    """Make a directory of mode 0700 below an open one; False when something is there already.
+
+    Raises:
+        FileNotFoundError: the open directory has been removed.
+    """
+    try:
+        os.mkdir(name, DIRECTORY_MODE, dir_fd=dir_fd)
+        os.chmod(name, DIRECTORY_MODE, dir_fd=dir_fd)
+    except FileExistsError:
+        return False
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise io_error("create", name, error) from error
+    return True
+
+
+def sync_descriptor(fd: int, path: str | os.PathLike[str]) -> None:
+    """Make the names in an open directory durable."""
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        raise io_error("sync", path, error) from error
+
+
 def sync_data(fd: int) -> None:
     """fdatasync, or fsync where there is none (macOS)."""
     getattr(os, "fdatasync", os.fsync)(fd)
@@ -310,9 +340,7 @@ def sync_directory(path: str | os.PathLike[str]) -> None:
     """Make the names in a directory durable."""
     fd = open_directory(path)
     try:
-        os.fsync(fd)
-    except OSError as error:
-        raise io_error("sync", path, error) from error
+        sync_descriptor(fd, path)
     finally:
         os.close(fd)
 

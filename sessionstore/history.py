@@ -14,9 +14,17 @@ from pathlib import Path
 
 from .entries import Entry, NotAnEntryError, decode, encode, is_finite_number, updated_at_ms
 from .errors import CorruptStoreError, SessionStoreError
-from .files import close_directory, ensure_directory, io_error, open_directory, read_file
+from .files import (
+    Durability,
+    close_directory,
+    ensure_directory,
+    io_error,
+    open_directory,
+    read_file,
+)
 from .locks.staging import Staging
 from .paths import StorePaths
+from .quarantine import set_aside
 
 MAX_INCARNATIONS = 200
 
@@ -45,18 +53,34 @@ def incarnations(paths: StorePaths, key: str) -> list[Incarnation]:
     return [_from_json(row) for row in _read(paths, key)]
 
 
-def remember(paths: StorePaths, staging: Staging, key: str, entry: Entry, *, now_ms: int) -> None:
+def remember(
+    paths: StorePaths,
+    staging: Staging,
+    key: str,
+    entry: Entry,
+    *,
+    now_ms: int,
+    durability: Durability,
+) -> None:
     """Append the incarnation that ``entry`` is; the caller holds the key's lock.
 
     Killed before the reset itself is written, the same incarnation is not listed twice:
-    the next reset finds it and keeps one.
+    the next reset finds it and keeps one. A damaged history goes to quarantine: what a reset
+    replaces must not depend on it.
     """
-    rows = [row for row in _read(paths, key) if row.get("sessionId") != entry.get("sessionId")]
+    try:
+        rows = _read(paths, key)
+    except CorruptStoreError as error:
+        with _folder(paths) as fd:
+            reason = error.message
+            set_aside(paths.sidecar, staging, _name(key), from_fd=fd, key=key, reason=reason)
+        rows = []
+    rows = [row for row in rows if row.get("sessionId") != entry.get("sessionId")]
     rows.append(_to_json(paths, entry, now_ms))
     body = encode({"sessionKey": key, "incarnations": rows[-MAX_INCARNATIONS:]})
     with _folder(paths) as fd:
         try:
-            staging.put(body, _name(key), to_fd=fd, created=True)
+            staging.put(body, _name(key), to_fd=fd, durability=durability, created=True)
         except OSError as error:
             if isinstance(error, SessionStoreError):
                 raise

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from .errors import InvalidKeyError
+from .errors import InvalidEntryError, InvalidKeyError
 
 MAX_KEY_BYTES = 4096
 MAX_INLINE_NAME_BYTES = 140  # eCryptfs and some NAS systems stop at 143
@@ -30,6 +30,7 @@ _SIGNAL_GROUP = re.compile(r"(?:^|:)signal:group:([^:]+)", re.IGNORECASE | re.AS
 _MATRIX_ROOM = re.compile(r"^(?:agent:[^:]+:)?matrix:(?:channel|group):", re.IGNORECASE | re.ASCII)
 _THREAD = re.compile(r":thread:", re.IGNORECASE | re.ASCII)
 _INLINE = re.compile(r"[!#-)+-;=@-Z\[\]^-{}~\\ ]+")  # printable ASCII without " * < > ? |
+_SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _UPPER = re.compile(r"[A-Z]")
 _DEVICE_NAMES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
@@ -112,6 +113,20 @@ def locate(key: str) -> Place:
     inline = inline_name(folded)
     name = inline if inline is not None else f"{SIDE_AREA}/{digest.hexdigest()}{SUFFIX}"
     return Place(folded, name, (int.from_bytes(digest.digest()[:8], "big") >> 2) + 1)
+
+
+def check_session_id(session_id: object) -> str:
+    """A session id that can name a transcript (openclaw-format §6.2), or InvalidEntryError.
+
+    Ids are restricted where keys are free text: 1 to 128 letters, digits, ``.``, ``_`` and
+    ``-``, the first a letter or digit.
+    """
+    if isinstance(session_id, str) and _SESSION_ID.fullmatch(session_id):
+        return session_id
+    raise InvalidEntryError(
+        f"{ascii(session_id)[:80]} is no session id",
+        hint="1 to 128 letters, digits, '.', '_' and '-', the first a letter or digit",
+    )
 
 
 def _invalid(key: str, why: str) -> InvalidKeyError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
-from .entries import NotAnEntryError, decode
+from .entries import Entry, NotAnEntryError, decode
 from .errors import Finding, SessionStoreError
 from .files import Durability, list_names, read_file, status_of
 from .keys import MARKER_NAME, SIDE_AREA, Place, is_side_name, key_from_name
@@ -61,11 +61,12 @@ class Terms(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """One thing found while scanning: a sound entry's bytes, or what is wrong."""
+    """One thing found while scanning: a sound entry, as bytes and parsed, or what is wrong."""
 
     key: str | None
     data: bytes
     problem: Finding | None = None
+    entry: Entry | None = None
 
 
 class Readable(Protocol):

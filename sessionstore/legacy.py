@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -26,9 +27,9 @@ from .files import close_directory, io_error, open_directory, status_of
 from .keys import Place
 from .layout import (
     DAMAGED,
-    REMOVE,
     Bulk,
     LayoutMovedError,
+    New,
     Scanned,
     Terms,
     Transform,
@@ -121,10 +122,11 @@ class LegacyStore:
                 for found in file.scan()
                 if found.key is not None and found.problem is None
             }
-            wanted = compute(entries)
-            for key, new in wanted.items():
-                file.set(key, None if new is REMOVE else new)
-            return bool(wanted)
+            healing = terms._replace(heal=True)
+            changed = False
+            for key, new in compute(entries).items():
+                changed |= self._apply(file, key, _always(new), healing)
+            return changed
 
         self._rewrite(edit, terms)
 
@@ -143,19 +145,38 @@ class LegacyStore:
         outcome: Outcome = "failed"
         written = write_ns = 0
         started = time.perf_counter_ns()
-        with self.locks.exclusive(terms.operation, terms.timeout) as hold:
+        with self._exclusive(terms) as hold:
             try:
                 left_s = terms.timeout - (time.perf_counter_ns() - started) / 1e9
                 if detect_layout(self.paths) != "legacy":
                     raise LayoutMovedError
                 self._refuse_beside_gateway()
-                with LegacyLock(self.paths.store_path).hold(max(left_s, 0.0)):
-                    written, write_ns = self._edit_file(edit, terms, started)
+                with LegacyLock(self.paths.store_path).hold(max(left_s, 0.0)) as lock:
+                    written, write_ns = self._edit_file(edit, terms, started, lock)
                 outcome = "written" if written else "unchanged"
+            except LockTimeoutError:
+                outcome = "timeout"
+                raise
             finally:
                 self._record(hold, terms, outcome, write_ns, written)
 
-    def _edit_file(self, edit: Edit, terms: Terms, started: int) -> tuple[int, int]:
+    @contextmanager
+    def _exclusive(self, terms: Terms) -> Iterator[Hold]:
+        try:
+            hold = self.locks.acquire_exclusive(terms.operation, terms.timeout)
+        except LockTimeoutError as error:
+            if self.recorder is not None:
+                waited_ns = int(error.waited_s * 1e9)
+                self.recorder.record(terms.operation, "timeout", waited_ns, 0, 0, 0, True)
+            raise
+        try:
+            yield hold
+        finally:
+            self.locks.release(hold)
+
+    def _edit_file(
+        self, edit: Edit, terms: Terms, started: int, lock: LegacyLock
+    ) -> tuple[int, int]:
         """Read, edit and replace the file; again if a foreign program got in between."""
         for _ in range(_TRIES):
             file = self._file()
@@ -164,6 +185,8 @@ class LegacyStore:
             self._check(file, terms, started)
             data = file.to_bytes()
             status = status_of(self.paths.store_path)
+            if not lock.is_ours():
+                raise self._robbed(lock)
             if status is not None and identity_of(status) == file.identity:
                 begun = time.perf_counter_ns()
                 self._replace(data, terms)
@@ -174,6 +197,14 @@ class LegacyStore:
             hint="a program writes it without taking the lock; stop it, or write through it",
         )
 
+    def _robbed(self, lock: LegacyLock) -> ConflictError:
+        return ConflictError(
+            f"another program took {lock.path} away while the change was computed; nothing was "
+            "written",
+            path=lock.path,
+            hint="OpenClaw does so after 30 s: do slow work before the update",
+        )
+
     def _check(self, file: LegacyFile, terms: Terms, started: int) -> None:
         if not file.writable:
             raise CorruptStoreError(
@@ -182,7 +213,7 @@ class LegacyStore:
                 hint="migrate the store, which reads it tolerantly and keeps the file",
             )
         spent_s = (time.perf_counter_ns() - started) / 1e9
-        if spent_s > terms.timeout:
+        if spent_s > terms.timeout > 0:
             raise LockTimeoutError(
                 f"the {terms.operation} took {spent_s:.1f} s of {terms.timeout:g} s allowed; "
                 "nothing was written",
@@ -226,6 +257,10 @@ class LegacyStore:
                 written,
                 hold.contended,
             )
+
+
+def _always(new: New) -> Transform:
+    return lambda current: new
 
 
 def _is_entry(data: bytes) -> bool:

@@ -108,10 +108,10 @@ class LegacyFile:
     def _scanned(self, key: str, spelt: str) -> Scanned:
         data = self.entry_bytes(spelt)
         try:
-            decode(data)
+            entry = decode(data)
         except NotAnEntryError as error:
             return Scanned(key, b"", self._finding("damaged-entry", key, str(error)))
-        return Scanned(key, data)
+        return Scanned(key, data, entry=entry)
 
     def _finding(self, rule: str, spelt: str, why: str) -> Finding:
         shown = ascii(spelt[:80])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 import weakref
 
 from .entries import NotAnEntryError, decode
-from .errors import UnsupportedStoreError
+from .errors import SessionStoreError, UnsupportedStoreError
 from .files import (
     close_directory,
-    ensure_directory,
     list_names,
+    make_directory_at,
     open_directory,
     read_file,
     restrict_directory,
     status_of,
+    sync_descriptor,
     sync_directory,
 )
 from .keys import MARKER_NAME, SIDE_AREA
@@ -44,25 +46,31 @@ class OpenDirectory:
         return list_names(self.fd)
 
     def side_names(self) -> list[str]:
+        """Names below ``x/``; none when there is no such folder.
+
+        Raises:
+            UnsafeFileError: a link or a file stands in its place.
+        """
         try:
             fd = open_directory(SIDE_AREA, dir_fd=self.fd)
         except FileNotFoundError:
             return []
+        except SessionStoreError as error:
+            raise self._placed(error) from error.__cause__
         try:
             return list_names(fd)
         finally:
             close_directory(fd)
 
-    def ensure_side_area(self, file_name: str) -> bool:
-        """Make ``x/`` for this name; False when that is not what was missing."""
-        if "/" not in file_name or status_of(self.path / SIDE_AREA) is not None:
-            return False
-        status = status_of(self.path)
-        if status is None or (status.st_dev, status.st_ino) != self.identity:
-            return False
-        ensure_directory(self.path / SIDE_AREA)
-        sync_directory(self.path)
-        return True
+    def make_side_area(self) -> None:
+        """Make ``x/``; it may be there already."""
+        if make_directory_at(SIDE_AREA, dir_fd=self.fd):
+            sync_descriptor(self.fd, self.path)
+
+    def _placed(self, error: SessionStoreError) -> SessionStoreError:
+        error.path = self.path_of(SIDE_AREA)
+        error.message = error.message.replace(SIDE_AREA, error.path, 1)
+        return error
 
     def sync(self, file_name: str) -> None:
         sync_directory(self.path / SIDE_AREA if "/" in file_name else self.path)
@@ -79,6 +87,7 @@ class Directory:
         self._path = str(paths.directory)
         self._opened: OpenDirectory | None = None
         self._guard = threading.Lock()
+        _DIRECTORIES.add(self)
 
     def current(self) -> OpenDirectory | None:
         """The directory at the path now, None when there is none. One ``lstat``.
@@ -112,6 +121,21 @@ class Directory:
         opened.marked = read_marker(opened) is not None
         self._opened = opened
         return opened
+
+    def renew_after_fork(self) -> None:
+        """In a forked child: a thread that the child does not have may hold the guard."""
+        self._guard = threading.Lock()
+
+
+_DIRECTORIES: weakref.WeakSet[Directory] = weakref.WeakSet()
+
+
+def _renew_all_after_fork() -> None:
+    for directory in list(_DIRECTORIES):
+        directory.renew_after_fork()
+
+
+os.register_at_fork(after_in_child=_renew_all_after_fork)
 
 
 def read_marker(opened: OpenDirectory) -> dict[str, object] | None:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from .entries import encode
 from .errors import SessionStoreError
-from .files import close_directory, ensure_directory, io_error, move_into, open_directory
+from .files import (
+    close_directory,
+    ensure_directory,
+    io_error,
+    move_into,
+    open_directory,
+    sync_descriptor,
+)
 from .locks.staging import Staging
 
 
@@ -27,7 +34,9 @@ def set_aside(
         StoreIOError: nothing was moved.
     """
     with _noted(sidecar, staging, name=name, key=key, reason=reason) as (to_fd, stem):
-        return move_into(name, f"{stem}.file", from_fd=from_fd, to_fd=to_fd)
+        moved = move_into(name, f"{stem}.file", from_fd=from_fd, to_fd=to_fd)
+        sync_descriptor(to_fd, sidecar / "quarantine")
+        return moved
 
 
 def keep_bytes(sidecar: Path, staging: Staging, data: bytes, *, key: str, reason: str) -> None:
@@ -55,7 +64,7 @@ def _noted(
 
 def _put(staging: Staging, data: bytes, path: Path, to_fd: int) -> None:
     try:
-        staging.put(data, path.name, to_fd=to_fd, created=True)
+        staging.put(data, path.name, to_fd=to_fd, durability="strict", created=True)
     except OSError as error:
         if isinstance(error, SessionStoreError):
             raise

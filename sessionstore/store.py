@@ -15,18 +15,17 @@ from typing import Any, TypeVar
 
 from . import changes, entries, history, locks, problems
 from .backing import Backing
-from .bulk import compute_changes, diff_against
+from .bulk import compute_changes, diff_against, not_saved
 from .changes import Change, now_ms
 from .entries import Entry, NotAnEntryError
 from .errors import (
-    ConflictError,
     CorruptEntryError,
     Finding,
     InvalidEntryError,
     UnsafeFileError,
 )
 from .files import DEFAULT_MAX_BYTES, DURABILITIES, Durability
-from .keys import Place, check_key, locate
+from .keys import Place, check_key, check_session_id, locate
 from .layout import (
     LayoutName,
     Scanned,
@@ -38,6 +37,7 @@ from .paths import StorePaths, store_paths
 from .recorder import Recorder
 
 T = TypeVar("T")
+_LONGEST_S = 1e9  # more than 30 years; infinity would overflow the live table's clock
 
 
 class Store:
@@ -59,7 +59,7 @@ class Store:
     ) -> None:
         self.paths = paths
         self.durability = _check_durability(durability)
-        self.timeout = timeout
+        self.timeout = _check_timeout(timeout)
         self.max_entry_bytes = max_entry_bytes
         self._backing = Backing(
             paths,
@@ -133,15 +133,19 @@ class Store:
         return None if entry is None else entries.etag(entry)
 
     def keys(self) -> list[str]:
-        """All keys, sorted, those of damaged entries included. Lists the directory."""
+        """All keys, sorted, those of damaged entries included.
+
+        Lists the directory, and reads the files below ``x/``, whose names do not tell their key
+        (in a directory that is not adopted, all files).
+        """
         return self._backing.read(lambda layout: layout.keys(), [])
 
     def load(self) -> dict[str, Entry]:
         """All sound entries by key. Reads every file; damaged ones are in :meth:`problems`."""
         return {
-            found.key: entries.normalise(entries.decode(found.data))
+            found.key: entries.normalise(found.entry)
             for found in self._scan()
-            if found.key is not None and found.problem is None
+            if found.key is not None and found.entry is not None
         }
 
     def problems(self) -> list[Finding]:
@@ -179,7 +183,9 @@ class Store:
 
         ``fn`` gets its own copy of what is on disk now and returns the new entry, or None for
         no change. A result equal to what is there writes nothing. Returns the stored entry.
-        The timeout in seconds covers queueing, the lock and ``fn``. Cost: 13 system calls.
+        The timeout in seconds covers queueing, the lock and ``fn``; 0 means only if the lock is
+        free now. ``fn`` runs once, except that it runs again where the whole directory is
+        replaced under it. Cost: 13 system calls.
 
         Raises:
             LockTimeoutError: nothing was written; names the holder.
@@ -272,12 +278,25 @@ class Store:
             EntryNotFoundError: there is no such session. Else as :meth:`update`.
         """
         place = _place(key)
-        new_id = session_id or str(uuid.uuid4())
+        new_id = str(uuid.uuid4()) if session_id is None else check_session_id(session_id)
 
         def renew(entry: Entry | None) -> Entry:
             assert entry is not None
+            if entry.get("sessionId") == new_id:
+                raise InvalidEntryError(
+                    f"{new_id} is the id of the current incarnation",
+                    key=place.key,
+                    hint="leave session_id out, and a new one is made",
+                )
             now = now_ms()
-            history.remember(self.paths, self._backing.staging, place.key, entry, now_ms=now)
+            history.remember(
+                self.paths,
+                self._backing.staging,
+                place.key,
+                entry,
+                now_ms=now,
+                durability=self.durability,
+            )
             return entries.new_incarnation(entry, session_id=new_id, now_ms=now)
 
         change = self._change_of(key, create=False)
@@ -331,10 +350,10 @@ class Store:
         def compute(seen: dict[str, bytes]) -> dict[str, Any]:
             working = {k: entries.normalise(entries.decode(data)) for k, data in seen.items()}
             results.append(mutator(working))
-            return compute_changes(seen, working, self.max_entry_bytes)
+            return compute_changes(seen, working, self._change_of)
 
         terms = self._terms("update_all")
-        self._backing.write(lambda layout: layout.mutate_all(compute, terms), terms)
+        self._backing.write(lambda layout, left: layout.mutate_all(compute, left), terms)
         return results[-1]
 
     def save(
@@ -350,21 +369,13 @@ class Store:
         Raises:
             ConflictError: ``keys`` names what was left. Else as :meth:`update`.
         """
-        transforms = diff_against(mapping, base, self._bulk_change)
+        transforms = diff_against(mapping, base, self._change_of)
         terms = self._terms("save")._replace(heal=base is None)
-        conflicts = self._backing.write(lambda layout: layout.change_many(transforms, terms), terms)
-        if conflicts:
-            names = ", ".join(ascii(key) for key in sorted(conflicts)[:5])
-            raise ConflictError(
-                f"{len(conflicts)} sessions changed since they were loaded, or are damaged, and "
-                f"were left as they are: {names}{' …' if len(conflicts) > 5 else ''}",
-                keys=tuple(sorted(conflicts)),
-                path=self.paths.store_path,
-                hint="load them again and repeat the change; all others were written",
-            )
-
-    def _bulk_change(self, key: str) -> Change:
-        return self._change_of(key)
+        failed = self._backing.write(
+            lambda layout, left: layout.change_many(transforms, left), terms
+        )
+        if failed:
+            raise not_saved(failed, self.paths.store_path)
 
     # -- inside ------------------------------------------------------------------------
 
@@ -380,7 +391,7 @@ class Store:
     ) -> Terms:
         return Terms(
             operation,
-            self.timeout if timeout is None else timeout,
+            self.timeout if timeout is None else _check_timeout(timeout),
             self.durability if durability is None else _check_durability(durability),
         )
 
@@ -419,7 +430,11 @@ def open_store(
 
 
 def held_locks(store: Store) -> list[locks.HeldLock]:
-    """Who holds which lock of this store and who waits; changes nothing and never blocks."""
+    """Who holds which lock of this store and who waits.
+
+    Takes no session's lock and waits for none; removes live tables of dead processes. Cost: one
+    small file per process that uses the store, and up to 30 ms while one is being written.
+    """
     return locks.held_locks(store.paths.sidecar, store_path=store.paths.store_path)
 
 
@@ -431,6 +446,12 @@ def _check_durability(durability: Durability) -> Durability:
     if durability not in DURABILITIES:
         raise ValueError(f"durability is one of {', '.join(DURABILITIES)}, not {durability!r}")
     return durability
+
+
+def _check_timeout(timeout: object) -> float:
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout >= 0:
+        return min(float(timeout), _LONGEST_S)
+    raise ValueError(f"timeout is a number of seconds from 0, not {timeout!r}")
 
 
 def _check_fields(fields: object) -> None:

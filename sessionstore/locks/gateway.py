@@ -24,6 +24,7 @@ class GatewayInfo:
     pid: int
     lock_path: Path
     config_path: str | None
+    state_dir: str | None
     port: int | None
     created_at_ms: int | None
 
@@ -34,37 +35,58 @@ def gateway_running(path: Path, *, lock_dir: Path | None = None) -> GatewayInfo 
     ``path`` is a store file or anything else below the state directory, or that directory.
     ``lock_dir`` stands for the system's directory of temporary files.
     """
-    state_dir = state_directory_of(path)
-    if state_dir is None:
-        return None
-    folder_name = f"openclaw-{os.getuid()}"
-    shared = (lock_dir or Path(tempfile.gettempdir())) / folder_name
-    for candidate in _candidates(shared):
+    state_dirs = state_directories_of(path)
+    for candidate in _candidates(lock_dir or Path(tempfile.gettempdir())):
         found = _read(candidate)
-        if found is not None and _is_below(found.config_path, state_dir):
+        if found is not None and _may_serve(found, state_dirs):
             return found
-    return _read(state_dir / "tmp" / folder_name / "gateway.state.lock")
+    for state_dir in state_dirs:
+        for folder in _folders(state_dir / "tmp"):
+            if (found := _read(folder / "gateway.state.lock")) is not None:
+                return found
+    return None
 
 
-def state_directory_of(path: Path) -> Path | None:
-    """The directory that has ``agents/`` at or above ``path``."""
+def state_directories_of(path: Path) -> list[Path]:
+    """Every directory at or above ``path`` that has an ``agents`` folder on the way to it.
+
+    Empty for a store outside any state directory, which a setting can name: then no gateway can
+    be told apart, and any that runs counts.
+    """
     absolute = Path(os.path.realpath(path))
-    for folder in (absolute, *absolute.parents):
-        if folder.name == "agents":
-            return folder.parent
-    return absolute if (absolute / "agents").is_dir() else None
+    found = [folder.parent for folder in (absolute, *absolute.parents) if folder.name == "agents"]
+    return [absolute] if (absolute / "agents").is_dir() and not found else found
 
 
-def _candidates(folder: Path) -> list[Path]:
+def _may_serve(gateway: GatewayInfo, state_dirs: list[Path]) -> bool:
+    named = [name for name in (gateway.state_dir, gateway.config_path) if name is not None]
+    if not state_dirs or not named:
+        return True
+    places = [Path(os.path.realpath(name)) for name in named]
+    return any(place.is_relative_to(folder) for place in places for folder in state_dirs)
+
+
+def _folders(root: Path) -> list[Path]:
+    """The lock folders of all users; those that we may not read tell nothing."""
     try:
-        names = os.listdir(folder)
+        return sorted(root / name for name in os.listdir(root) if name.startswith("openclaw-"))
     except OSError:
-        return []  # no gateway of this user has run on this machine
-    return [
-        folder / name
-        for name in sorted(names)
-        if name.startswith("gateway.") and name.endswith(".lock")
-    ]
+        return []  # no gateway has run here
+
+
+def _candidates(root: Path) -> list[Path]:
+    found: list[Path] = []
+    for folder in _folders(root):
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        found += [
+            folder / name
+            for name in sorted(names)
+            if name.startswith("gateway.") and name.endswith(".lock")
+        ]
+    return found
 
 
 def _read(path: Path) -> GatewayInfo | None:
@@ -79,15 +101,12 @@ def _read(path: Path) -> GatewayInfo | None:
     start = whole_number(payload.get("startTime"))
     if owner_runs(found.pid, start)[0] != "alive":
         return None
-    config_path = payload.get("configPath")
+    config_path, state_dir = payload.get("configPath"), payload.get("stateDir")
     return GatewayInfo(
         pid=found.pid,
         lock_path=path,
         config_path=config_path if isinstance(config_path, str) else None,
+        state_dir=state_dir if isinstance(state_dir, str) else None,
         port=whole_number(payload.get("port")),
         created_at_ms=epoch_ms(payload.get("createdAt")),
     )
-
-
-def _is_below(config_path: str | None, state_dir: Path) -> bool:
-    return config_path is not None and Path(os.path.realpath(config_path)).is_relative_to(state_dir)

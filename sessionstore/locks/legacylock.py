@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import LockTimeoutError
-from ..files import io_error
+from ..files import io_error, write_all
 from .legacypayload import (
     LegacyFile,
     is_abandoned,
@@ -70,6 +70,13 @@ class LegacyLock:
                 raise self._timeout_error(timeout, time.monotonic() - started)
             time.sleep(min(pause_s, left_s))
             pause_s = min(pause_s + _FIRST_PAUSE_S, _MAX_PAUSE_S)
+
+    def is_ours(self) -> bool:
+        """Whether the lock file is still the one that this object created.
+
+        OpenClaw takes it away from anybody after 30 s, and then writes.
+        """
+        return self._own is not None and read_legacy_file(self.path) == self._own
 
     def release(self) -> None:
         """Remove the lock file if it is still ours. Does nothing in a forked child."""
@@ -141,7 +148,7 @@ def publish(path: Path, content: bytes) -> os.stat_result:
     except (AttributeError, OSError):
         return _create_named(path, content)
     try:
-        os.write(fd, content)
+        write_all(fd, content)
         # Naming a descriptor makes this linkat(2), which can follow; link(2) would not.
         os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
         return os.fstat(fd)
@@ -158,7 +165,7 @@ def publish(path: Path, content: bytes) -> os.stat_result:
 def _create_named(path: Path, content: bytes) -> os.stat_result:
     fd = os.open(path, _CREATE, 0o644)
     try:
-        os.write(fd, content)
+        write_all(fd, content)
         return os.fstat(fd)
     except BaseException:
         os.unlink(path)  # ours, and too young for anybody to take over

@@ -17,6 +17,7 @@ import secrets
 import stat
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import StoreIOError, UnsafeFileError
@@ -36,7 +37,7 @@ from ..files import (
     write_new,
 )
 
-_OPEN_FOLDERS: weakref.WeakSet[Staging] = weakref.WeakSet()
+_ALL: weakref.WeakSet[Staging] = weakref.WeakSet()
 
 
 class _Folder:
@@ -56,10 +57,15 @@ class _Folder:
 class Staging:
     """A lazily opened, locked staging folder below one store's sidecar. Thread-safe."""
 
-    def __init__(self, sidecar: Path) -> None:
+    def __init__(self, sidecar: Path, *, on_lost: Callable[[], None] = lambda: None) -> None:
+        """``on_lost`` is called when somebody removed the folder, and may raise instead of
+        going on: the lock file beside it may be gone too, and then a lock that is held on it
+        excludes nobody."""
         self.root = sidecar / "tmp"
+        self._on_lost = on_lost
         self._folder: _Folder | None = None
         self._guard = threading.Lock()
+        _ALL.add(self)
 
     def put(
         self,
@@ -103,6 +109,7 @@ class Staging:
             write_new(name, data, dir_fd=folder.fd, sync=durability, set_mode=set_mode)
         except FileNotFoundError:
             # Somebody removed the folder under us: a new one serves as well.
+            self._on_lost()
             folder = self._replace(folder)
             name = str(next(folder.names))
             write_new(name, data, dir_fd=folder.fd, sync=durability, set_mode=True)
@@ -120,7 +127,6 @@ class Staging:
                 ensure_directory(self.root)
                 sweep(self.root)
                 self._folder = self._claim()
-                _OPEN_FOLDERS.add(self)
             return self._folder
 
     def _claim(self) -> _Folder:
@@ -219,9 +225,8 @@ def _umask_strips_owner(fd: int) -> bool:
 
 
 def _forget_all_after_fork() -> None:
-    for staging in list(_OPEN_FOLDERS):
+    for staging in list(_ALL):
         staging.forget_after_fork()
-    _OPEN_FOLDERS.clear()
 
 
 os.register_at_fork(after_in_child=_forget_all_after_fork)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import weakref
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from time import perf_counter_ns
 
+from ..errors import SessionStoreError, StoreIOError
 from ..files import io_error
 from ..keys import lock_offset
 from . import flockfiles, ranges
@@ -80,27 +82,53 @@ class StoreLocks:
         if STORE_OFFSET in owners and (outer := _own_store_hold(state, hold, reenter)):
             return outer
         owner = owners.setdefault(hold.offset, hold)
-        if owner is not hold:
-            if owner.thread != hold.thread:
-                wait_for_key(state, hold)
-            elif reenter:
-                owner.depth += 1
-                return owner
-            else:
+        if owner is not hold and owner.thread == hold.thread:
+            if not reenter:
                 raise refuse_reentry(hold, owner)
-        else:
-            try:
-                taken = state.kernel.try_key(hold.offset)
-            except BaseException as error:
-                _abort(state, hold)
-                if isinstance(error, OSError):
-                    raise io_error("lock", self.sidecar / NAME, error) from error
-                raise
-            if not taken:
-                wait_for_key(state, hold)
+            owner.depth += 1
+            return owner
+        if owner is not hold or not self._try_key(state, hold):
+            self._wait(state, hold)
         hold.acquired_ns = perf_counter_ns()
-        state.table.publish(hold)
+        try:
+            state.table.publish(hold)
+        except BaseException:
+            # Nobody else could ever release what this call holds.
+            state.table.clear(hold)
+            _release_key(state, hold)
+            raise
         return hold
+
+    def _try_key(self, state: State, hold: Hold) -> bool:
+        try:
+            return state.kernel.try_key(hold.offset)
+        except BaseException as error:
+            hold.prepare_to_wait(threading.Lock())
+            hold.granted = True  # it may be: an interruption can come after the system call
+            give_up(state, hold)
+            raise self._as_store_error(error) from error
+
+    def _wait(self, state: State, hold: Hold) -> None:
+        """Wait for a lock that is not free; on any error nothing stays behind."""
+        try:
+            wait_for_key(state, hold)
+        except (OSError, RuntimeError) as error:
+            raise self._as_store_error(error) from error
+
+    def _as_store_error(self, error: BaseException) -> BaseException:
+        """Errors of the system with the path and a hint; others as they are."""
+        if isinstance(error, SessionStoreError):
+            return error
+        if isinstance(error, OSError):
+            return io_error("lock", self.sidecar / NAME, error)
+        if isinstance(error, RuntimeError):
+            return StoreIOError(
+                f"cannot wait for {self.sidecar / NAME}: {error}",
+                errno=errno.EAGAIN,
+                path=self.sidecar / NAME,
+                hint="the system starts no more threads",
+            )
+        return error
 
     def release(self, hold: Hold) -> None:
         """Release a hold. After a fork, in the child, this does nothing."""
@@ -153,9 +181,16 @@ class StoreLocks:
         for owner in list(state.owners.values()):
             if owner.thread == hold.thread:
                 raise refuse_reentry(hold, owner)
-        acquire_store(state, hold)
+        try:
+            acquire_store(state, hold)
+        except (OSError, RuntimeError) as error:
+            raise self._as_store_error(error) from error
         hold.acquired_ns = perf_counter_ns()
-        state.table.publish(hold)
+        try:
+            state.table.publish(hold)
+        except BaseException:
+            release_store(state, hold)
+            raise
         return hold
 
     def is_current(self) -> bool:
@@ -200,10 +235,12 @@ def _own_store_hold(state: State, hold: Hold, reenter: bool) -> Hold | None:
     return outer
 
 
-def _abort(state: State, hold: Hold) -> None:
-    hold.prepare_to_wait(threading.Lock())
-    hold.granted = True  # it may be: the interruption can have come after the system call
-    give_up(state, hold)
+def _release_key(state: State, hold: Hold) -> None:
+    """Release what was fully obtained."""
+    try:
+        state.kernel.free_key(hold.offset)
+    finally:
+        leave(state, hold.offset)
 
 
 def _forget_all_after_fork() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -35,8 +36,17 @@ def lock_timeout(sidecar: Path, hold: Hold) -> LockTimeoutError:
         waited_s=waited_s,
         key=hold.key,
         path=sidecar,
-        hint="nothing was written; try again, or end that process, which frees the lock at once",
+        hint=_hint(table),
     )
+
+
+def _hint(table: LiveTable) -> str:
+    if table.identity.pid == os.getpid():
+        return (
+            "nothing was written; this very process holds it: if the same thread does, through "
+            "another store object, use one object"
+        )
+    return "nothing was written; try again, or end that process, which frees the lock at once"
 
 
 def _what(slot: Slot) -> str:
