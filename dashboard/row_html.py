@@ -8,7 +8,7 @@ values is fixed here.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -17,9 +17,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from .columns import COLUMNS
+from .services.amounts import binary
 from .services.rows import SessionRow
 from .templatetags.icons import icon
-from .templatetags.show import binary, exactly, moment_of, relatively
+from .templatetags.show import exactly, moment_of, relatively
 
 _REF = "0" * 16
 
@@ -33,6 +34,7 @@ class RowHtml:
         self._select = escape(_("Select"))
         self._bytes = _("%s bytes")
         self._labels = {column.name: escape(str(column.label)) for column in COLUMNS}
+        self._no_share = ""  # keeps counts in line with those that have a share
         self._icons: dict[str, str] = {}
         self._hrefs: dict[str, str] = {}
         cells: dict[str, Callable[[SessionRow], str]] = {
@@ -50,8 +52,10 @@ class RowHtml:
         }
         self._cells = [cells[name] for name in columns]
 
-    def rows(self, rows: Iterable[SessionRow]) -> SafeString:
+    def rows(self, rows: Sequence[SessionRow]) -> SafeString:
         """All of them, one ``<tr>`` each."""
+        if any(row.context_percent is not None for row in rows):
+            self._no_share = ' <span class="share"></span>'
         return SafeString("\n".join(self._row(row) for row in rows))
 
     def _row(self, row: SessionRow) -> str:
@@ -160,7 +164,9 @@ class RowHtml:
             return self._cell("tokens", "", "number")
         inner = f"{row.total_tokens:,}"
         percent = row.context_percent
-        if percent is not None:
+        if percent is None:
+            inner += self._no_share
+        else:
             of = escape(
                 _("%(used)s of %(size)s") % {"used": inner, "size": f"{row.context_tokens:,}"}
             )

@@ -23,9 +23,15 @@ class Check:
 
 
 def told(
-    stores: StoreList, name: str, state: str, sentence: str, detail: str = "", page: str = "stores"
+    stores: StoreList,
+    name: str,
+    state: str,
+    sentence: str,
+    detail: str = "",
+    page: str = "stores",
+    query: str = "",
 ) -> Check:
-    return Check(name, state, sentence, detail, page, "", stores.read_at_ms)
+    return Check(name, state, sentence, detail, page, query, stores.read_at_ms)
 
 
 def is_known(stores: StoreList) -> bool:

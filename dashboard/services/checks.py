@@ -15,6 +15,7 @@ _CHECKS: tuple[Callable[[StoreList], Iterator[Check]], ...] = (
     store_checks.readable,
     store_checks.reading,
     store_checks.damaged,
+    store_checks.collisions,
     store_checks.layouts,
     lock_checks.locks,
     disk_checks.disk,

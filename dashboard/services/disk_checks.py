@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
+from .amounts import binary
 from .check import Check, names_of, told
 from .stores import StoreList
 
@@ -22,7 +23,7 @@ def disk(stores: StoreList) -> Iterator[Check]:
     size = sum(row.bytes or 0 for row in stores.opened)
     free = tightest.free_bytes
     state = "ok" if free > 2 * size else "watch" if free > size else "bad"
-    values = {"free": _gib(free), "size": _gib(size)}
+    values = {"free": binary(free), "size": binary(size)}
     if state == "ok":
         sentence = _("%(free)s of disk are free, more than twice the %(size)s that the stores use.")
     else:
@@ -35,12 +36,6 @@ def disk(stores: StoreList) -> Iterator[Check]:
         yield told(
             stores, "read-only-disk", "watch", _("A store is on a file system mounted read-only.")
         )
-
-
-def _gib(size: int) -> str:
-    if size >= 1 << 30:
-        return f"{size / (1 << 30):.1f} GiB"
-    return f"{size / (1 << 20):.1f} MiB"
 
 
 def network(stores: StoreList) -> Iterator[Check]:

@@ -1,6 +1,7 @@
 """Checks of locks: who holds, who waits, and whether every holder lives.
 
-A wait is watched from 1 s and bad from 5 s, half of the wait limit that gateways use.
+A wait is watched from 1 s and bad from 5 s, half of the wait limit that gateways use; a hold is
+watched from 5 s and bad from 10 s, when those who wait for it have given up.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from sessionstore.entries import redact
 from sessionstore.locks import HeldLock
 
+from .amounts import duration
 from .check import Check, told
+from .runs import BAD_HOLD_S, WATCH_HOLD_S
 from .stores import StoreList
 
 WATCH_WAIT_S = 1.0
@@ -35,19 +39,33 @@ def locks(stores: StoreList) -> Iterator[Check]:
             len(odd),
         ) % {"n": len(odd)}
         yield told(stores, "unexplained-locks", "watch", sentence)
-    yield told(stores, "locks", "ok", _held_sentence(held))
+    yield _held(stores, held)
     yield from _waits(stores, held)
 
 
-def _held_sentence(held: list[HeldLock]) -> str:
+def _held(stores: StoreList, held: list[HeldLock]) -> Check:
     if not held:
-        return _("No lock is held right now.")
-    oldest = max((lock.held_s or 0.0 for lock in held), default=0.0)
-    return ngettext(
-        "%(n)d lock is held right now, for %(age).1f s.",
-        "%(n)d locks are held right now, the oldest for %(age).1f s.",
+        return told(stores, "locks", "ok", _("No lock is held right now."))
+    oldest = max(held, key=lambda lock: lock.held_s)
+    age_s = oldest.held_s
+    state = "bad" if age_s >= BAD_HOLD_S else "watch" if age_s >= WATCH_HOLD_S else "ok"
+    sentence = ngettext(
+        "%(n)d lock is held right now, for %(age)s.",
+        "%(n)d locks are held right now, the oldest for %(age)s.",
         len(held),
-    ) % {"n": len(held), "age": oldest}
+    ) % {"n": len(held), "age": duration(age_s * 1000)}
+    detail = "" if state == "ok" else _who(oldest)
+    return told(stores, "locks", state, sentence, detail, "sessions", "locked=yes&machine=yes")
+
+
+def _who(lock: HeldLock) -> str:
+    return _("%(program)s, process %(pid)d on %(host)s, for %(operation)s: %(what)s.") % {
+        "program": lock.program or _("unknown program"),
+        "pid": lock.pid,
+        "host": lock.host or _("this host"),
+        "operation": lock.operation or _("an update"),
+        "what": redact(lock.key) if lock.key else _("the whole store"),
+    }
 
 
 def _waits(stores: StoreList, held: list[HeldLock]) -> Iterator[Check]:
@@ -58,8 +76,8 @@ def _waits(stores: StoreList, held: list[HeldLock]) -> Iterator[Check]:
     longest = max(waits)
     state = "bad" if longest >= BAD_WAIT_S else "watch" if longest >= WATCH_WAIT_S else "ok"
     sentence = ngettext(
-        "%(n)d writer waits for a lock, for %(age).1f s.",
-        "%(n)d writers wait for a lock, the longest for %(age).1f s.",
+        "%(n)d writer waits for a lock, for %(age)s.",
+        "%(n)d writers wait for a lock, the longest for %(age)s.",
         len(waits),
-    ) % {"n": len(waits), "age": longest}
+    ) % {"n": len(waits), "age": duration(longest * 1000)}
     yield told(stores, "waits", state, sentence)

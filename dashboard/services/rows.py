@@ -104,7 +104,7 @@ def session_row(
         overrides=row.overrides,
         notes=tuple(_note(flag) for flag in row.flags),
         flags=row.flags,
-        problem="" if row.problem is None else str(redact(row.problem.message)),
+        problem="" if row.problem is None else _told(reader, row.problem.message),
         file_name=row.file_name if key == row.key and row.place is None else redact(row.file_name),
     )
 
@@ -145,6 +145,11 @@ def readable(key: str) -> str:
         rest = key.split(":", 2)[2:]
         return rest[0] if rest and rest[0] else key
     return key
+
+
+def _told(reader: Reader, message: str) -> str:
+    """What is wrong, without the folder, which is the same for every row of the store."""
+    return str(redact(message.replace(f"{reader.paths.directory}/", "")))
 
 
 def _note(flag: str) -> Note:

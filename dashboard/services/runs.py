@@ -1,7 +1,8 @@
 """What a session is doing, said with its proof: ``running`` is a claim until something backs it.
 
 Thresholds: a claim without proof is only *marked* running, worth a look after 30 s and wrong
-after 15 minutes.
+after 15 minutes. A lock is watched from 5 s, and bad from 10 s, when those who wait for it have
+given up.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from django.utils.translation import gettext as _
 
 from sessionstore.locks import HeldLock
 
+from .amounts import duration
+
 PROOF_MS = 30_000
 WRONG_MS = 15 * 60_000
+WATCH_HOLD_S = 5.0
+BAD_HOLD_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,9 @@ def run_state(
             "pid": lock.pid or 0,
             "operation": lock.operation or _("an update"),
         }
+        if lock.held_s >= WATCH_HOLD_S:
+            state = "bad" if lock.held_s >= BAD_HOLD_S else "watch"
+            return RunState(_("held for %s") % duration(lock.held_s * 1000), state, proof)
         return RunState(_("writing"), "live", proof)
     if status == "running":
         return _claimed(updated_at_ms, now_ms)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from .amounts import binary
 from .check import Check, is_known, names_of, told
 from .stores import StoreList
 
@@ -81,6 +82,30 @@ def damaged(stores: StoreList) -> Iterator[Check]:
         yield told(stores, "damaged", "ok", _("No entry is damaged."), page="sessions")
 
 
+def collisions(stores: StoreList) -> Iterator[Check]:
+    """Two entries with one key, or two agents that differ in case only, whose keys are the same."""
+    if not is_known(stores):
+        return
+    doubles = [f for row in stores.opened for f in row.findings if f.rule == "duplicate-key"]
+    agents: dict[str, set[str]] = {}
+    for row in stores.opened:
+        if row.agent_id:
+            agents.setdefault(row.agent_id.casefold(), set()).add(row.agent_id)
+    alike = [" = ".join(sorted(names)) for names in agents.values() if len(names) > 1]
+    if doubles:
+        sentence = ngettext(
+            "%(n)d entry has the key of another, which is newer.",
+            "%(n)d entries have the key of another, which is newer.",
+            len(doubles),
+        ) % {"n": len(doubles)}
+        yield told(stores, "collisions", "watch", sentence, doubles[0].message)
+    if alike:
+        sentence = _("Agents whose names differ only in case share their keys: %s.")
+        yield told(stores, "agents-alike", "watch", sentence % names_of(alike))
+    if not doubles and not alike:
+        yield told(stores, "collisions", "ok", _("No two entries have the same key."))
+
+
 def layouts(stores: StoreList) -> Iterator[Check]:
     both = [row.name for row in stores.opened if row.layout == "both"]
     legacy = [row for row in stores.opened if row.layout == "legacy"]
@@ -103,6 +128,6 @@ def layouts(stores: StoreList) -> Iterator[Check]:
 def _file_detail(biggest: int) -> str:
     if biggest >= WATCH_FILE_BYTES:
         return _(
-            "The largest is %.1f MiB; lock timeouts are on record from 1 MiB, hangs from 10 MiB."
-        ) % (biggest / (1 << 20))
+            "The largest is %s; lock timeouts are on record from 1 MiB, hangs from 10 MiB."
+        ) % binary(biggest)
     return _("Every write there rewrites the whole file, and sessions wait for each other.")

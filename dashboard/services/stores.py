@@ -70,6 +70,12 @@ class StoreRow:
     disk: Disk | None = None
     files: StoreFiles | None = None
     held: tuple[HeldLock, ...] = ()
+    agent_id: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The path, without the part that all stores of the state directory share."""
+        return _below(self.path)
 
     @property
     def layout_words(self) -> str:
@@ -88,12 +94,13 @@ class StoreList:
     problem: Problem | None
 
     @property
-    def disks(self) -> tuple[Disk, ...]:
-        """The file systems that the stores are on, each once."""
-        found = {
-            (disk.kind, disk.free_bytes >> 20): disk for row in self.rows if (disk := row.disk)
-        }
-        return tuple(found.values())
+    def disks(self) -> tuple[tuple[Disk, tuple[str, ...]], ...]:
+        """The file systems that the stores are on, each once, with the names of those stores."""
+        found: dict[tuple[str, int], tuple[Disk, list[str]]] = {}
+        for row in self.rows:
+            if disk := row.disk:
+                found.setdefault((disk.kind, disk.free_bytes >> 20), (disk, []))[1].append(row.name)
+        return tuple((disk, tuple(names)) for disk, names in found.values())
 
     @property
     def opened(self) -> tuple[StoreRow, ...]:
@@ -151,11 +158,12 @@ def _tried(work: Callable[[StorePaths], Result], paths: StorePaths) -> Result | 
 
 def _row(reader: Reader, look: Look | Problem) -> StoreRow:
     summary = reader.summary()
-    findings = tuple(_masked(finding) for finding in reader.findings())
     files = None if isinstance(look, Problem) or isinstance(look.files, Problem) else look.files
     disk = None if isinstance(look, Problem) or isinstance(look.disk, Problem) else look.disk
     locks = None if isinstance(look, Problem) or isinstance(look.locks, Problem) else look.locks
     layout = _layout(summary, files, reader.paths)
+    found = [*([_both(reader.paths)] if layout == "both" else []), *reader.findings()]
+    findings = tuple(_masked(finding) for finding in found)
     biggest = summary.largest if summary else None
     return StoreRow(
         id=reader.id,
@@ -180,6 +188,7 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
         disk=disk,
         files=files,
         held=tuple(locks or ()),
+        agent_id=reader.paths.agent_id,
     )
 
 
@@ -189,9 +198,15 @@ def _masked(finding: Finding) -> Finding:
         finding.severity,
         None if finding.key is None else str(redact(finding.key)),
         None if finding.path is None else str(redact(finding.path)),
-        str(redact(finding.message)),
+        _below(str(redact(finding.message))),
         str(redact(finding.hint)),
     )
+
+
+def _below(text: str) -> str:
+    """A text with paths that begin at the state directory, which the page names once."""
+    root = fleet().state_dir_text
+    return text.replace(f"{root}/", "") if root else text
 
 
 def _layout(summary: Summary | None, files: StoreFiles | None, paths: StorePaths) -> str:
@@ -215,6 +230,19 @@ def _layout_note(layout: str, paths: StorePaths, files: StoreFiles | None) -> st
     if layout == "legacy" and files and files.legacy_bytes:
         return _("Every write rewrites the whole file; moving to one file per session ends that.")
     return ""
+
+
+def _both(paths: StorePaths) -> Finding:
+    """What ``Store.problems`` says of it; the index looks at sessions only."""
+    return Finding(
+        "both-layouts",
+        "warning",
+        None,
+        str(paths.store_path),
+        _("%(file)s stands beside %(directory)s; only the directory is read.")
+        % {"file": paths.store_path.name, "directory": paths.directory.name},
+        _("An older program may still write the file: compare the two before you move it away."),
+    )
 
 
 def _skipped(scan: Scan) -> list[StoreRow]:

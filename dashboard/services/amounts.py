@@ -1,0 +1,29 @@
+"""How amounts are written, in sentences and on pages alike."""
+
+from __future__ import annotations
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def duration(milliseconds: float) -> str:
+    """Milliseconds under 1 s, seconds to 60, then m:ss, then hours and days."""
+    seconds = milliseconds / 1000
+    if seconds < 1:
+        return f"{milliseconds:.0f} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR:
+        return f"{int(seconds // 60)}:{int(seconds % 60):02d} min"
+    if seconds < _DAY:
+        return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // 60)} min"
+    return f"{int(seconds // _DAY)} d {int(seconds % _DAY // _HOUR)} h"
+
+
+def binary(count: int) -> str:
+    """Bytes in the largest binary unit that gives at least one."""
+    if count < 1024:
+        return f"{count} B"
+    step = min((count.bit_length() - 1) // 10, len(_UNITS))
+    amount, unit = count / 1024**step, _UNITS[step - 1]
+    return f"{amount:.0f} {unit}" if amount >= 100 else f"{amount:.1f} {unit}"
