@@ -14,11 +14,21 @@ _TABLE = "dashboard_auditevent"
 _MESSAGE = "audit events are append-only"
 
 _SQLITE = [
-    f"CREATE TRIGGER audit_no_{verb} BEFORE {verb} ON {_TABLE} "
-    f"BEGIN SELECT RAISE(ABORT, '{_MESSAGE}'); END"
-    for verb in ("update", "delete")
+    *(
+        f"CREATE TRIGGER audit_no_{verb} BEFORE {verb} ON {_TABLE} "
+        f"BEGIN SELECT RAISE(ABORT, '{_MESSAGE}'); END"
+        for verb in ("update", "delete")
+    ),
+    # INSERT OR REPLACE removes the old row without asking the trigger on deletes.
+    """
+    CREATE TRIGGER audit_no_replace BEFORE INSERT ON dashboard_auditevent WHEN EXISTS
+    (SELECT 1 FROM dashboard_auditevent WHERE sequence = NEW.sequence OR hash = NEW.hash)
+    BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END
+    """,
 ]
-_SQLITE_REMOVE = [f"DROP TRIGGER IF EXISTS audit_no_{verb}" for verb in ("update", "delete")]
+_SQLITE_REMOVE = [
+    f"DROP TRIGGER IF EXISTS audit_no_{verb}" for verb in ("update", "delete", "replace")
+]
 
 _REFUSE = "EXECUTE FUNCTION audit_refuse()"
 _POSTGRESQL = [
