@@ -25,13 +25,15 @@ from .entryfiles import (
     wrap,
 )
 from .errors import (
+    FileTooLargeError,
     Finding,
     InvalidKeyError,
     SessionStoreError,
+    StoreIOError,
     UnsafeFileError,
     UnsupportedStoreError,
 )
-from .files import io_error, move_into, remove_file
+from .files import io_error, move_into, read_file, remove_file
 from .keys import MARKER_NAME, SIDE_AREA, key_from_name, locate
 from .layout import Scanned, foreign_layout
 from .locks.staging import Staging
@@ -198,6 +200,7 @@ def _settle(
     candidates = _candidates(opened, key, names, max_bytes)
     if not candidates:
         return
+    _refuse_unreadable(opened, key, candidates, max_bytes)
     winner = _winner(candidates)
     for loser in candidates:
         if loser is not winner:
@@ -212,6 +215,26 @@ def _settle(
             )
     if winner.name != target:
         _move(opened, staging, key, winner, target, max_bytes)
+
+
+def _refuse_unreadable(
+    opened: OpenDirectory, key: str, candidates: list[Candidate], max_bytes: int
+) -> None:
+    """One that this process cannot read may be the newest: settle nothing without knowing."""
+    for candidate in candidates if len(candidates) > 1 else ():
+        if candidate.found.problem is None:
+            continue
+        try:
+            read_file(candidate.name, dir_fd=opened.fd, max_bytes=max_bytes)
+        except (FileTooLargeError, StoreIOError) as error:
+            raise UnsupportedStoreError(
+                f"two files claim {key!r}, and one cannot be read: {error.message}",
+                key=key,
+                path=opened.path_of(candidate.name),
+                hint="make it readable, or move it out of the store; nothing was changed",
+            ) from error
+        except (UnsafeFileError, FileNotFoundError):
+            continue  # a link or special file is no entry whatever it says
 
 
 def _move(

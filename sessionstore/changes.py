@@ -126,8 +126,11 @@ def update(change: Change, fn: Callable[[Entry | None], Entry | None]) -> Transf
         if not _surely_differs(flat, new) and entries.equal(reread(old), new):
             change.entry = reread(old)
             return None
-        change.check_exact(exact)
-        return _store(change, new)
+        try:
+            return _store(change, new)
+        except InvalidEntryError:
+            change.check_exact(exact)  # what JSON cannot carry was there before
+            raise
 
     return transform
 

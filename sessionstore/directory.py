@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from . import adoption, entryfiles
-from .entries import NotAnEntryError, decode
+from .entries import NotAnEntryError, decode_exactly
 from .errors import (
     ConflictError,
     CorruptEntryError,
@@ -25,7 +25,7 @@ from .keys import Place, locate
 from .layout import DAMAGED, REMOVE, Bulk, LayoutMovedError, Scanned, Terms, Transform
 from .locks import Hold, StoreLocks
 from .locks.staging import Staging
-from .opened import Directory, OpenDirectory
+from .opened import Directory, OpenDirectory, check_protocol
 from .paths import StorePaths
 from .quarantine import set_aside
 from .recorder import Outcome, Recorder
@@ -174,6 +174,7 @@ class DirectoryStore:
             # The directory was replaced, so its neighbour, the lock file, may be another too.
             if not self.locks.is_current():
                 raise LayoutMovedError
+            check_protocol(opened, self.locks.protocol)
             self._known = opened
         return opened
 
@@ -199,6 +200,7 @@ class DirectoryStore:
             from_fd=opened.fd,
             key=place.key,
             reason=reason,
+            stays=True,
         )
 
     def _write(
@@ -306,7 +308,9 @@ class DirectoryStore:
 
 def _check_entry(opened: OpenDirectory, place: Place, data: bytes) -> None:
     try:
-        decode(data)
+        _, exact = decode_exactly(data)
+        if not exact:
+            raise NotAnEntryError("holds NaN or infinity, which is no JSON")
     except NotAnEntryError as error:
         path = opened.path_of(place.file_name)
         raise entryfiles.corrupt_entry(place.key, path, str(error)) from error

@@ -10,7 +10,8 @@
     ├── StalePlanError                           the store moved under a plan
     ├── CorruptEntryError        (ValueError)    one entry's file is damaged
     ├── CorruptStoreError        (ValueError)    a whole sessions.json is damaged
-    ├── UnsafeFileError                          link, special file, or over the size limit
+    ├── UnsafeFileError                          a link or special file
+    │   └── FileTooLargeError                    over the size limit
     ├── UnsupportedStoreError                    another format, layout or lock protocol
     ├── GatewayRunningError                      a live gateway writes this store without locks
     ├── StoreIOError             (OSError)       the operating system said no
@@ -117,6 +118,10 @@ class CorruptStoreError(SessionStoreError, ValueError):
 
 class UnsafeFileError(SessionStoreError):
     """A link, special file or over-large file stands where a regular file must be."""
+
+
+class FileTooLargeError(UnsafeFileError):
+    """The file has more bytes than this reader takes; another limit may read it."""
 
 
 class UnsupportedStoreError(SessionStoreError):

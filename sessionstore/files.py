@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import time
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from .errors import SessionStoreError, StoreIOError, UnsafeFileError
+from .errors import FileTooLargeError, SessionStoreError, StoreIOError, UnsafeFileError
 
 Durability = Literal["none", "relaxed", "strict"]
 DURABILITIES: tuple[Durability, ...] = ("none", "relaxed", "strict")
@@ -95,7 +96,7 @@ def read_file_stat(
         if not stat.S_ISREG(status.st_mode):
             raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a regular file")
         if status.st_size > max_bytes:
-            raise _unsafe(path, f"has {status.st_size:,} bytes of at most {max_bytes:,}")
+            raise _too_large(path, f"has {status.st_size:,} bytes of at most {max_bytes:,}")
         data = os.read(fd, status.st_size + 1)
         if len(data) != status.st_size:
             data = _read_changing(fd, data, path, max_bytes)
@@ -106,6 +107,25 @@ def read_file_stat(
         raise io_error("read", path, error) from error
     finally:
         os.close(fd)
+
+
+def copy_name(name: str, target: str, *, from_fd: int, to_fd: int) -> bool:
+    """Give a file a second name in another directory; a link is kept as a link.
+
+    Where that cannot be (a directory, or a file system without hard links) the file is moved.
+    False when there is nothing of that name.
+    """
+    try:
+        with (
+            folder_of(name, from_fd) as (source_fd, source),
+            folder_of(target, to_fd) as (target_fd, last),
+        ):
+            os.link(source, last, src_dir_fd=source_fd, dst_dir_fd=target_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return move_into(name, target, from_fd=from_fd, to_fd=to_fd)
+    return True
 
 
 @contextlib.contextmanager
@@ -142,7 +162,7 @@ def _read_changing(fd: int, data: bytes, path: str | os.PathLike[str], max_bytes
     while len(data) <= max_bytes and (more := os.read(fd, 1 << 20)):
         data += more
     if len(data) > max_bytes:
-        raise _unsafe(path, f"grew past {max_bytes:,} bytes while it was read")
+        raise _too_large(path, f"grew past {max_bytes:,} bytes while it was read")
     return data
 
 
@@ -151,6 +171,14 @@ def _unsafe(path: str | os.PathLike[str], why: str) -> UnsafeFileError:
         f"{os.fspath(path)} {why}",
         path=path,
         hint="look at it and move it out of the store",
+    )
+
+
+def _too_large(path: str | os.PathLike[str], why: str) -> FileTooLargeError:
+    return FileTooLargeError(
+        f"{os.fspath(path)} {why}",
+        path=path,
+        hint="open the store with a larger limit, or move the file out of the store",
     )
 
 
@@ -289,7 +317,7 @@ def write_new(
             if sync == "relaxed":
                 sync_data(fd)
             elif sync == "strict":
-                os.fsync(fd)
+                sync_all(fd)
         finally:
             os.close(fd)
     except BaseException:
@@ -332,8 +360,19 @@ def sync_descriptor(fd: int, path: str | os.PathLike[str]) -> None:
 
 
 def sync_data(fd: int) -> None:
-    """fdatasync, or fsync where there is none (macOS)."""
-    getattr(os, "fdatasync", os.fsync)(fd)
+    """Make a file's bytes durable, and of its metadata what reading them needs."""
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(fd)
+    else:
+        sync_all(fd)
+
+
+def sync_all(fd: int) -> None:
+    """fsync; on macOS with the flush of the drive, which fsync(2) leaves out there."""
+    if hasattr(fcntl, "F_FULLFSYNC"):
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(fd)
 
 
 def sync_directory(path: str | os.PathLike[str]) -> None:

@@ -23,7 +23,6 @@ LayoutName = Literal["directory", "legacy", "empty"]
 
 STATE_FILE = "state.json"
 STATE_KIND = "openclaw-session-store-directory"  # layout-variants §1, L4
-GUARD_NOTE = "README.txt"
 
 
 class _Remove(enum.Enum):

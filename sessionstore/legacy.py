@@ -138,6 +138,11 @@ class LegacyStore:
             return False
         if is_damaged and old is not None:
             keep_bytes(self.paths.sidecar, self.staging, old, key=key, reason="not an entry")
+        for spelt in file.claims(key):
+            if spelt != file.winner(key):
+                reason = f"an older spelling {spelt!r}"
+                row = file.entry_bytes(spelt)
+                keep_bytes(self.paths.sidecar, self.staging, row, key=key, reason=reason)
         file.set(key, new if isinstance(new, bytes) else None)
         return True
 
@@ -236,7 +241,10 @@ class LegacyStore:
         path = self.paths.store_path
         fd = open_directory(path.parent)
         try:
-            self.staging.put(data, path.name, to_fd=fd, durability=terms.durability, created=True)
+            # All sessions are in this one file, so at least its bytes are on disk before the
+            # name is (OpenClaw syncs it as well): no call may stake the others' entries.
+            durability = "relaxed" if terms.durability == "none" else terms.durability
+            self.staging.put(data, path.name, to_fd=fd, durability=durability, created=True)
         except OSError as error:
             if isinstance(error, SessionStoreError):
                 raise

@@ -138,6 +138,21 @@ def _renew_all_after_fork() -> None:
 os.register_at_fork(after_in_child=_renew_all_after_fork)
 
 
+def check_protocol(opened: OpenDirectory, protocol: str) -> None:
+    """Refuse a store whose marker names another lock protocol than the one about to be used.
+
+    Raises:
+        UnsupportedStoreError: two protocols on one store would exclude nobody.
+    """
+    named = (read_marker(opened) or {}).get("locks", protocol)
+    if named != protocol:
+        raise UnsupportedStoreError(
+            f"{opened.path} is locked by the protocol {named!r}, not {protocol!r}",
+            path=opened.path / MARKER_NAME,
+            hint="write it on a system that has that protocol, or migrate it",
+        )
+
+
 def read_marker(opened: OpenDirectory) -> dict[str, object] | None:
     """The marker's content; None when there is none or it is damaged (then adoption heals it).
 

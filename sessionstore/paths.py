@@ -69,6 +69,9 @@ def store_paths(
             hint="name the store file, its directory or its sessions.d",
         )
     store = _store_file(Path(os.path.abspath(text)))
+    if origin == "configured":
+        # Somebody named this path, so links on the way to it are theirs; none below it are.
+        store = Path(real_path(store.parent)) / store.name
     name = store.name.removesuffix(".json")
     return StorePaths(
         agent_id=agent_id or agent_id_of_path(str(store)),

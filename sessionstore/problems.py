@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable, Iterator
 
+from .entries import NotAnEntryError, decode
 from .errors import (
     CorruptStoreError,
     Finding,
@@ -13,7 +14,8 @@ from .errors import (
     UnsafeFileError,
     UnsupportedStoreError,
 )
-from .files import status_of
+from .files import read_file, status_of
+from .keys import MARKER_NAME
 from .layout import Scanned, detect_layout
 from .paths import StorePaths
 
@@ -39,6 +41,7 @@ def problems(paths: StorePaths, scan: Callable[[], Iterable[Scanned]]) -> list[F
 
 
 def _shape(paths: StorePaths) -> Iterator[Finding]:
+    yield from _marker(paths)
     status = status_of(paths.store_path)
     if status is None or stat.S_ISDIR(status.st_mode):
         return
@@ -60,4 +63,21 @@ def _shape(paths: StorePaths) -> Iterator[Finding]:
             f"{paths.store_path.name} stands beside {paths.directory.name}; "
             f"sessions are read from {paths.directory.name} only",
             "an older program may be writing it: compare the two, then migrate or remove it",
+        )
+
+
+def _marker(paths: StorePaths) -> Iterator[Finding]:
+    path = paths.directory / MARKER_NAME
+    try:
+        decode(read_file(path))
+    except (FileNotFoundError, StoreIOError):
+        return  # no marker, or no directory to look at, which the scan reports
+    except (NotAnEntryError, UnsafeFileError) as error:
+        yield Finding(
+            "damaged-marker",
+            "warning",
+            None,
+            str(path),
+            f"{path.name} is damaged, so every read looks through the whole directory: {error}",
+            "the first write to this store sets it aside and writes a new one",
         )

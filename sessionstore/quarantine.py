@@ -12,6 +12,7 @@ from .entries import encode
 from .errors import SessionStoreError
 from .files import (
     close_directory,
+    copy_name,
     ensure_directory,
     io_error,
     move_into,
@@ -22,21 +23,32 @@ from .locks.staging import Staging
 
 
 def set_aside(
-    sidecar: Path, staging: Staging, name: str, *, from_fd: int, key: str | None, reason: str
+    sidecar: Path,
+    staging: Staging,
+    name: str,
+    *,
+    from_fd: int,
+    key: str | None,
+    reason: str,
+    stays: bool = False,
 ) -> bool:
-    """Move ``name`` out of the directory ``from_fd`` into ``quarantine/``; False: it is gone.
+    """Keep ``name`` of the directory ``from_fd`` in ``quarantine/``; False: it is gone.
 
     Two files appear: ``<ms>-<random>.file`` with the bytes (or the link itself) as they were,
     and ``<ms>-<random>.json`` with key, name, reason and time. The reason is written first, so
     a crash leaves a reason without a file, never a file without a reason.
 
+    ``stays`` leaves the name where it is as well, for a caller that renames a new file over it:
+    readers then never see the session missing, whatever happens in between.
+
     Raises:
         StoreIOError: nothing was moved.
     """
     with _noted(sidecar, staging, name=name, key=key, reason=reason) as (to_fd, stem):
-        moved = move_into(name, f"{stem}.file", from_fd=from_fd, to_fd=to_fd)
+        keep = copy_name if stays else move_into
+        kept = keep(name, f"{stem}.file", from_fd=from_fd, to_fd=to_fd)
         sync_descriptor(to_fd, sidecar / "quarantine")
-        return moved
+        return kept
 
 
 def keep_bytes(sidecar: Path, staging: Staging, data: bytes, *, key: str, reason: str) -> None:

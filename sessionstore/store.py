@@ -418,9 +418,16 @@ def open_store(
 
     Raises:
         UnsupportedStoreError: ``path`` is a template or no store path.
+        UnsafeFileError: ``discover`` reported the store as one that must not be opened.
+        ValueError: no such durability, or no such timeout.
     """
+    paths = path if isinstance(path, StorePaths) else store_paths(path)
+    if paths.problem is not None and paths.problem.severity == "error":
+        raise UnsafeFileError(
+            paths.problem.message, path=paths.problem.path, hint=paths.problem.hint
+        )
     return Store(
-        path if isinstance(path, StorePaths) else store_paths(path),
+        paths,
         recorder=recorder,
         durability=durability,
         timeout=timeout,
