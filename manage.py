@@ -11,7 +11,8 @@ from django.core.management import execute_from_command_line
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. What it creates, a database among others, is for its user only."""
+    os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     try:
         execute_from_command_line(sys.argv)

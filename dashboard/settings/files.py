@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def private_directory(path: Path, *, setting: str) -> Path:
-    """Create ``path`` with mode 0700 where it is missing, and refuse one of another user."""
+    """Create ``path`` with mode 0700 where it is missing, and refuse one that others can change."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.lstat()
@@ -22,6 +22,8 @@ def private_directory(path: Path, *, setting: str) -> Path:
         raise ImproperlyConfigured(f"{setting}: {path} is not a directory (links are refused)")
     if found.st_uid != os.geteuid():
         raise ImproperlyConfigured(f"{setting}: {path} belongs to another user")
+    if found.st_mode & 0o022:
+        raise ImproperlyConfigured(f"{setting}: {path} is writable by others; chmod 700 it")
     return path
 
 

@@ -63,7 +63,7 @@ def csp_report(request: HttpRequest) -> HttpResponse:
         try:
             report = json.loads(request.body)["csp-report"]
             directive, blocked = report["effective-directive"], report["blocked-uri"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return HttpResponse(status=400)
         shown = [plain_text(str(part), longest=200) for part in (directive, blocked)]
         _log.warning("script policy violated: %s blocked %s", *shown)
