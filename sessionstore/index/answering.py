@@ -61,12 +61,16 @@ _NO_FILTER = RowFilter("", "", None, None, None)
 
 
 def _pattern(text: str) -> Callable[[str], object]:
-    """A glob over the whole key: ``*`` any text, ``?`` one character; nothing else is special."""
-    parts = re.split(r"([*?])", text.strip().lower())
-    known = {"*": ".*", "?": "."}
-    # Runs of stars would make the match take exponential time.
-    source = re.sub(r"(?:\.\*)+", ".*", "".join(known.get(p) or re.escape(p) for p in parts))
-    return re.compile(source, re.DOTALL | re.IGNORECASE).fullmatch
+    """A glob over the whole key: ``*`` any text, ``?`` one character; nothing else is special.
+
+    Where a part between two stars matches first, it stays (``(?>…)``): trying its later places
+    too finds nothing more, and with many stars takes exponential time.
+    """
+    parts = text.strip().lower().split("*")
+    first, *others = ("".join("." if c == "?" else re.escape(c) for c in part) for part in parts)
+    inner = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
+    last = f".*{others[-1]}" if others else ""
+    return re.compile(first + inner + last, re.DOTALL | re.IGNORECASE).fullmatch
 
 
 class Answers:

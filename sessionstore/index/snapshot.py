@@ -31,7 +31,7 @@ NAME: Final = "rows.msgpack"
 
 _MAGIC: Final = b"sessionstore rows\n"
 _DIGEST_BYTES: Final = 32
-_MAX_BYTES: Final = 1 << 30
+_MAX_BYTES: Final = 1 << 28
 _LOCK_NAME: Final = "lock"
 
 
