@@ -67,7 +67,7 @@ class Backing:
         self._ready = False
         if not self.locks.is_current():
             # Our folder was removed or replaced: a lock on the old file excludes nobody.
-            self.locks.close()
+            self.locks.abandon()
 
     def path_of(self, key: str) -> str:
         """The file that holds a folded key, for messages."""
@@ -127,8 +127,7 @@ class Backing:
         for _ in range(_TRIES):
             try:
                 layout = self._directory if self._ready else self._writable(terms)
-                left_s = terms.timeout and max(ends - time.monotonic(), 0.0)
-                return write(layout, terms._replace(timeout=left_s))
+                return write(layout, terms.until(ends))
             except LayoutMovedError:
                 self._start_over()
         raise self._keeps_moving()

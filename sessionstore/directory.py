@@ -130,6 +130,8 @@ class DirectoryStore:
             if started - hold.asked_ns > terms.timeout * 1e9 > 0:
                 outcome = "timeout"
                 raise _too_slow(hold, terms)
+            if not self.locks.is_valid(hold):
+                raise LayoutMovedError
             if damage is not None:
                 self._set_aside(opened, place, damage)
             if new is REMOVE:
@@ -253,9 +255,8 @@ class DirectoryStore:
         failed: dict[str, SessionStoreError] = {}
         ends = time.monotonic() + terms.timeout
         for key in sorted(changes):
-            left = terms._replace(timeout=max(ends - time.monotonic(), 0.0))
             try:
-                self.change(locate(key), changes[key], left)
+                self.change(locate(key), changes[key], terms.until(ends))
             except SessionStoreError as error:
                 error.key = error.key or key
                 failed[key] = error
@@ -274,7 +275,7 @@ class DirectoryStore:
         failed = self.change_many(wanted, terms)
         moved = [key for key, error in failed.items() if isinstance(error, _AGAIN)]
         if moved:
-            left_s = max(ends - time.monotonic(), 0.0)
+            left_s = terms.until(ends).timeout
             with self.locks.keys(moved, terms.operation, left_s):
                 fresh = compute(self._load())
                 healing = terms._replace(heal=True)

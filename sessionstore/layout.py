@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import enum
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
 from .entries import Entry, NotAnEntryError, decode
-from .errors import Finding, SessionStoreError
+from .errors import Finding, LockTimeoutError, SessionStoreError
 from .files import Durability, list_names, read_file, status_of
 from .keys import MARKER_NAME, SIDE_AREA, Place, is_side_name, key_from_name
 from .paths import StorePaths
@@ -56,6 +57,23 @@ class Terms(NamedTuple):
     durability: Durability
     heal: bool = False
     """Move a damaged or unsafe file to quarantine instead of raising."""
+
+    def until(self, ends: float) -> Terms:
+        """The same with what is left of a deadline (``time.monotonic()``); 0 stays 0: one try.
+
+        Raises:
+            LockTimeoutError: nothing is left.
+        """
+        if not self.timeout:
+            return self
+        left_s = ends - time.monotonic()
+        if left_s <= 0:
+            raise LockTimeoutError(
+                f"the {self.operation} ran out of its {self.timeout:g} s before its turn came",
+                waited_s=self.timeout,
+                hint="nothing was written; allow more time",
+            )
+        return self._replace(timeout=left_s)
 
 
 @dataclass(frozen=True, slots=True)

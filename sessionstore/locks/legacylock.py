@@ -123,7 +123,7 @@ class LegacyLock:
         held_s = max(time.time() - found.since_ms / 1000, 0.0)
         evidence = " ".join(judge(found)[1])
         return LockTimeoutError(
-            f"{begin}: {holder} holds it for {held_s:.1f} s. {evidence}",
+            f"{begin}: {holder} holds it, {held_s:.1f} s by now. {evidence}",
             holder=holder,
             held_s=held_s,
             path=self.path,

@@ -34,9 +34,11 @@ from ..files import (
     remove_quietly,
     replace_patiently,
     status_of,
+    sync_all,
     write_new,
 )
 
+_TRIES = 32
 _ALL: weakref.WeakSet[Staging] = weakref.WeakSet()
 
 
@@ -90,36 +92,46 @@ class Staging:
             with folder_of(target, to_fd) as (folder_fd, base):
                 self.put(data, base, to_fd=folder_fd, durability=durability, created=created)
             return
-        folder, name = self._write(data, durability, created)
+        for _ in range(_TRIES):
+            folder = self._folder or self._open()
+            name = str(next(folder.names))
+            try:
+                set_mode = created or folder.umask_strips
+                write_new(name, data, dir_fd=folder.fd, sync=durability, set_mode=set_mode)
+                self._rename(folder, name, target, to_fd)
+            except FileNotFoundError:
+                if status_of(name, dir_fd=folder.fd) is not None:
+                    remove_quietly(name, dir_fd=folder.fd)
+                    raise  # it is the target's directory that is gone
+                # Somebody removed our folder under us: a new one serves as well.
+                self._on_lost()
+                self._replace(folder)
+                continue
+            if durability == "strict":
+                sync_all(to_fd)
+            return
+        raise StoreIOError(
+            f"cannot keep a staging folder in {self.root}: each is removed at once",
+            errno=errno.EAGAIN,
+            path=self.root,
+        )
+
+    @staticmethod
+    def _rename(folder: _Folder, name: str, target: str, to_fd: int) -> None:
         try:
             os.rename(name, target, src_dir_fd=folder.fd, dst_dir_fd=to_fd)
+        except FileNotFoundError:
+            raise
         except PermissionError:
             replace_patiently(name, target, from_fd=folder.fd, to_fd=to_fd)
         except BaseException:
             remove_quietly(name, dir_fd=folder.fd)
             raise
-        if durability == "strict":
-            os.fsync(to_fd)
 
-    def _write(self, data: bytes, durability: Durability, created: bool) -> tuple[_Folder, str]:
-        folder = self._folder or self._open()
-        name = str(next(folder.names))
-        set_mode = created or folder.umask_strips
-        try:
-            write_new(name, data, dir_fd=folder.fd, sync=durability, set_mode=set_mode)
-        except FileNotFoundError:
-            # Somebody removed the folder under us: a new one serves as well.
-            self._on_lost()
-            folder = self._replace(folder)
-            name = str(next(folder.names))
-            write_new(name, data, dir_fd=folder.fd, sync=durability, set_mode=True)
-        return folder, name
-
-    def _replace(self, gone: _Folder) -> _Folder:
+    def _replace(self, gone: _Folder) -> None:
         with self._guard:
             if self._folder is gone:
                 self._folder = None
-        return self._open()
 
     def _open(self) -> _Folder:
         with self._guard:

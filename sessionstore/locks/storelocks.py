@@ -142,12 +142,10 @@ class StoreLocks:
         if not offset:
             release_store(state, hold)
             return
-        state.table.clear(hold)
         try:
-            state.kernel.free_key(offset)
+            state.table.clear(hold)
         finally:
-            # After the kernel's lock: the next thread here is the same owner to the kernel.
-            leave(state, offset)
+            _release_key(state, hold)
 
     def key(
         self,
@@ -198,6 +196,20 @@ class StoreLocks:
         state = self._state
         return state is None or state.kernel.is_current()
 
+    def is_valid(self, hold: Hold) -> bool:
+        """Whether the hold is on the lock file in use now; see :meth:`abandon`."""
+        return hold.home is self._state
+
+    def abandon(self) -> None:
+        """Use the lock file that is at the path now; the one in use was removed or replaced.
+
+        Holds on the old one stay with their threads, which must look at :meth:`is_valid` before
+        they write: they no longer exclude anybody.
+        """
+        with self._opening:
+            self._state = None
+            self._finalizer = None  # still registered: it closes the old state at the end
+
     def close(self) -> None:
         """Release everything and remove the live table. The next lock opens anew."""
         with self._opening:
@@ -236,10 +248,10 @@ def _own_store_hold(state: State, hold: Hold, reenter: bool) -> Hold | None:
 
 
 def _release_key(state: State, hold: Hold) -> None:
-    """Release what was fully obtained."""
     try:
         state.kernel.free_key(hold.offset)
     finally:
+        # After the kernel's lock: the next thread here is the same owner to the kernel.
         leave(state, hold.offset)
 
 

@@ -30,7 +30,7 @@ def lock_timeout(sidecar: Path, hold: Hold) -> LockTimeoutError:
     holder = f"{table.identity.program} (pid {table.identity.pid} on {table.identity.host})"
     held_s = max(time.time() - slot.since_ns / 1e9, 0.0)
     return LockTimeoutError(
-        f"{begin}: {holder} {_what(slot)} for {slot.operation} for {held_s:.1f} s",
+        f"{begin}: {holder} {_what(slot)} for {slot.operation}, {held_s:.1f} s by now",
         holder=holder,
         held_s=held_s,
         waited_s=waited_s,

@@ -15,6 +15,7 @@ from sessionstore import (
     CorruptEntryError,
     CorruptStoreError,
     EntryNotFoundError,
+    FileTooLargeError,
     GatewayRunningError,
     InvalidEntryError,
     InvalidKeyError,
@@ -45,6 +46,7 @@ BUILTINS: list[tuple[type[SessionStoreError], type[Exception]]] = [
     (StalePlanError, ConflictError),
     (ConflictError, SessionStoreError),
     (UnsafeFileError, SessionStoreError),
+    (FileTooLargeError, UnsafeFileError),
     (UnsupportedStoreError, SessionStoreError),
     (GatewayRunningError, SessionStoreError),
 ]

@@ -71,7 +71,7 @@ def test_waiter_gives_up_at_its_deadline_and_names_the_holder(
     assert error.held_s is not None
     assert error.held_s >= 0.5
     assert error.waited_s >= 0.5
-    assert "for update since" in str(error)
+    assert "for update, " in str(error)
     assert error.hint
 
 
