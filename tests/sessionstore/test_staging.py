@@ -65,7 +65,7 @@ def test_staging_area_deleted_under_many_threads_fails_no_write(store: Store) ->
     done = threading.Event()
 
     def delete() -> None:
-        while not done.wait(0.002):
+        while not done.wait(0.02):
             shutil.rmtree(store.paths.sidecar / "tmp", ignore_errors=True)
 
     def work(worker: int) -> None:
