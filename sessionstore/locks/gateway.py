@@ -62,7 +62,10 @@ def _may_serve(gateway: GatewayInfo, state_dirs: list[Path]) -> bool:
     named = [name for name in (gateway.state_dir, gateway.config_path) if name is not None]
     if not state_dirs or not named:
         return True
-    places = [Path(os.path.realpath(name)) for name in named]
+    try:
+        places = [Path(os.path.realpath(name)) for name in named]
+    except ValueError:  # a NUL, or text that no file name can hold: any user can write that
+        return True
     return any(place.is_relative_to(folder) for place in places for folder in state_dirs)
 
 
