@@ -9,6 +9,7 @@ from django.conf import settings
 
 from .check import Check
 from .checks import all_checks
+from .fleet import LIVE_AGE_S
 from .stores import StoreList, StoreRow, list_stores
 
 _ORDER = {"bad": 0, "watch": 1, "ok": 2, "unknown": 3}
@@ -50,9 +51,10 @@ class Overview:
         return tuple(check for check in self.checks if check.state in ("bad", "watch"))
 
 
-def overview() -> Overview:
-    """Look at every store once and say what was found."""
-    stores = list_stores(sort="sessions", descending=True)
+def overview(*, live: bool = False) -> Overview:
+    """Look at every store once and say what was found; a live page shares readings."""
+    age_s = LIVE_AGE_S if live else 0.0
+    stores = list_stores(sort="sessions", descending=True, max_age_s=age_s)
     checks = sorted(all_checks(stores), key=lambda check: _ORDER[check.state])
     return Overview(
         state=checks[0].state if checks else "unknown",

@@ -27,6 +27,7 @@ from .workers import BusyError, Worker, wait
 Result = TypeVar("Result")
 
 _MOST_GONE = 1_000
+_REST, _LONGEST_AGE_S = 50, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Reader:
         self._guard = threading.Lock()
         self._asked: Future[None] | None = None
         self._asked_at_s = 0.0
+        self._took_s = 0.0
         self._overdue: Future[None] | None = None
         self._gone: dict[str, int] = {}
         self._read_at_ms: int | None = None
@@ -77,8 +79,11 @@ class Reader:
 
         A reading that was asked for and has not begun is shared: it will see all that this
         one would. One that has begun may have missed a write that was done before this call, so
-        only callers who say that an age is good enough for them join it.
+        only callers who say that an age is good enough for them join it; for them a reading
+        also lasts fifty times as long as it took, so that watching costs 2 % of a core.
         """
+        if max_age_s:
+            max_age_s = max(max_age_s, min(_LONGEST_AGE_S, _REST * self._took_s))
         with self._guard:
             asked, now_s = self._asked, time.monotonic()
             if asked is not None:
@@ -93,6 +98,7 @@ class Reader:
         self._overdue = reading
 
     def _refresh(self) -> None:
+        began_s = time.monotonic()
         try:
             if self._index is None:
                 index = Index(self.paths)
@@ -105,6 +111,7 @@ class Reader:
         else:
             self._problem = self._fatal()
             self._read_at_ms = time.time_ns() // 1_000_000
+            self._took_s = time.monotonic() - began_s
 
     def _fatal(self) -> Problem | None:
         """What kept the whole store from being read, as the index found it."""

@@ -83,15 +83,15 @@ def damaged(stores: StoreList) -> Iterator[Check]:
 
 
 def collisions(stores: StoreList) -> Iterator[Check]:
-    """Two entries with one key, or two agents that differ in case only, whose keys are the same."""
+    """Two entries with one key, or two stores of one agent name, case aside, which share keys."""
     if not is_known(stores):
         return
     doubles = [f for row in stores.opened for f in row.findings if f.rule == "duplicate-key"]
-    agents: dict[str, set[str]] = {}
+    agents: dict[str, list[str]] = {}
     for row in stores.opened:
         if row.agent_id:
-            agents.setdefault(row.agent_id.casefold(), set()).add(row.agent_id)
-    alike = [" = ".join(sorted(names)) for names in agents.values() if len(names) > 1]
+            agents.setdefault(row.agent_id.casefold(), []).append(row.place)
+    alike = [" = ".join(sorted(places)) for places in agents.values() if len(places) > 1]
     if doubles:
         sentence = ngettext(
             "%(n)d entry has the key of another, which is newer.",
@@ -100,7 +100,7 @@ def collisions(stores: StoreList) -> Iterator[Check]:
         ) % {"n": len(doubles)}
         yield told(stores, "collisions", "watch", sentence, doubles[0].message)
     if alike:
-        sentence = _("Agents whose names differ only in case share their keys: %s.")
+        sentence = _("Stores of one agent name, case aside, so that their keys are the same: %s.")
         yield told(stores, "agents-alike", "watch", sentence % names_of(alike))
     if not doubles and not alike:
         yield told(stores, "collisions", "ok", _("No two entries have the same key."))

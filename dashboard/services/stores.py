@@ -11,26 +11,17 @@ from django.utils.translation import gettext as _
 
 from sessionstore.entries import redact
 from sessionstore.errors import Finding, SessionStoreError
-from sessionstore.index import Summary
 from sessionstore.locks import HeldLock
 from sessionstore.paths import StorePaths
 
 from .facts import Disk, StoreFiles, disk_of, files_of, locks_of
 from .fleet import PAGE_BUDGET_S, Scan, fleet
+from .layouts import LAYOUT_WORDS, both_layouts, layout_note, layout_of
 from .problems import Problem, problem_of
 from .readers import Freshness, Reader, read_all
 from .rows import readable
 
 Result = TypeVar("Result")
-
-LAYOUT_WORDS = {
-    "directory": "one file per session",
-    "legacy": "one sessions.json",
-    "both": "both layouts",
-    "empty": "nothing stored yet",
-    "sqlite": "SQLite (not read)",
-}
-
 
 NEVER_READ = Freshness("unknown")
 
@@ -125,10 +116,15 @@ SORTS: dict[str, Callable[[StoreRow], object]] = {
 }
 
 
-def list_stores(*, sort: str = "agent", descending: bool = False) -> StoreList:
-    """Find every store and look at each, within one budget; slow ones come with what is known."""
+def list_stores(
+    *, sort: str = "agent", descending: bool = False, max_age_s: float = 0.0
+) -> StoreList:
+    """Find every store and look at each, within one budget; slow ones come with what is known.
+
+    With ``max_age_s`` a reading that other requests had so lately is shared; locks never are.
+    """
     began = time.monotonic()
-    scan = fleet().refreshed()
+    scan = fleet().refreshed(max_age_s=max_age_s)
     looks = read_all(scan.readers, _look, budget_s=PAGE_BUDGET_S)
     rows = [_row(reader, looks[reader.id]) for reader in scan.readers] + _skipped(scan)
     value = SORTS[sort]
@@ -161,8 +157,8 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
     files = None if isinstance(look, Problem) or isinstance(look.files, Problem) else look.files
     disk = None if isinstance(look, Problem) or isinstance(look.disk, Problem) else look.disk
     locks = None if isinstance(look, Problem) or isinstance(look.locks, Problem) else look.locks
-    layout = _layout(summary, files, reader.paths)
-    found = [*([_both(reader.paths)] if layout == "both" else []), *reader.findings()]
+    layout = layout_of(summary, files, reader.paths)
+    found = [*([both_layouts(reader.paths)] if layout == "both" else []), *reader.findings()]
     findings = tuple(_masked(finding) for finding in found)
     biggest = summary.largest if summary else None
     return StoreRow(
@@ -171,7 +167,7 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
         path=str(reader.paths.store_path.parent),
         origin=reader.paths.origin,
         layout=layout,
-        layout_note=_layout_note(layout, reader.paths, files),
+        layout_note=layout_note(layout, reader.paths, files),
         is_open=True,
         sessions=summary.sessions if summary else None,
         machine_sessions=summary.machine_sessions if summary else None,
@@ -207,42 +203,6 @@ def _below(text: str) -> str:
     """A text with paths that begin at the state directory, which the page names once."""
     root = fleet().state_dir_text
     return text.replace(f"{root}/", "") if root else text
-
-
-def _layout(summary: Summary | None, files: StoreFiles | None, paths: StorePaths) -> str:
-    if summary is None:
-        return "unknown"
-    if summary.layout == "directory" and files and files.legacy_bytes is not None:
-        return "both"
-    if summary.layout == "empty" and paths.problem and paths.problem.rule == "sqlite-store":
-        return "sqlite"
-    return summary.layout
-
-
-def _layout_note(layout: str, paths: StorePaths, files: StoreFiles | None) -> str:
-    if layout == "both":
-        return _(
-            "%(directory)s counts: writers use it. %(file)s stands beside it and is not read; "
-            "compare the two before you move it away."
-        ) % {"directory": paths.directory.name, "file": paths.store_path.name}
-    if layout == "sqlite":
-        return _("This agent's sessions are in OpenClaw's own database, which is not read.")
-    if layout == "legacy" and files and files.legacy_bytes:
-        return _("Every write rewrites the whole file; moving to one file per session ends that.")
-    return ""
-
-
-def _both(paths: StorePaths) -> Finding:
-    """What ``Store.problems`` says of it; the index looks at sessions only."""
-    return Finding(
-        "both-layouts",
-        "warning",
-        None,
-        str(paths.store_path),
-        _("%(file)s stands beside %(directory)s; only the directory is read.")
-        % {"file": paths.store_path.name, "directory": paths.directory.name},
-        _("An older program may still write the file: compare the two before you move it away."),
-    )
 
 
 def _skipped(scan: Scan) -> list[StoreRow]:

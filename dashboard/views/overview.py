@@ -20,7 +20,8 @@ from .answers import page_or_part, tells_problems
 @tells_problems
 def overview(request: HttpRequest) -> HttpResponseBase:
     """Show every check; the page's live part reads them again."""
-    return page_or_part(request, "overview.html", "_overview_live.html", {"seen": look()})
+    seen = look(live="X-Live" in request.headers)
+    return page_or_part(request, "overview.html", "_overview_live.html", {"seen": seen})
 
 
 @require_safe

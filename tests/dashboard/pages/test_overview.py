@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from dashboard.services.lock_checks import locks
+from dashboard.services.runs import run_state
+from dashboard.services.stores import StoreList, StoreRow
+from sessionstore.locks import HeldLock
 from sessionstore.store import open_store
 from tests.dashboard.pages.conftest import Watch
 
@@ -45,6 +49,50 @@ def test_overview_shows_a_lock_that_is_held_now(small_state: Path, viewer_client
 
     store.update("agent:main:telegram:direct:ada", look)
     assert "1 lock is held right now" in seen["sentence"]
+
+
+@pytest.mark.parametrize(("held_s", "state"), [(0.2, "ok"), (6.0, "watch"), (61.0, "bad")])
+def test_a_long_held_lock_is_said_with_its_holder(held_s: float, state: str) -> None:
+    lock = HeldLock(
+        key="agent:main:telegram:direct:ada",
+        scope="session",
+        host="host",
+        pid=42,
+        started_at_ms=0,
+        program="gateway",
+        operation="update",
+        since_ms=0,
+        held_s=held_s,
+        waiters=(),
+        verdict="alive",
+        evidence=(),
+    )
+    run = run_state("running", None, lock, now_ms=0)
+    assert run is not None
+    assert run.state == ("live" if state == "ok" else state)
+    row = StoreRow(
+        id="", name="main", path="", origin="default", layout="directory", layout_note="",
+        is_open=True, locks=1, held=(lock,),
+    )  # fmt: skip
+    check = next(locks(StoreList("/state", 0, 0.0, (row,), None)))
+    assert (check.name, check.state) == ("locks", state)
+    assert ("gateway, process 42" in check.detail) is (state != "ok")
+    assert (check.page, check.query) == ("sessions", "locked=yes&machine=yes")
+
+
+def test_overview_names_keys_that_collide(demo_client: Client) -> None:
+    check = checks_of(demo_client)["collisions"]
+    assert check["state"] == "watch"
+    assert "counts as the newer" in check["detail"]
+
+
+def test_overview_names_agents_that_differ_only_in_case(
+    small_state: Path, viewer_client: Client
+) -> None:
+    assert checks_of(viewer_client)["collisions"]["state"] == "ok"
+    open_store(small_state / "agents" / "Work" / "sessions").put("agent:work:x", {"updatedAt": 1})
+    sentence = checks_of(viewer_client)["agents-alike"]["sentence"]
+    assert "agents/Work/sessions = agents/work/sessions" in sentence
 
 
 def test_overview_says_where_it_looked_when_there_is_nothing(

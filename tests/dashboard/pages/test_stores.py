@@ -8,8 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.test import Client
 
+from dashboard.services import facts
+from sessionstore.paths import store_paths
 from sessionstore.store import open_store
 
 
@@ -40,10 +43,33 @@ def test_stores_show_counts_sizes_and_the_biggest_session(
 def test_stores_explain_both_layouts(small_state: Path, viewer_client: Client) -> None:
     legacy = small_state / "agents" / "main" / "sessions" / "sessions.json"
     legacy.write_text(json.dumps({"agent:main:old": {"sessionId": "x", "updatedAt": 1}}))
-    assert rows_of(viewer_client)["main"]["layout"] == "both"
+    row = rows_of(viewer_client)["main"]
+    assert row["layout"] == "both"
+    assert [finding["rule"] for finding in row["findings"]] == ["both-layouts"]
+    assert row["problems"] == 1
     text = viewer_client.get("/stores/").content.decode()
     assert "both layouts" in text
     assert "sessions.json stands beside it and is not read" in text
+
+
+def test_stores_tell_free_space_and_warn_of_network_file_systems(
+    small_state: Path, viewer_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = viewer_client.get("/stores/").content.decode()
+    assert "free" in text
+    assert "A network file system" not in text
+    paths = store_paths(small_state / "agents" / "main" / "sessions")
+    here = frozenset({facts.disk_of(paths).kind})
+    monkeypatch.setattr(facts, "NETWORK_FILE_SYSTEMS", here)
+    assert "A network file system" in viewer_client.get("/stores/").content.decode()
+    assert "On a network file system" in viewer_client.get("/").content.decode()
+
+
+def test_paths_are_shown_below_the_state_directory(
+    small_state: Path, viewer_client: Client
+) -> None:
+    text = viewer_client.get("/stores/").content.decode()
+    assert ">agents/main/sessions<" in text
 
 
 def test_stores_are_sorted_by_any_column_and_an_odd_one_is_ignored(demo_client: Client) -> None:
