@@ -4,37 +4,46 @@
 blocking call in a worker thread. Functions handed to it (``fn``, ``factory``, ``mutator``) are
 plain functions and run in that thread.
 
+Changes of one session wait in line for one thread, in the order of the calls, so that callers of
+a hot session stop neither other sessions nor reads. A timeout counts from the call, its time in
+line included.
+
 Cancelling a coroutine does not stop a write that has begun: it finishes in its thread, whole or
-not at all, and the lock is released.
+not at all, and the lock is released. One that has not begun leaves the line.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from . import store as blocking
-from .entries import Entry
-from .errors import Finding
-from .files import DEFAULT_MAX_BYTES, Durability
-from .history import Incarnation
-from .layout import LayoutName
-from .locks import HeldLock
-from .paths import StorePaths
-from .recorder import Recorder
+from .. import store as blocking
+from ..entries import Entry
+from ..errors import Finding
+from ..files import DEFAULT_MAX_BYTES, Durability
+from ..history import Incarnation
+from ..keys import check_key
+from ..layout import LayoutName
+from ..locks import HeldLock
+from ..paths import StorePaths
+from ..recorder import Recorder
+from ..store import Store
+from .lines import Call, Lines
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-WORKERS = 16
-"""Threads of one store. A thread waiting for a session's lock holds up no other session until
-all of them wait, and their number bounds what can pile up behind one slow holder."""
+READERS = 4
+"""Threads for reads of one entry, which wait for no lock."""
+GENERAL = 8
+"""Threads for calls on the whole store."""
 
 
 class AsyncStore:
@@ -42,7 +51,9 @@ class AsyncStore:
 
     def __init__(self, store: blocking.Store) -> None:
         self.blocking = store
-        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="sessionstore")
+        self._lines = Lines()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sessionstore-read")
+        self._threads = ThreadPoolExecutor(GENERAL, thread_name_prefix="sessionstore")
 
     @property
     def path(self) -> Path:
@@ -60,15 +71,15 @@ class AsyncStore:
 
     async def get(self, key: str) -> Entry | None:
         """See :meth:`Store.get`."""
-        return await self._run(self.blocking.get, key)
+        return await self._read(self.blocking.get, key)
 
     async def updated_at(self, key: str) -> int | None:
         """See :meth:`Store.updated_at`."""
-        return await self._run(self.blocking.updated_at, key)
+        return await self._read(self.blocking.updated_at, key)
 
     async def etag(self, key: str) -> str | None:
         """See :meth:`Store.etag`."""
-        return await self._run(self.blocking.etag, key)
+        return await self._read(self.blocking.etag, key)
 
     async def keys(self) -> list[str]:
         """See :meth:`Store.keys`."""
@@ -84,7 +95,7 @@ class AsyncStore:
 
     async def history(self, key: str) -> list[Incarnation]:
         """See :meth:`Store.history`."""
-        return await self._run(self.blocking.history, key)
+        return await self._read(self.blocking.history, key)
 
     async def update(
         self,
@@ -97,13 +108,13 @@ class AsyncStore:
         durability: Durability | None = None,
     ) -> Entry | None:
         """See :meth:`Store.update`."""
-        return await self._run(
-            self.blocking.update,
+        return await self._change(
+            Store.update,
+            timeout,
             key,
             fn,
             create=create,
             if_match=if_match,
-            timeout=timeout,
             durability=durability,
         )
 
@@ -119,13 +130,13 @@ class AsyncStore:
         return_entry: bool = True,
     ) -> Entry | None:
         """See :meth:`Store.patch`."""
-        return await self._run(
-            self.blocking.patch,
+        return await self._change(
+            Store.patch,
+            timeout,
             key,
             fields,
             create=create,
             if_match=if_match,
-            timeout=timeout,
             durability=durability,
             return_entry=return_entry,
         )
@@ -141,27 +152,27 @@ class AsyncStore:
         durability: Durability | None = None,
     ) -> Entry | None:
         """See :meth:`Store.put`."""
-        return await self._run(
-            self.blocking.put,
+        return await self._change(
+            Store.put,
+            timeout,
             key,
             entry,
             create=create,
             if_match=if_match,
-            timeout=timeout,
             durability=durability,
         )
 
     async def get_or_create(self, key: str, factory: Callable[[], Entry]) -> Entry:
         """See :meth:`Store.get_or_create`."""
-        return await self._run(self.blocking.get_or_create, key, factory)
+        return await self._change(Store.get_or_create, None, key, factory)
 
     async def delete(self, key: str, *, if_match: str | None = None) -> bool:
         """See :meth:`Store.delete`."""
-        return await self._run(self.blocking.delete, key, if_match=if_match)
+        return await self._change(Store.delete, None, key, if_match=if_match)
 
     async def reset(self, key: str, *, session_id: str | None = None) -> Entry:
         """See :meth:`Store.reset`."""
-        return await self._run(self.blocking.reset, key, session_id=session_id)
+        return await self._change(Store.reset, None, key, session_id=session_id)
 
     async def update_last_route(
         self,
@@ -174,8 +185,9 @@ class AsyncStore:
         delivery_context: Mapping[str, Any] | None = None,
     ) -> Entry | None:
         """See :meth:`Store.update_last_route`."""
-        return await self._run(
-            self.blocking.update_last_route,
+        return await self._change(
+            Store.update_last_route,
+            None,
             key,
             channel=channel,
             to=to,
@@ -186,21 +198,22 @@ class AsyncStore:
 
     async def update_all(self, mutator: Callable[[dict[str, Entry]], T]) -> T:
         """See :meth:`Store.update_all`."""
-        return await self._run(self.blocking.update_all, mutator)
+        return await self._change_many(Store.update_all, mutator)
 
     async def save(
         self, mapping: Mapping[str, Entry], *, base: Mapping[str, Entry] | None = None
     ) -> None:
         """See :meth:`Store.save`."""
-        await self._run(self.blocking.save, mapping, base=base)
+        await self._change_many(Store.save, mapping, base=base)
 
     async def held_locks(self) -> list[HeldLock]:
         """See :func:`sessionstore.held_locks`."""
         return await self._run(blocking.held_locks, self.blocking)
 
     async def close(self) -> None:
-        """Let running calls finish, then let go of threads and descriptors."""
-        await asyncio.to_thread(self._threads.shutdown)
+        """Let begun and waiting calls finish, then let go of threads and descriptors."""
+        for pool in (self._lines, self._readers, self._threads):
+            await asyncio.to_thread(pool.shutdown)
         self.blocking.close()
 
     async def __aenter__(self) -> AsyncStore:
@@ -217,6 +230,61 @@ class AsyncStore:
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(call, *args, **kwargs))
+
+    async def _read(self, call: Callable[[str], T], key: str) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, call, key)
+
+    async def _change(
+        self,
+        method: Callable[Concatenate[Store, str, P], T],
+        timeout: float | None,
+        key: str,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        limit_s = self.blocking.timeout if timeout is None else _check_timeout(timeout)
+        call = Call(
+            check_key(key),
+            limit_s,
+            self.path,
+            lambda left_s: method(self._within(left_s), key, *args, **kwargs),
+        )
+        self._lines.add(call)
+        return await _result(call)
+
+    async def _change_many(
+        self, method: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        call = Call(
+            None,
+            self.blocking.timeout,
+            self.path,
+            lambda left_s: method(self._within(left_s), *args, **kwargs),
+        )
+        self._threads.submit(call.run)
+        return await _result(call)
+
+    def _within(self, timeout: float) -> Store:
+        """The same store, locks and descriptors with another default timeout."""
+        store = copy.copy(self.blocking)
+        store.timeout = timeout
+        return store
+
+
+async def _result(call: Call[T]) -> T:
+    if not call.limit_s:
+        return await asyncio.wrap_future(call.future)
+    timer = asyncio.get_running_loop().call_later(call.limit_s, call.give_up)
+    try:
+        return await asyncio.wrap_future(call.future)
+    finally:
+        timer.cancel()
+
+
+def _check_timeout(timeout: object) -> float:
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout >= 0:
+        return float(timeout)
+    raise ValueError(f"timeout is a number of seconds from 0, not {timeout!r}")
 
 
 def open_store(
