@@ -41,15 +41,7 @@ def entry_of(number: int, size_bytes: int = SMALL_BYTES) -> Entry:
         "abortedLastRun": False,
         "chatType": "direct",
         "channel": "telegram",
-        "origin": {
-            "label": f"Ada {number}",
-            "provider": "telegram",
-            "surface": "telegram",
-            "chatType": "direct",
-            "from": f"telegram:{peer}",
-            "to": f"telegram:{peer}",
-            "accountId": "default",
-        },
+        "origin": _origin(number, peer),
         "deliveryContext": {
             "channel": "telegram",
             "to": f"telegram:{peer}",
@@ -73,6 +65,18 @@ def entry_of(number: int, size_bytes: int = SMALL_BYTES) -> Entry:
     if size_bytes > 2 * SMALL_BYTES:
         entry |= _bloat(size_bytes - SMALL_BYTES)
     return entry
+
+
+def _origin(number: int, peer: str) -> Entry:
+    return {
+        "label": f"Ada {number}",
+        "provider": "telegram",
+        "surface": "telegram",
+        "chatType": "direct",
+        "from": f"telegram:{peer}",
+        "to": f"telegram:{peer}",
+        "accountId": "default",
+    }
 
 
 def _bloat(size_bytes: int) -> Entry:

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -107,8 +108,16 @@ def _loop_mount(parent: Path) -> Iterator[Path | None]:
         try:
             yield point
         finally:
-            if subprocess.run(["umount", point]).returncode:
-                subprocess.run(["umount", "--lazy", point], check=True)
+            _unmount(point)
+
+
+def _unmount(point: Path) -> None:
+    # The kernel may still be letting go of files that ended processes had open.
+    for _ in range(20):
+        if not subprocess.run(["umount", point], capture_output=True).returncode:
+            return
+        time.sleep(0.1)
+    subprocess.run(["umount", "--lazy", point], check=True)
 
 
 def _disk_kind(path: Path) -> tuple[str, Path, str]:

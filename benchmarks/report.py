@@ -96,11 +96,13 @@ def _machine(kept: dict[str, dict[str, Any]]) -> str:
     facts = kept["store"].get("machine", {})
     if not facts:
         return "Nothing has been measured yet."
+    again = ", ".join(map(str, kept["store"].get("measured_again", [])))
     systems = ", ".join(facts.get("file_systems", []))
     return (
         f"The run below: {facts['cores']} cores, Linux {facts['kernel']}, "
         f"Python {facts['python']}; {systems}. "
         f"Other work kept {facts['load_before']:g} cores busy when it began."
+        + (f" Measured again afterwards (see below): row {again}." if again else "")
     )
 
 

@@ -86,5 +86,21 @@ def write(
         "rows": [asdict(result) for result in results],
         "tables": [asdict(table) for table in tables],
     }
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    path.write_text(_dump(content))
     return path
+
+
+def replace_rows(name: str, results: Sequence[Result]) -> Path:
+    """Put newly measured rows in the place of the kept ones, and say so in the file."""
+    path = FOLDER / f"{name}.json"
+    content = json.loads(path.read_text()) if path.exists() else {"rows": [], "tables": []}
+    again = {result.row for result in results}
+    others = [row for row in content["rows"] if row["row"] not in again]
+    content["rows"] = others + [asdict(result) for result in results]
+    content["measured_again"] = sorted(again | set(content.get("measured_again", [])))
+    path.write_text(_dump(content))
+    return path
+
+
+def _dump(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

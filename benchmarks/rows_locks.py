@@ -16,7 +16,8 @@ from sessionstore.locks import open_locks
 from .material import entries_of, keys_of
 from .places import Place
 from .results import Result, times
-from .rivals import NaiveDirectory, Open, Ours, filled, patching
+from .rival import Open
+from .rivals import NaiveDirectory, Ours, filled, patching
 from .rows_update import Bench
 from .timing import median, percentile
 from .workers import Window, Work, medians, run_window

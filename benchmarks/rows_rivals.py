@@ -10,7 +10,8 @@ from pathlib import Path
 from .material import SMALL_BYTES, keys_of
 from .places import Place
 from .results import Result, times
-from .rivals import OURS, RIVALS, SLOW, Open, Rival, patching
+from .rival import Open, Rival
+from .rivals import OURS, RIVALS, SLOW, patching
 from .rows_update import Bench, opened, shuffled_keys
 from .timing import Samples, cpu_ratio, interleave, ratio
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from .material import entries_of
 from .places import Place
 from .results import Result, times
-from .rivals import Open, Ours, RawReplace, filled, patching
+from .rival import Open
+from .rivals import Ours, RawReplace, filled, patching
 from .rows_locks import SESSIONS, own_keys
 from .rows_update import Bench
 from .timing import median

@@ -7,26 +7,17 @@ import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-
-from sessionstore.files import Durability
-from sessionstore.metrics import StoreMetrics
 
 from . import syscalls
 from .material import SMALL_BYTES, entries_of, fields_of, keys_of
 from .places import Place
 from .results import Result, times
+from .rival import Open, Rival
 from .rivals import (
     OURS,
-    Open,
     Ours,
-    RawRelaxed,
     RawReplace,
-    RawStrict,
-    Rival,
-    StagedRelaxed,
-    StagedStrict,
     filled,
     patching,
 )
@@ -225,72 +216,3 @@ def row_4(bench: Bench) -> list[Result]:
             Result(4, what, place.file_system, "1.05", "≤ 1.15", times(growth), verdict, figures)
         )
     return results
-
-
-def row_19(bench: Bench) -> list[Result]:
-    """What recording the metrics of each update costs."""
-    place = bench.memory[0]
-    keys = shuffled_keys(1_000)
-    with place.folder() as folder:
-        plain = filled(Ours, folder, entries_of(1_000))
-        recording = Ours(folder, recorder=StoreMetrics())
-        operations = {"plain": patching(plain, keys), "recording": patching(recording, keys)}
-        blocks = [interleave(operations, 4_000) for _ in range(5)]
-        plain.close()
-        recording.close()
-    cost_us = median([block["recording"].p50_us - block["plain"].p50_us for block in blocks])
-    share = cost_us / median([block["plain"].p50_us for block in blocks])
-    return [
-        Result(
-            19,
-            "metrics per update",
-            place.file_system,
-            "0.66 µs, 2.3 %",
-            "≤ 1 µs and ≤ 3 %",
-            f"{cost_us:.2f} µs, {100 * share:.1f} %",
-            cost_us <= 1 and share <= 0.03,
-            {"us": cost_us, "share": share},
-        )
-    ]
-
-
-def row_20(bench: Bench) -> list[Result]:
-    """Durable updates beside a raw replace with the same syncs, staged as ours and in place."""
-    kinds: dict[Durability, tuple[Open, Open]] = {
-        "relaxed": (StagedRelaxed, RawRelaxed),
-        "strict": (StagedStrict, RawStrict),
-    }
-    return [
-        _row_20(place, durability, staged, in_place)
-        for place in bench.only("ext4", "disk")
-        for durability, (staged, in_place) in kinds.items()
-    ]
-
-
-def _row_20(place: Place, durability: Durability, staged: Open, in_place: Open) -> Result:
-    keys = shuffled_keys(1_000)
-    rivals: dict[str, Open] = {
-        "ours": partial(Ours, durability=durability),
-        "staged": staged,
-        "in place": in_place,
-    }
-    with place.folder() as folder:
-        for name, opening in {**rivals, "ours": Ours}.items():
-            filled(opening, folder / name, entries_of(1_000)).close()
-        stores = {name: opening(folder / name) for name, opening in rivals.items()}
-        operations = {name: patching(store, keys) for name, store in stores.items()}
-        blocks = [interleave(operations, 200) for _ in range(5)]
-        for store in stores.values():
-            store.close()
-    found = median([ratio(block, "ours", "staged") for block in blocks])
-    beside_place = median([ratio(block, "ours", "in place") for block in blocks])
-    return Result(
-        20,
-        f"{durability} ÷ raw with the same syncs, p50",
-        place.file_system,
-        "1.0–1.1",
-        "≤ 1.15",
-        f"{times(found)} ({times(beside_place)} of raw staged in place)",
-        found <= 1.15,
-        {"ratio": found, "in_place": beside_place},
-    )
