@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
 from .. import entryfiles, files
@@ -97,6 +96,9 @@ class DirectorySource:
         try:
             names = self._names()
             self._refuse_foreign(names)
+            if SIDE_AREA in names:
+                side_names, delta.findings = self._side_names()
+                names += side_names
         except SessionStoreError as error:
             delta.findings = [finding_of(error, str(self.opened.path))]
             names = []
@@ -123,10 +125,14 @@ class DirectorySource:
             names = names_by_inode(self.opened.fd)
         except OSError as error:
             raise files.io_error("list", self.opened.path, error) from error
-        if SIDE_AREA in names:
-            with suppress(FileNotFoundError):
-                names += [f"{SIDE_AREA}/{name}" for name in self.opened.side_names()]
         return names
+
+    def _side_names(self) -> tuple[list[str], list[Finding]]:
+        """Names below ``x/``. What is wrong with it concerns the sessions below it only."""
+        try:
+            return [f"{SIDE_AREA}/{name}" for name in self.opened.side_names()], []
+        except SessionStoreError as error:
+            return [], [finding_of(error, self.opened.path_of(SIDE_AREA))]
 
     def _refuse_foreign(self, names: list[str]) -> None:
         if self.opened.marked:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from .. import files
 from ..entries import NotAnEntryError, decode, etag
-from ..errors import Finding, InvalidKeyError, SessionStoreError, Severity
-from ..keys import locate
+from ..errors import Finding, SessionStoreError, Severity
 from ..legacyfile import LegacyFile, read_legacy_file
 from ..paths import StorePaths
 from .directory_source import finding_of
 from .fields import parse
+from .naming import folded
 from .reading import Rows, clean
 from .rows import NO_KEY_PREFIX, Row
 from .table import Delta
@@ -69,12 +69,12 @@ class LegacySource:
         return delta
 
     def _id(self, spelt: str) -> str:
-        if _folded(spelt) == spelt:
+        if folded(spelt) == spelt:
             return spelt
         return f"{NO_KEY_PREFIX}{self._path.name}: {_shown(spelt)}"
 
     def _row(self, row_id: str, spelt: str, value: bytes, stamp: int) -> Row:
-        key = _folded(spelt)
+        key = folded(spelt)
         place = self._path.name
         if key is None:
             problem = self._finding("invalid-key", "warning", None, spelt, "is no session key")
@@ -95,13 +95,6 @@ class LegacySource:
     ) -> Finding:
         shown = ascii(spelt[:80])
         return Finding(rule, severity, key, str(self._path), f"the row {shown} {why}", _HINT)
-
-
-def _folded(spelt: str) -> str | None:
-    try:
-        return locate(spelt).key
-    except InvalidKeyError:
-        return None
 
 
 def _shown(spelt: str) -> str:

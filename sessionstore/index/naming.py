@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ..errors import InvalidKeyError
 from ..keys import (
-    MARKER_NAME,
     MAX_INLINE_NAME_BYTES,
     SIDE_AREA,
     SUFFIX,
@@ -37,7 +36,7 @@ def classify(name: str, *, marked: bool) -> Named | None:
     """What a relative name means in an adopted (``marked``) or other directory; None: skip it.
 
     Dot names are ours or somebody's temporary files, except ones that are sessions to the
-    programs that write unmarked directories.
+    programs that write unmarked directories; in a marked one these are foreign.
     """
     if _USUAL.fullmatch(name) and len(name) <= MAX_INLINE_NAME_BYTES:
         usual = name[: -len(SUFFIX)].replace("%3A", ":")
@@ -47,10 +46,11 @@ def classify(name: str, *, marked: bool) -> Named | None:
     if name.startswith(SIDE_AREA + "/"):
         own = is_side_name(name[len(SIDE_AREA) + 1 :])
         return Named(file_id(name), None, session=own, awkward=False)
-    key = _folded(name)
-    if key is not None and locate(key).file_name == name and key_from_name(name) == key:
+    spelt = key_from_name(name)
+    key = None if spelt is None else folded(spelt)
+    if key is not None and locate(key).file_name == name and spelt == key:
         return Named(key, key, session=True, awkward=False)
-    if name in (SIDE_AREA, MARKER_NAME) or (name.startswith(".") and (marked or key is None)):
+    if name == SIDE_AREA or (name.startswith(".") and (spelt if marked else key) is None):
         return None
     if key is None or marked:
         return Named(file_id(name), None, session=False, awkward=False)
@@ -67,10 +67,10 @@ def usual_key(name: str) -> str:
     return key if name.endswith(SUFFIX) and "%" not in key and "\\" not in key else ""
 
 
-def _folded(name: str) -> str | None:
-    key = key_from_name(name)
+def folded(spelt: str) -> str | None:
+    """The key that a spelling means; None when it is no session key."""
     try:
-        return None if key is None else locate(key).key
+        return locate(spelt).key
     except InvalidKeyError:
         return None
 

@@ -239,3 +239,44 @@ def test_unreadable_directory_is_a_finding(directory: Path, make_index: MakeInde
         assert [found.rule for found in make_index().problems()] == ["unreadable"]
     finally:
         directory.chmod(0o700)
+
+
+@pytest.mark.parametrize("plant", ["link", "dangling-link", "file"])
+def test_what_stands_in_place_of_the_side_area_hides_no_other_session(
+    directory: Path, make_index: MakeIndex, tmp_path: Path, watch: str, plant: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    side = directory / "x"
+    {
+        "link": lambda: side.symlink_to(outside),
+        "dangling-link": lambda: side.symlink_to(tmp_path / "nowhere"),
+        "file": lambda: side.write_bytes(b"theirs"),
+    }[plant]()
+    index = make_index(watch=watch)
+    assert keys(index) == [KEY]
+    assert [(one.rule, one.path) for one in index.problems()] == [("unsafe-file", str(side))]
+    with open_store(directory.parent / "sessions.json") as store:
+        assert index.problems() == store.problems()
+        store.patch(KEY, {"label": "new"})
+    index.refresh()
+    row = index.get(KEY)
+    assert row is not None
+    assert row.name == "new"
+    side.unlink()
+    index.refresh()
+    assert (keys(index), index.problems()) == ([KEY], [])
+
+
+def test_hidden_session_of_another_program_is_reported_as_the_store_does(
+    directory: Path, make_index: MakeIndex, store_file: Path, watch: str
+) -> None:
+    index = make_index(watch=watch)
+    (directory / ".hidden.json").write_bytes(json_bytes(entry()))
+    (directory / ".hidden.json.tmp").write_bytes(b"{")
+    index.refresh()
+    path = str(directory / ".hidden.json")
+    assert [(one.rule, one.path) for one in index.problems()] == [("foreign-file", path)]
+    with open_store(store_file) as store:
+        assert index.problems() == store.problems()
+    assert index.summary().sessions == 1
