@@ -126,7 +126,8 @@ class Rows:
         """The first equal value seen, so that repeated ones are kept once."""
         if len(self._shared) > _MAX_SHARED:
             self._shared.clear()
-        return self._shared.setdefault(value, value)  # type: ignore[no-any-return]
+        shared: Shared = self._shared.setdefault(value, value)
+        return shared
 
     def agent_of(self, key: str) -> str | None:
         """The agent that the key names, else the store's."""

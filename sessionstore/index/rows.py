@@ -16,7 +16,6 @@ from .. import keys
 from ..errors import Finding
 from .kinds import KINDS, MACHINE_KINDS
 
-LAYOUTS = ("directory", "legacy", "empty")
 FACETS = ("kind", "channel", "status", "flag")
 FLAGS = (
     "no-session-id",
