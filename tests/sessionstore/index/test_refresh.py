@@ -287,7 +287,7 @@ def test_turned_link_above_the_store_is_noticed(
         put(tmp_path / name / "sessions.json", KEY, label=name)
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "one")
-    index = make_index(store_paths(link / "sessions.json"), watch=watch)
+    index = make_index(store_paths(link / "sessions.json", origin="discovered"), watch=watch)
     link.unlink()
     link.symlink_to(tmp_path / "two")
     index.refresh()
