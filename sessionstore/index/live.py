@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 
 from .. import files
 from ..errors import Finding, InvalidKeyError, SessionStoreError
@@ -30,7 +32,7 @@ class Index:
     :meth:`refresh` makes it exact: whatever any process finished writing before the call is in
     the answers after it. Nothing is refreshed by itself and nothing expires. Trouble with the
     store never raises; it becomes rows with a ``problem`` and :meth:`problems`. Thread-safe:
-    queries wait for a refresh only while its result is taken over.
+    queries wait for a refresh only while its result is taken over. A forked child looks for itself.
 
     ``watch``: ``inotify`` or ``stat`` insist on one way of noticing changes; ``auto`` prefers
     the first. ``snapshot_from`` is the number of rows that makes a snapshot worth its while.
@@ -50,11 +52,26 @@ class Index:
         self._use_snapshot = use_snapshot
         self._mode = watch
         self._snapshot_from = snapshot_from
+        self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._source: DirectorySource | LegacySource | None = None
+        self._start_over()
+        _INDEXES.add(self)
+
+    def _start_over(self) -> None:
         self._table = Table()
         self._answers = Answers(self._table)
-        self._source: DirectorySource | LegacySource | None = None
-        self._rows = Rows("empty", paths.agent_id)
+        self._rows = Rows("empty", self.paths.agent_id)
         self._unsaved = 0
+
+    def renew_after_fork(self) -> None:
+        """In a forked child: threads that it does not have may hold our locks.
+
+        One that was at work has left the rows half-way, so they are read again.
+        """
+        if self._refreshing.locked() or self._lock.locked():
+            self._source = None
+            self._start_over()
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
 
@@ -249,6 +266,17 @@ class Index:
             if name not in delta.rows:
                 young[name].restamp(stamp)
         self._apply(delta)
+
+
+_INDEXES: weakref.WeakSet[Index] = weakref.WeakSet()
+
+
+def _renew_all_after_fork() -> None:
+    for index in list(_INDEXES):
+        index.renew_after_fork()
+
+
+os.register_at_fork(after_in_child=_renew_all_after_fork)
 
 
 def _reads_alike(old: object, new: DirectorySource) -> bool:
