@@ -99,6 +99,43 @@ def test_a_live_list_touches_neither_selection_nor_focus(
     expect(page.locator("[data-select]:checked")).to_have_count(1)
 
 
+def test_a_look_that_finds_nothing_new_replaces_only_the_bar(
+    page: Page, visit: Visit, store: Any
+) -> None:
+    page.clock.install()
+    visit("/sessions/")
+    page.evaluate("document.querySelector('[data-row]').stayed = true")
+    page.locator("#live-pause").focus()
+    look_now(page)
+    expect(page.locator("[data-live]")).to_have_attribute("hx-trigger", "every 30s")
+    assert page.evaluate("document.querySelector('[data-row]').stayed") is True
+    expect(page.locator("#live-pause")).to_be_focused()
+    page.wait_for_timeout(300)  # htmx starts the new interval when the swap has settled
+    store.patch(ADA, {"label": "Ada Lovelace"})
+    with page.expect_response(lambda answer: "x-live" in answer.request.headers):
+        page.clock.fast_forward(31_000)
+    expect(page.locator("[data-open]").nth(0)).to_have_text("Ada Lovelace")
+    expect(page.locator("[data-live]")).to_have_attribute("hx-trigger", "every 10s")
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1100, 1180, 1249, 1280, 1366, 1440, 1920])
+def test_no_window_cuts_the_list(width: int, page: Page, visit: Visit, watching_demo: Path) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    visit("/sessions/?machine=yes")
+    beyond = page.evaluate(
+        "[document.documentElement, document.querySelector('.table')].map("
+        "part => part.getBoundingClientRect().right - innerWidth)"
+    )
+    assert max(beyond) <= 0
+
+
+def test_headings_stay_in_sight(page: Page, visit: Visit, watching_demo: Path) -> None:
+    page.set_viewport_size({"width": 1440, "height": 800})
+    visit("/sessions/")
+    page.mouse.wheel(0, 1200)
+    expect(page.locator("#sort-updated")).to_be_in_viewport()
+
+
 def test_a_deleted_row_stays_greyed_out(page: Page, visit: Visit, store: Any) -> None:
     page.clock.install()
     visit("/sessions/")
