@@ -141,6 +141,6 @@ class Backing:
                     return self._legacy
                 ensure_directory(self.paths.directory)
                 self._directory.adopt()
-                sync_directory(self.paths.directory.parent)
+                sync_directory(self.paths.directory.parent, named=True)
         self._ready = True
         return self._directory

@@ -225,14 +225,19 @@ def real_path(path: str | os.PathLike[str]) -> str:
     return os.path.realpath(path)
 
 
-def open_directory(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> int:
+def open_directory(
+    path: str | os.PathLike[str], *, dir_fd: int | None = None, named: bool = False
+) -> int:
     """Open a real directory; the caller closes the descriptor.
+
+    ``named``: a person gave this path, so a link in its last part is theirs and is followed.
 
     Raises:
         FileNotFoundError, UnsafeFileError (a link or no directory), StoreIOError.
     """
     try:
-        return os.open(path, DIRECTORY_FLAGS, dir_fd=dir_fd)
+        flags = DIRECTORY_FLAGS & ~os.O_NOFOLLOW if named else DIRECTORY_FLAGS
+        return os.open(path, flags, dir_fd=dir_fd)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -375,9 +380,9 @@ def sync_all(fd: int) -> None:
         os.fsync(fd)
 
 
-def sync_directory(path: str | os.PathLike[str]) -> None:
-    """Make the names in a directory durable."""
-    fd = open_directory(path)
+def sync_directory(path: str | os.PathLike[str], *, named: bool = False) -> None:
+    """Make the names in a directory durable; ``named`` as in :func:`open_directory`."""
+    fd = open_directory(path, named=named)
     try:
         sync_descriptor(fd, path)
     finally:

@@ -239,7 +239,7 @@ class LegacyStore:
 
     def _replace(self, data: bytes, terms: Terms) -> None:
         path = self.paths.store_path
-        fd = open_directory(path.parent)
+        fd = open_directory(path.parent, named=True)
         try:
             # All sessions are in this one file, so at least its bytes are on disk before the
             # name is (OpenClaw syncs it as well): no call may stake the others' entries.

@@ -62,16 +62,15 @@ def store_paths(
         UnsupportedStoreError: a placeholder such as ``(multiple)`` or ``{agentId}`` was left in.
     """
     text = os.fspath(path)
-    if not text or "\0" in text or AGENT_PLACEHOLDER in text or "(multiple)" in text:
+    # What somebody wrote may be a template that nobody filled in; a folder that is there is not.
+    is_template = AGENT_PLACEHOLDER in text or "(multiple)" in text
+    if not text or "\0" in text or (is_template and origin == "configured"):
         raise UnsupportedStoreError(
             f"{text!r} is not the path of one store",
             path=text,
             hint="name the store file, its directory or its sessions.d",
         )
     store = _store_file(Path(os.path.abspath(text)))
-    if origin == "configured":
-        # Somebody named this path, so links on the way to it are theirs; none below it are.
-        store = Path(real_path(store.parent)) / store.name
     name = store.name.removesuffix(".json")
     return StorePaths(
         agent_id=agent_id or agent_id_of_path(str(store)),

@@ -1,8 +1,9 @@
 """The one masking function: what may be a secret never leaves through any output.
 
 Field names are matched by whole words, so that ``inputTokens`` (a count) is shown and
-``botToken`` is not (over-masking: openclaw issue 86030). Values are matched by the published
-forms of keys. The mask has no trace of the value, not even its length.
+``botToken`` is not (over-masking: openclaw issue 86030). All text below a secret name is masked.
+Values are matched by the published forms of keys, and by an assignment to a secret name inside a
+text. Numbers are always shown. The mask has no trace of the value, not even its length.
 """
 
 from __future__ import annotations
@@ -19,28 +20,31 @@ _SECRET_WORDS = frozenset(
         "secret",
         "secrets",
         "password",
+        "passwords",
         "passwd",
         "passphrase",
+        "passcode",
+        "pass",
         "pwd",
         "token",
         "bearer",
         "credential",
         "credentials",
         "apikey",
+        "apikeys",
         "authorization",
         "cookie",
         "cookies",
+        "jwt",
+        "otp",
     ]
 )
-_SECRET_PAIRS = frozenset(
-    [
-        ("api", "key"),
-        ("private", "key"),
-        ("access", "key"),
-        ("signing", "key"),
-        ("auth", "key"),
-    ]
+_KEY_WORDS = frozenset(["api", "private", "access", "signing", "auth", "encryption", "account"])
+_COUNT_WORDS = frozenset(
+    ["usage", "count", "counts", "limit", "budget", "total", "max", "min", "used", "fresh"]
 )
+_NAMING = frozenset(["name", "key", "header", "id"])
+
 _SECRET_VALUE = re.compile(
     r"""
     -----BEGIN[ ][A-Z0-9 ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z0-9 ]*PRIVATE[ ]KEY-----|\Z)
@@ -48,15 +52,32 @@ _SECRET_VALUE = re.compile(
     | \b(?:gh[pousr]_[A-Za-z0-9]{20,} | github_pat_[A-Za-z0-9_]{20,} | glpat-[A-Za-z0-9_-]{16,})
     | \bxox[abeoprs]-[A-Za-z0-9-]{10,} | \bxapp-[A-Za-z0-9-]{10,}
     | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b
-    | \bAIza[A-Za-z0-9_-]{30,} | \bya29\.[A-Za-z0-9_-]{20,}
+    | \bAIza[A-Za-z0-9_-]{30,} | \bya29\.[A-Za-z0-9_-]{20,} | \bGOCSPX-[A-Za-z0-9_-]{20,}
     | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*
-    | \b\d{8,10}:AA[A-Za-z0-9_-]{30,}
+    | (?<!\d)\d{8,10}:AA[A-Za-z0-9_-]{30,}
     | \b(?:hf|npm|pypi|whsec|gsk|xai|r8|fw|tvly|pplx|dop_v1|shpat|sq0atp)[-_][A-Za-z0-9_-]{16,}
+    | \b(?:lin_api|secret)_[A-Za-z0-9]{20,} | \bsyt_[A-Za-z0-9]+_[A-Za-z0-9]+_[A-Za-z0-9]+
+    | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,} | \bhvs\.[A-Za-z0-9_-]{20,}
+    | \bAGE-SECRET-KEY-1[A-Z0-9]{20,}
     | \b[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}
-    | (?<=[Bb]earer[ ])[A-Za-z0-9._~+/=-]{8,}
+    | (?<=/api/webhooks/)\d+/[A-Za-z0-9_-]{20,}
+    | (?<=hooks\.slack\.com/services/)[A-Za-z0-9/]{20,}
     | (?<=://)[^/\s:@]*:[^/\s@]+(?=@)
     """,
     re.VERBOSE | re.DOTALL,
+)
+# A scheme or a secret name, then its value. Digits alone are a count, not a secret.
+_ASSIGNED = re.compile(
+    r"""
+    (   \b(?:basic|bearer)\ + (?=\S*[\d=+/])
+      | --(?:token|password|secret|api-key)\ +
+      | (?<![A-Za-z])[A-Za-z0-9_-]{0,40}
+        (?:token|password|passwd|secret|credential|(?:api|access|account|private|signing)[_-]?key)
+        (?:\\?["'])? \s{0,3} [=:] \s{0,3} (?:\\?["'])?
+    )
+    (?!\d+\b) [^\s"'&,;\\)\]}]{6,}
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
 
 
@@ -66,22 +87,40 @@ def redact(value: Any, *, name: str = "") -> Any:
     ``name`` is the field that holds it. Numbers, booleans and None are never masked. Field
     names are cleaned too: a secret can be one.
     """
+    return _redact(value, _is_secret_name(name))
+
+
+def _redact(value: Any, secret: bool) -> Any:
     if isinstance(value, str):
-        if value and _is_secret_name(name):
-            return MASK
-        return _SECRET_VALUE.sub(MASK, value)
+        return MASK if secret and value and not value.isdigit() else _clean(value)
     if isinstance(value, dict):
+        named = any(
+            isinstance(text, str) and field.lower() in _NAMING and _is_secret_name(text)
+            for field, text in value.items()
+        )
         return {
-            _SECRET_VALUE.sub(MASK, inner): redact(item, name=inner)
-            for inner, item in value.items()
+            _clean(field): _redact(
+                item, secret or _is_secret_name(field) or (named and field.lower() == "value")
+            )
+            for field, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [redact(item, name=name) for item in value]
+        if len(value) == 2 and isinstance(value[0], str) and _is_secret_name(value[0]):
+            return [_clean(value[0]), _redact(value[1], True)]
+        return [_redact(item, secret) for item in value]
     return value
+
+
+def _clean(text: str) -> str:
+    return _ASSIGNED.sub(rf"\g<1>{MASK}", _SECRET_VALUE.sub(MASK, text))
 
 
 def _is_secret_name(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name[:200])]
+    if not _COUNT_WORDS.isdisjoint(words):
+        return False
+    if words == ["tokens"]:  # with another word it is a count: inputTokens, tokensBefore
+        return True
     return not _SECRET_WORDS.isdisjoint(words) or any(
-        pair in _SECRET_PAIRS for pair in pairwise(words)
+        second in ("key", "keys") and first in _KEY_WORDS for first, second in pairwise(words)
     )

@@ -36,13 +36,14 @@ def gateway_running(path: Path, *, lock_dir: Path | None = None) -> GatewayInfo 
     ``lock_dir`` stands for the system's directory of temporary files.
     """
     state_dirs = state_directories_of(path)
+    trusted = _owners(path)
     for candidate in _candidates(lock_dir or Path(tempfile.gettempdir())):
-        found = _read(candidate)
+        found = _read(candidate, trusted)
         if found is not None and _may_serve(found, state_dirs):
             return found
     for state_dir in state_dirs:
         for folder in _folders(state_dir / "tmp"):
-            if (found := _read(folder / "gateway.state.lock")) is not None:
+            if (found := _read(folder / "gateway.state.lock", trusted)) is not None:
                 return found
     return None
 
@@ -92,9 +93,25 @@ def _candidates(root: Path) -> list[Path]:
     return found
 
 
-def _read(path: Path) -> GatewayInfo | None:
-    """What a gateway's lock file says, None unless its process runs."""
+def _owners(path: Path) -> frozenset[int]:
+    """Whose lock files count: ours, root's, and those of who owns the store.
+
+    Anybody can make a folder among the temporary files; a stranger's must not stop our writes.
+    """
+    owners = {os.getuid(), 0}
+    for place in (path, path.parent):
+        try:
+            owners.add(os.stat(place).st_uid)
+        except OSError:
+            continue  # the store need not exist yet
+    return frozenset(owners)
+
+
+def _read(path: Path, trusted: frozenset[int]) -> GatewayInfo | None:
+    """What a gateway's lock file says, None unless its process runs and its owner counts."""
     try:
+        if os.lstat(path).st_uid not in trusted:
+            return None
         found = read_legacy_file(path)
     except OSError:
         return None

@@ -38,7 +38,6 @@ def test_exclusive_mode_waits_for_the_sessions_that_are_locked(
     tell(child)
     with locks.exclusive("switch", 5.0) as hold:
         assert hold.key is None
-        assert hold.contended or child.poll() is not None
 
 
 def test_exclusive_mode_excludes_itself_among_threads_and_processes(
