@@ -140,18 +140,6 @@ print("done")
     assert run_python(code) == "done\n"
 
 
-@pytest.mark.parametrize("call", ["os.open(", "os.rename(", "os.replace(", "os.unlink(", " open("])
-def test_only_files_and_locks_touch_the_file_system(call: str) -> None:
-    allowed = {"files.py"}
-    package = Path(sessionstore.__file__).parent
-    offenders = [
-        str(path.relative_to(package))
-        for path in package.rglob("*.py")
-        if call in path.read_text() and path.name not in allowed and path.parent.name != "locks"
-    ]
-    assert [name for name in offenders if not name.startswith(("index/", "demo"))] == []
-
-
 def test_normalised_fields_are_listed() -> None:
     assert {"lastChannel", "deliveryContext", "provider", "model"} <= NORMALISED_FIELDS
 
