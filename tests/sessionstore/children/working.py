@@ -165,3 +165,36 @@ def fork_and_share(path: Path, times: int) -> None:
         os._exit(0)
     _, status = os.waitpid(pid, 0)
     assert status == 0
+
+
+def tell(path: Path, key: str, pipe: Connection) -> None:
+    """Be a fresh process that reads one session."""
+    with opened(path) as store:
+        pipe.send(store.get(key))
+
+
+def patch_on_demand(path: Path, key: str, pipe: Connection) -> None:
+    """Patch one session with whatever is asked for, until None is."""
+    with opened(path) as store:
+        while (fields := pipe.recv()) is not None:
+            store.patch(key, fields)
+            pipe.send("written")
+
+
+def run_agent(path: Path, agent: str, shared: str, runs: int) -> None:
+    """An agent's runs in a store that it shares: each begins with a read that is old at its end."""
+    own = f"agent:{agent}:main"
+
+    def note(fresh: Entry | None) -> Entry:
+        old = fresh or {}
+        return {**old, "lastTo": agent, "runs": old.get("runs", 0) + 1}
+
+    with opened(path) as store:
+        for number in range(1, runs + 1):
+            stale = store.get(shared) or {}
+            store.update(own, note)
+            mine = {
+                f"{agent}Run": stale.get(f"{agent}Run", 0) + 1,
+                f"{agent}To": f"{agent}-{number}",
+            }
+            store.patch(shared, mine)
