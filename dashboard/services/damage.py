@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from sessionstore.entries import NotAnEntryError, decode, redact
+from sessionstore.entries import MASK, NotAnEntryError, decode, redact
 from sessionstore.errors import SessionStoreError
 from sessionstore.files import read_file
 from sessionstore.paths import StorePaths
@@ -16,7 +16,16 @@ from sessionstore.paths import StorePaths
 from .tree import visible
 
 MAX_SHOWN = 8_000
-_PAIR = re.compile(r'"((?:[^"\\\n]|\\.){1,200})"\s*:\s*"((?:[^"\\]|\\.)*)("?)')
+_MARK = "\0"
+# A name, quoted or bare, and its value: a quoted text up to its end or to the end of all, an
+# object or list up to its last bracket, or whatever stands before the next comma.
+_NAMED = re.compile(
+    r"""
+    (["']?([A-Za-z_][\w.-]{0,199})["']?\s*:\s*)
+    (?: "(?:[^"\\]|\\.)*(?:"|\Z) | '(?:[^'\\]|\\.)*(?:'|\Z) | [{\[].*?(?:[}\]]|\Z) | [^\s,}\]]+ )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +55,16 @@ def damage_of(paths: StorePaths, key: str, file_name: str) -> Damage | None:
 
 
 def _damage(data: bytes, place: str) -> Damage:
-    text = data[: MAX_SHOWN * 4].decode("utf-8", "replace")
+    text = data[: MAX_SHOWN * 4].decode("utf-8", "replace").replace(_MARK, " ")
     stop = _stop(text)
     cut = _("%s bytes in all") % f"{len(data):,}" if len(text) > MAX_SHOWN else ""
-    masked = visible(mask_text(text[:MAX_SHOWN]))
-    if stop is None or stop >= MAX_SHOWN:
-        return Damage(place, masked, cut, len(data))
-    before = visible(mask_text(text[:stop]))
-    after = visible(mask_text(text[stop:MAX_SHOWN]))
-    return Damage(place, before, cut, len(data), after)
+    text = text[:MAX_SHOWN]
+    if stop is not None and stop < MAX_SHOWN:
+        text = f"{text[:stop]}{_MARK}{text[stop:]}"
+    # Masked as a whole: a half would hide which name a value belongs to. A place inside a
+    # secret goes with it.
+    before, _mark, after = mask_text(text).partition(_MARK)
+    return Damage(place, visible(before), cut, len(data), visible(after))
 
 
 def _stop(text: str) -> int | None:
@@ -62,20 +72,19 @@ def _stop(text: str) -> int | None:
         json.loads(text)
     except json.JSONDecodeError as error:
         return error.pos
-    except RecursionError:
-        return None
+    except (RecursionError, ValueError):
+        return None  # a number of thousands of digits is no place either
     return None
 
 
 def mask_text(text: str) -> str:
-    """Mask JSON text that cannot be parsed: each ``"name": "value"`` as if it were a field.
+    """Mask JSON text that cannot be parsed, as far as its names can be told.
 
-    A secret in a string that lost its name's quotes is only caught if its own form gives it
-    away, as everywhere.
+    It is broken, so when in doubt more is masked: after a secret name everything up to the end
+    of its value or, where no end can be told, of the text.
     """
 
     def masked(found: re.Match[str]) -> str:
-        value = redact({found[1]: found[2]}).popitem()[1]
-        return found[0] if value == found[2] else f'"{found[1]}": "{value}{found[3]}'
+        return found[0] if redact({found[2]: "x"})[found[2]] == "x" else f"{found[1]}{MASK}"
 
-    return str(redact(_PAIR.sub(masked, text)))
+    return str(redact(_NAMED.sub(masked, text)))

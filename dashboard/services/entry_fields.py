@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from sessionstore.keys import fold
 
 from .field_guide import FIELDS, GROUPS, UNKNOWN, FieldGuide
 from .tree import Node, number, tree_of, visible
 
 MAX_TEXT = 400
+MAX_FIELDS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,15 @@ def groups_of(
 ) -> tuple[FieldGroup, ...]:
     """Explain a masked entry. ``refs`` gives the id of a session that a field names."""
     sorted_in: dict[str, list[Field]] = {}
-    for name, value in entry.items():
+    names = sorted(entry, key=lambda name: name not in FIELDS)[:MAX_FIELDS]
+    for name in names:
+        value = entry[name]
         guide = _guide_of(name)
         sorted_in.setdefault(guide.group, []).append(_field(name, value, guide, refs))
+    if left := len(entry) - len(names):
+        words = _("An entry normally has some dozens; all of them are in the JSON download.")
+        rest = Field("…", "field-more", words, "text", _("%s more fields") % f"{left:,}")
+        sorted_in.setdefault(UNKNOWN.group, []).append(rest)
     order = {name: at for at, name in enumerate(FIELDS)}
     return tuple(
         FieldGroup(

@@ -10,6 +10,8 @@ from pathlib import Path
 from sessionstore.files import status_of
 from sessionstore.paths import StorePaths
 
+from .tree import shown
+
 
 @dataclass(frozen=True, slots=True)
 class EntryFile:
@@ -37,8 +39,8 @@ def entry_file(paths: StorePaths, key: str, file_name: str) -> EntryFile | None:
         return None
     mode = status.st_mode
     return EntryFile(
-        path=str(place),
-        name=file_name,
+        path=shown(str(place)),
+        name=shown(file_name),
         kind=_kind(mode),
         size_bytes=status.st_size,
         mode=stat.filemode(mode),

@@ -22,6 +22,7 @@ from sessionstore.paths import StorePaths
 
 from .problems import Problem, problem_of, still_reading
 from .refs import Refs
+from .tree import shown
 from .workers import BusyError, Worker, wait
 
 Result = TypeVar("Result")
@@ -67,12 +68,12 @@ class Reader:
     @property
     def name(self) -> str:
         """What to call the store in a sentence."""
-        return self.paths.agent_id or str(self.paths.store_path)
+        return shown(self.paths.agent_id or str(self.paths.store_path))
 
     @property
     def agent(self) -> str:
         """The agent in the list's facet and filter; a store of no known agent goes by its id."""
-        return self.paths.agent_id or self.id
+        return shown(self.paths.agent_id or self.id)
 
     def start_refresh(self, *, max_age_s: float = 0.0) -> Future[None]:
         """Begin to read what changed.

@@ -89,7 +89,7 @@ def session_row(
         ref=ref,
         key=key,
         title=str(redact(row.name)) or readable(key),
-        agent=row.agent_id or reader.name,
+        agent=str(redact(row.agent_id)) if row.agent_id else reader.name,
         kind=row.kind,
         machine=row.machine,
         channel=row.channel,

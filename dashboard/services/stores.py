@@ -20,6 +20,7 @@ from .layouts import LAYOUT_WORDS, both_layouts, layout_note, layout_of
 from .problems import Problem, problem_of
 from .readers import Freshness, Reader, read_all
 from .rows import readable
+from .tree import shown
 
 Result = TypeVar("Result")
 
@@ -164,7 +165,7 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
     return StoreRow(
         id=reader.id,
         name=reader.name,
-        path=str(reader.paths.store_path.parent),
+        path=shown(str(reader.paths.store_path.parent)),
         origin=reader.paths.origin,
         layout=layout,
         layout_note=layout_note(layout, reader.paths, files),
@@ -184,7 +185,7 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
         disk=disk,
         files=files,
         held=tuple(locks or ()),
-        agent_id=reader.paths.agent_id,
+        agent_id=shown(reader.paths.agent_id) if reader.paths.agent_id else None,
     )
 
 
@@ -193,9 +194,9 @@ def _masked(finding: Finding) -> Finding:
         finding.rule,
         finding.severity,
         None if finding.key is None else str(redact(finding.key)),
-        None if finding.path is None else str(redact(finding.path)),
-        _below(str(redact(finding.message))),
-        str(redact(finding.hint)),
+        None if finding.path is None else shown(finding.path),
+        _below(shown(finding.message)),
+        shown(finding.hint),
     )
 
 
@@ -209,8 +210,8 @@ def _skipped(scan: Scan) -> list[StoreRow]:
     return [
         StoreRow(
             id=skipped.id,
-            name=skipped.paths.agent_id or str(skipped.paths.store_path),
-            path=skipped.finding.path or str(skipped.paths.store_path),
+            name=shown(skipped.paths.agent_id or str(skipped.paths.store_path)),
+            path=shown(skipped.finding.path or str(skipped.paths.store_path)),
             origin=skipped.paths.origin,
             layout="unknown",
             layout_note="",

@@ -17,8 +17,11 @@ from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 
+from sessionstore.errors import SessionStoreError
 from sessionstore.files import real_path, status_of
 from sessionstore.paths import StorePaths
+
+from .tree import shown
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _THREAD = re.compile(r":(?:topic|thread):([^:]+)$")
@@ -99,17 +102,22 @@ def _is_of_sibling(home: Path, real: Path) -> bool:
 
 
 def _looked_at(place: Path, why: str, refused: str) -> Transcript:
-    status = status_of(place)
+    path = shown(str(place))
+    try:
+        status = status_of(place)
+        locked = status_of(place.with_name(f"{place.name}.lock")) is not None
+    except SessionStoreError as error:
+        return Transcript(path[:400], why, refused=shown(error.message)[:400])
     if status is None:
-        return Transcript(str(place), why, refused=refused)
+        return Transcript(path, why, refused=refused)
     if not stat.S_ISREG(status.st_mode):
-        return Transcript(str(place), why, refused=_("it is not a regular file"))
+        return Transcript(path, why, refused=_("it is not a regular file"))
     return Transcript(
-        path=str(place),
+        path=path,
         why=why,
         exists=True,
         size_bytes=status.st_size,
         modified_at_ms=status.st_mtime_ns // 1_000_000,
         refused=refused,
-        lock_exists=status_of(place.with_name(f"{place.name}.lock")) is not None,
+        lock_exists=locked,
     )

@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from sessionstore.entries import redact
+
 MAX_NODES = 1500
 MAX_DEPTH = 24
 MAX_TEXT = 600
@@ -90,3 +92,8 @@ def visible(text: str) -> str:
         c if c.isprintable() or c in "\n\u200c\u200d" else c.encode("unicode_escape").decode()
         for c in text
     )
+
+
+def shown(text: str) -> str:
+    """Text of a store or of a file name as it may be shown: masked, nothing disguised."""
+    return visible(str(redact(text)))
