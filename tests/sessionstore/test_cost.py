@@ -34,7 +34,7 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module", params=[10, 2000])
+@pytest.fixture(scope="module", params=[10, 10_000])
 def counts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """File system events by call, in a store of so many sessions."""
     path = tmp_path_factory.mktemp("counts") / "sessions.json"

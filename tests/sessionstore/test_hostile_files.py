@@ -217,7 +217,11 @@ def test_bad_node_in_place_of_our_own_names_is_refused_and_never_followed(
     path.rename(tmp_path / "moved")
     path.symlink_to(outside) if plant == "link" else UNSAFE[plant](path)
     with open_store(store_file) as store:
-        for call in (lambda: store.put(ODD, entry()), lambda: store.get(ODD)):
+        calls: list[Callable[[], object]] = [
+            lambda: store.put(ODD, entry()),
+            lambda: store.get(ODD),
+        ]
+        for call in calls:
             with pytest.raises(SessionStoreError):
                 call()
         if name == "x":

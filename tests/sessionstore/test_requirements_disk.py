@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,12 @@ def test_durability_decides_which_synchronising_calls_are_made(
 
     for name in ("fsync", "fdatasync", "sync"):
         monkeypatch.setattr(os, name, counted(name))
-    for write in (
+    writes: list[Callable[[], object]] = [
         lambda: store.update(key, lambda old: entry(label="update"), durability=durability),
         lambda: store.patch(key, {"label": "patch"}, durability=durability),
         lambda: store.put(key, entry(label="put"), durability=durability),
-    ):
+    ]
+    for write in writes:
         made.clear()
         write()
         assert made == SYNCS[durability]

@@ -248,11 +248,10 @@ def test_what_stands_in_place_of_the_side_area_hides_no_other_session(
     outside = tmp_path / "outside"
     outside.mkdir()
     side = directory / "x"
-    {
-        "link": lambda: side.symlink_to(outside),
-        "dangling-link": lambda: side.symlink_to(tmp_path / "nowhere"),
-        "file": lambda: side.write_bytes(b"theirs"),
-    }[plant]()
+    if plant == "file":
+        side.write_bytes(b"theirs")
+    else:
+        side.symlink_to(outside if plant == "link" else tmp_path / "nowhere")
     index = make_index(watch=watch)
     assert keys(index) == [KEY]
     assert [(one.rule, one.path) for one in index.problems()] == [("unsafe-file", str(side))]
