@@ -41,7 +41,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 4
-"""Threads for reads of one entry, which wait for no lock."""
+"""Threads for reads of one entry and looks at locks, which wait for nobody."""
 GENERAL = 8
 """Threads for calls on the whole store."""
 
@@ -67,7 +67,7 @@ class AsyncStore:
 
     async def layout(self) -> LayoutName:
         """``directory``, ``legacy`` or ``empty``, looked at now."""
-        return await self._run(lambda: self.blocking.layout)
+        return await self._read(lambda: self.blocking.layout)
 
     async def get(self, key: str) -> Entry | None:
         """See :meth:`Store.get`."""
@@ -208,7 +208,7 @@ class AsyncStore:
 
     async def held_locks(self) -> list[HeldLock]:
         """See :func:`sessionstore.held_locks`."""
-        return await self._run(blocking.held_locks, self.blocking)
+        return await self._read(blocking.held_locks, self.blocking)
 
     async def close(self) -> None:
         """Let begun and waiting calls finish, then let go of threads and descriptors."""
@@ -231,8 +231,9 @@ class AsyncStore:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(call, *args, **kwargs))
 
-    async def _read(self, call: Callable[[str], T], key: str) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, call, key)
+    async def _read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, partial(call, *args, **kwargs))
 
     async def _change(
         self,

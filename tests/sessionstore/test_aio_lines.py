@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sessionstore import InvalidKeyError, LockTimeoutError, aio
+from sessionstore import InvalidKeyError, LockTimeoutError, SessionStoreError, aio
 from sessionstore.aio import AsyncStore
 from tests.sessionstore.children import working
 from tests.sessionstore.helpers import child, entry
@@ -210,3 +210,34 @@ def test_one_store_serves_loops_one_after_another(store_file: Path) -> None:
     asyncio.run(main())
     asyncio.run(main())
     asyncio.run(store.close())
+
+
+def test_saves_that_wait_for_a_session_stop_no_look_and_no_update(store_file: Path) -> None:
+    async def work(store: AsyncStore, holder: Any) -> None:
+        saves = [asyncio.create_task(store.save({HOT: entry(n=n)})) for n in range(20)]
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            assert HOT in {held.key for held in await store.held_locks()}
+            assert await store.layout() == "directory"
+            assert await store.get(OTHER) == entry(n=0)
+            await store.patch(OTHER, {"n": 1})
+        assert not any(task.done() for task in saves)
+        holder.say("go")
+        await asyncio.gather(*saves)
+
+    while_held(store_file, work)
+
+
+def test_save_that_finds_no_thread_in_time_says_so(store_file: Path) -> None:
+    async def main(holder: Any) -> None:
+        async with aio.open_store(store_file, timeout=0.5) as store:
+            saves = (store.save({HOT: entry(n=n)}) for n in range(20))
+            began = time.monotonic()
+            async with asyncio.timeout(10):
+                outcomes = await asyncio.gather(*saves, return_exceptions=True)
+            assert time.monotonic() - began < 0.5 + 3
+            assert all(isinstance(one, SessionStoreError) for one in outcomes)
+
+    with child(working.hold, store_file, HOT) as holder:
+        holder.hear()
+        asyncio.run(main(holder))
