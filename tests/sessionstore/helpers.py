@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -229,3 +229,12 @@ class SyncedStore:
             return
         self._loop.run_until_complete(self.twin.close())
         self._loop.close()
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on a loop of its own, in a thread of its own.
+
+    The browser tests leave a running loop behind in the main thread.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, main).result()

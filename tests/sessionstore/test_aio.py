@@ -11,7 +11,7 @@ import pytest
 
 from sessionstore import LockTimeoutError, aio, open_store
 from tests.sessionstore.children import working
-from tests.sessionstore.helpers import child, entry
+from tests.sessionstore.helpers import child, entry, run_async
 
 Entry = dict[str, Any]
 A = "agent:main:a"
@@ -27,7 +27,7 @@ def test_concurrent_updates_of_one_key_lose_nothing(store_file: Path) -> None:
             await asyncio.gather(*(store.update(A, add) for _ in range(200)))
             assert (await store.get(A) or {})["n"] == 200
 
-    asyncio.run(main())
+    run_async(main())
 
 
 def test_hundred_awaiting_callers_make_one_session(store_file: Path) -> None:
@@ -42,7 +42,7 @@ def test_hundred_awaiting_callers_make_one_session(store_file: Path) -> None:
             found = await asyncio.gather(*(store.get_or_create(A, factory) for _ in range(100)))
             assert all(each == found[0] for each in found)
 
-    asyncio.run(main())
+    run_async(main())
     assert len(calls) == 1
 
 
@@ -63,7 +63,7 @@ def test_event_loop_runs_on_while_a_lock_is_awaited(store_file: Path) -> None:
 
     with child(working.hold, store_file, A) as holder:
         holder.hear()
-        asyncio.run(main(holder))
+        run_async(main(holder))
 
 
 def test_timeout_reaches_the_awaiting_caller(store_file: Path) -> None:
@@ -74,7 +74,7 @@ def test_timeout_reaches_the_awaiting_caller(store_file: Path) -> None:
 
     with child(working.hold, store_file, A) as holder:
         holder.hear()
-        asyncio.run(main())
+        run_async(main())
 
 
 def test_cancelled_write_is_whole_and_frees_its_lock(store_file: Path) -> None:
@@ -91,7 +91,7 @@ def test_cancelled_write_is_whole_and_frees_its_lock(store_file: Path) -> None:
                 await task
             await store.patch(A, {"n": 1}, timeout=5)
 
-    asyncio.run(main())
+    run_async(main())
     with open_store(store_file) as store:
         assert {"label": "whole", "n": 1}.items() <= (store.get(A) or {}).items()
 
@@ -106,7 +106,7 @@ def test_store_can_be_opened_before_there_is_a_loop(store_file: Path) -> None:
         assert await store.held_locks() == []
         await store.close()
 
-    asyncio.run(main())
+    run_async(main())
     assert list((store.blocking.paths.sidecar / "tmp").iterdir()) == []
 
 
@@ -120,4 +120,4 @@ def test_error_of_a_function_reaches_the_awaiting_caller(store_file: Path) -> No
                 await store.update(A, fail)
             await store.put(A, entry(), timeout=2)
 
-    asyncio.run(main())
+    run_async(main())

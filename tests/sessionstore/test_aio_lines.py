@@ -14,7 +14,7 @@ import pytest
 from sessionstore import InvalidKeyError, LockTimeoutError, SessionStoreError, aio
 from sessionstore.aio import AsyncStore
 from tests.sessionstore.children import working
-from tests.sessionstore.helpers import child, entry
+from tests.sessionstore.helpers import child, entry, run_async
 
 Entry = dict[str, Any]
 HOT, OTHER = "agent:main:hot", "agent:main:other"
@@ -31,7 +31,7 @@ def while_held(path: Path, work: Callable[[AsyncStore, Any], Any]) -> None:
 
     with child(working.hold, path, HOT) as holder:
         holder.hear()
-        asyncio.run(main(holder))
+        run_async(main(holder))
 
 
 def test_callers_of_one_hot_session_stop_no_other_session_and_no_read(store_file: Path) -> None:
@@ -81,7 +81,7 @@ def test_callers_get_their_session_in_the_order_they_called(store_file: Path) ->
             spellings = (HOT, HOT.upper(), f" {HOT} ")  # one session, so one line
             await asyncio.gather(*(store.update(spellings[n % 3], note(n)) for n in range(CALLERS)))
 
-    asyncio.run(main())
+    run_async(main())
     assert order == list(range(CALLERS))
 
 
@@ -137,7 +137,7 @@ def test_default_timeout_counts_from_the_call_for_every_change(store_file: Path,
 
     with child(working.hold, store_file, HOT) as holder:
         holder.hear()
-        asyncio.run(main(holder))
+        run_async(main(holder))
 
 
 def test_timeout_0_means_only_if_free_now(store_file: Path) -> None:
@@ -163,7 +163,7 @@ def test_timeout_that_is_none_is_refused_before_the_line(store_file: Path, timeo
             with pytest.raises(InvalidKeyError):
                 await store.patch(" ", {"n": 2})
 
-    asyncio.run(main())
+    run_async(main())
 
 
 def test_cancelled_caller_leaves_the_line_and_changes_nothing(store_file: Path) -> None:
@@ -198,7 +198,7 @@ def test_close_lets_the_whole_line_finish(store_file: Path) -> None:
         await store.close()
         assert [(await task or {})["n"] for task in tasks] == list(range(1, 21))
 
-    asyncio.run(main())
+    run_async(main())
 
 
 def test_one_store_serves_loops_one_after_another(store_file: Path) -> None:
@@ -207,9 +207,9 @@ def test_one_store_serves_loops_one_after_another(store_file: Path) -> None:
     async def main() -> None:
         await asyncio.gather(*(store.patch(HOT, {str(n): n}) for n in range(30)))
 
-    asyncio.run(main())
-    asyncio.run(main())
-    asyncio.run(store.close())
+    run_async(main())
+    run_async(main())
+    run_async(store.close())
 
 
 def test_saves_that_wait_for_a_session_stop_no_look_and_no_update(store_file: Path) -> None:
@@ -240,4 +240,4 @@ def test_save_that_finds_no_thread_in_time_says_so(store_file: Path) -> None:
 
     with child(working.hold, store_file, HOT) as holder:
         holder.hear()
-        asyncio.run(main(holder))
+        run_async(main(holder))
