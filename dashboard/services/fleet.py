@@ -197,3 +197,9 @@ def fleet() -> Fleet:
                 _current[1].close()
             _current = (wanted, Fleet(settings.STATE_DIR, settings.STORE_TEMPLATE))
         return _current[1]
+
+
+def below_state(text: str) -> str:
+    """A text with paths that begin at the state directory, which the page names once."""
+    root = fleet().state_dir_text
+    return text.replace(f"{root}/", "") if root else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ from sessionstore.store import open_store
 from .damage import Damage, damage_of
 from .entry_fields import FieldGroup, groups_of
 from .entry_file import EntryFile, entry_file
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import PAGE_BUDGET_S, below_state, fleet
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import Freshness, Reader, refresh_all
 from .rows import SessionRow, session_row
@@ -89,8 +89,9 @@ def find_session(store_id: str, ref: str) -> Session:
         etag=raw.etag,
         groups=() if masked is None else groups_of(masked, now_ms=now_ms, refs=reader.refs.of),
         tree=None if masked is None else tree_of(masked),
-        file=raw.file,
-        transcript=raw.transcript,
+        file=raw.file and replace(raw.file, path=below_state(raw.file.path)),
+        transcript=raw.transcript
+        and replace(raw.transcript, path=below_state(raw.transcript.path)),
         locks=raw.locks or (),
         locks_known=raw.locks is not None,
         findings=_findings(reader, row.key),

@@ -15,7 +15,7 @@ from sessionstore.locks import HeldLock
 from sessionstore.paths import StorePaths
 
 from .facts import Disk, StoreFiles, disk_of, files_of, locks_of
-from .fleet import PAGE_BUDGET_S, Scan, fleet
+from .fleet import PAGE_BUDGET_S, Scan, below_state, fleet
 from .layouts import LAYOUT_WORDS, both_layouts, layout_note, layout_of
 from .problems import Problem, problem_of
 from .readers import Freshness, Reader, read_all
@@ -67,7 +67,7 @@ class StoreRow:
     @property
     def place(self) -> str:
         """The path, without the part that all stores of the state directory share."""
-        return _below(self.path)
+        return below_state(self.path)
 
     @property
     def layout_words(self) -> str:
@@ -194,16 +194,10 @@ def _masked(finding: Finding) -> Finding:
         finding.rule,
         finding.severity,
         None if finding.key is None else str(redact(finding.key)),
-        None if finding.path is None else shown(finding.path),
-        _below(shown(finding.message)),
+        None if finding.path is None else below_state(shown(finding.path)),
+        below_state(shown(finding.message)),
         shown(finding.hint),
     )
-
-
-def _below(text: str) -> str:
-    """A text with paths that begin at the state directory, which the page names once."""
-    root = fleet().state_dir_text
-    return text.replace(f"{root}/", "") if root else text
 
 
 def _skipped(scan: Scan) -> list[StoreRow]:
