@@ -18,7 +18,7 @@ from .rows import NO_KEY_PREFIX, Row
 from .table import Delta
 from .watching import stamp_of
 
-_HINT = "it is kept as it is; put() an entry over it, or remove it by hand"
+_HINT = "it is kept as it is; store an entry in its place, or remove it by hand"
 
 
 class LegacySource:
