@@ -36,6 +36,11 @@ DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # last pause the error travels (issue 112504: it was swallowed after five tries).
 _REPLACE_PAUSES_S = (0.001, 0.002, 0.005, 0.01, 0.02)
 
+# A directory, or a file system that has no hard links; a full disk is neither.
+_NO_SECOND_NAME = frozenset(
+    [errno.EPERM, errno.EISDIR, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV]
+)
+
 _HINTS = {
     errno.ENOSPC: "free some space, then try again",
     errno.EDQUOT: "the disk quota is used up",
@@ -123,8 +128,12 @@ def copy_name(name: str, target: str, *, from_fd: int, to_fd: int) -> bool:
             os.link(source, last, src_dir_fd=source_fd, dst_dir_fd=target_fd, follow_symlinks=False)
     except FileNotFoundError:
         return False
-    except OSError:
-        return move_into(name, target, from_fd=from_fd, to_fd=to_fd)
+    except OSError as error:
+        if isinstance(error, SessionStoreError):
+            raise
+        if error.errno in _NO_SECOND_NAME:
+            return move_into(name, target, from_fd=from_fd, to_fd=to_fd)
+        raise io_error("keep a copy of", name, error) from error
     return True
 
 

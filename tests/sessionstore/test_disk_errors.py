@@ -236,3 +236,14 @@ def test_rename_refused_for_a_moment_is_tried_again(warm: Store) -> None:
         warm.put(A, entry(label="new"))
     assert fault.struck == 5
     assert warm.get(A) == entry(label="new")
+
+
+def test_put_over_damage_leaves_it_in_place_when_no_copy_can_be_kept(store_file: Path) -> None:
+    with open_store(store_file) as store:
+        store.put(A, entry())
+        path = file_of(store, A)
+        path.write_bytes(b"{damaged")
+        with injected("link", errno.ENOSPC), pytest.raises(StoreIOError) as caught:
+            store.put(A, entry(label="new"))
+        assert (caught.value.errno, caught.value.key) == (errno.ENOSPC, A)
+        assert path.read_bytes() == b"{damaged"
