@@ -59,7 +59,7 @@ class Store:
     ) -> None:
         self.paths = paths
         self.durability = _check_durability(durability)
-        self.timeout = _check_timeout(timeout)
+        self.timeout = check_timeout(timeout)
         self.max_entry_bytes = max_entry_bytes
         self._backing = Backing(
             paths,
@@ -391,7 +391,7 @@ class Store:
     ) -> Terms:
         return Terms(
             operation,
-            self.timeout if timeout is None else _check_timeout(timeout),
+            self.timeout if timeout is None else check_timeout(timeout),
             self.durability if durability is None else _check_durability(durability),
         )
 
@@ -455,7 +455,12 @@ def _check_durability(durability: Durability) -> Durability:
     return durability
 
 
-def _check_timeout(timeout: object) -> float:
+def check_timeout(timeout: object) -> float:
+    """A number of seconds from 0; infinity becomes some thirty years.
+
+    Raises:
+        ValueError: anything else.
+    """
     if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout >= 0:
         return min(float(timeout), _LONGEST_S)
     raise ValueError(f"timeout is a number of seconds from 0, not {timeout!r}")

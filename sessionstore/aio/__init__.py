@@ -243,7 +243,7 @@ class AsyncStore:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        limit_s = self.blocking.timeout if timeout is None else _check_timeout(timeout)
+        limit_s = self.blocking.timeout if timeout is None else blocking.check_timeout(timeout)
         call = Call(
             check_key(key),
             limit_s,
@@ -280,12 +280,6 @@ async def _result(call: Call[T]) -> T:
         return await asyncio.wrap_future(call.future)
     finally:
         timer.cancel()
-
-
-def _check_timeout(timeout: object) -> float:
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout >= 0:
-        return float(timeout)
-    raise ValueError(f"timeout is a number of seconds from 0, not {timeout!r}")
 
 
 def open_store(
