@@ -16,6 +16,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from .acting import Actor
 from .addresses import client_address
 from .logs import plain_text
 from .models import AuditEvent, AuditHead
@@ -36,27 +37,28 @@ def record(
     reason: str = "",
     details: Mapping[str, Any] | None = None,
     actor: User | None = None,
+    by: Actor | None = None,
     now: datetime | None = None,
 ) -> AuditEvent:
     """Append one event and return it.
 
-    The person is the request's unless ``actor`` names another; without a request it is the
-    machine's own doing. Text is stored on one line with control characters escaped, and cut
+    The person is the request's unless ``actor`` names another, or ``by`` says who and from
+    where; with none of these it is the machine's own doing. Text is stored on one line with control characters escaped, and cut
     to what its column holds. Appending takes the chain's one head row under a lock, so that
     sequences have no gap at any number of writers.
     """
-    person = actor or _person(request)
+    who = by or _who(request, actor)
     event = AuditEvent(
         at=now or timezone.now(),
-        actor=plain_text(person.get_username(), longest=150) if person else "",
-        actor_id=person.pk if person else None,
-        role=(role_of(person) or "") if person else "",
-        address=client_address(request) if request else "",
+        actor=plain_text(who.name, longest=150),
+        actor_id=who.user_id,
+        role=who.role,
+        address=who.address,
         action=plain_text(action, longest=60),
         target=_fit(target, 500),
         outcome=plain_text(outcome, longest=20),
         reason=_fit(reason, 500),
-        request_id=getattr(request, "request_id", ""),
+        request_id=who.request_id,
         details=_canonical(details or {}),
     )
     with transaction.atomic():
@@ -71,9 +73,16 @@ def record(
     return event
 
 
-def _person(request: HttpRequest | None) -> User | None:
-    user = getattr(request, "user", None)
-    return user if isinstance(user, User) or getattr(user, "is_authenticated", False) else None
+def _who(request: HttpRequest | None, actor: User | None) -> Actor:
+    user = actor or getattr(request, "user", None)
+    person = user if getattr(user, "is_authenticated", False) else None
+    return Actor(
+        user_id=person.pk if person else None,
+        name=person.get_username() if person else "",
+        role=(role_of(person) or "") if person else "",
+        address=client_address(request) if request else "",
+        request_id=getattr(request, "request_id", ""),
+    )
 
 
 def _fit(text: str, longest: int) -> str:

@@ -16,6 +16,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("favicon.ico", health.favicon, name="favicon"),
     path("csp-report/", health.csp_report, name="csp-report"),
+    path("", include("dashboard.urls_access")),
+    path("", include("dashboard.urls_audit")),
+    path("", include("dashboard.urls_bulk")),
+    path("", include("dashboard.urls_edit")),
+    path("", include("dashboard.urls_jobs")),
+    path("", include("dashboard.urls_undo")),
+    path("api/v1/", include("dashboard.urls_api")),
     path("", include("dashboard.urls_pages")),
 ]
 

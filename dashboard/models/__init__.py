@@ -1,6 +1,21 @@
 """The console's own tables: never anything about the sessions themselves."""
 
+from .access import AgentScope, ApiToken, SignIn, SsoName
 from .accounts import SetupToken
 from .audit import AuditEvent, AuditHead
+from .changes import Change, Plan
+from .jobs import Job, JobItem
 
-__all__ = ["AuditEvent", "AuditHead", "SetupToken"]
+__all__ = [
+    "AgentScope",
+    "ApiToken",
+    "AuditEvent",
+    "AuditHead",
+    "Change",
+    "Job",
+    "JobItem",
+    "Plan",
+    "SetupToken",
+    "SignIn",
+    "SsoName",
+]

@@ -1,0 +1,7 @@
+"""Addresses of versions and of taking changes back."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
