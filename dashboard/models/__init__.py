@@ -1,6 +1,6 @@
 """The console's own tables: never anything about the sessions themselves."""
 
-from .access import AgentScope, ApiToken, SignIn, SsoName
+from .access import AgentScope, ApiToken, Invite, SignIn, SsoName
 from .accounts import SetupToken
 from .audit import AuditEvent, AuditHead
 from .changes import Change, Plan
@@ -12,6 +12,7 @@ __all__ = [
     "AuditEvent",
     "AuditHead",
     "Change",
+    "Invite",
     "Job",
     "JobItem",
     "Plan",

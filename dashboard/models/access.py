@@ -1,4 +1,4 @@
-"""Who may see and do what beyond the role: agent scope, sign-ins, API tokens, SSO names."""
+"""Who may see and do what beyond the role: agents, sign-ins, invites, API tokens, SSO names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ class AgentScope(models.Model):
 
 
 class SignIn(models.Model):
-    """One sign-in of a person. ``handle`` is in the session; the session's own key never here."""
+    """One sign-in of a person. ``handle`` is in the session; the session's own key never here.
+
+    ``sso_name`` is the name that a proxy asserted, empty for a sign-in by password.
+    ``confirmed_at`` is when the person last proved who they are.
+    """
 
     handle = models.CharField(max_length=32, unique=True)
     user: models.ForeignKey[User, User] = models.ForeignKey(
@@ -30,8 +34,10 @@ class SignIn(models.Model):
     )
     address = models.CharField(max_length=45, blank=True)
     program = models.CharField(max_length=200, blank=True)
+    sso_name = models.CharField(max_length=150, blank=True)
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
     seen_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+    confirmed_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
     ended_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
         null=True, db_index=True
     )
@@ -42,6 +48,20 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} since {self.created_at}"
+
+
+class Invite(models.Model):
+    """Lets its holder choose the password of one account, once. Only the token's hash is kept."""
+
+    user: models.OneToOneField[User, User] = models.OneToOneField(
+        User, on_delete=models.CASCADE, related_name="invite"
+    )
+    digest = models.CharField(max_length=64, unique=True)
+    created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+    expires_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"for {self.user} until {self.expires_at}"
 
 
 class ApiToken(models.Model):
