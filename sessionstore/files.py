@@ -278,6 +278,35 @@ def move_into(name: str, target: str, *, from_fd: int, to_fd: int) -> bool:
     return True
 
 
+def rename_new(name: str, target: str, *, dir_fd: int) -> bool:
+    """Rename inside an open directory, never over anything; False when ``name`` is not there.
+
+    A second name first, then the old one goes, so there is no moment without the file. Where
+    the file system has no hard links the target is looked for first.
+
+    Raises:
+        StoreIOError: the target exists (``EEXIST``), or the system refused.
+    """
+    try:
+        try:
+            os.link(name, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_SECOND_NAME:
+                raise
+            if status_of(target, dir_fd=dir_fd) is not None:
+                raise FileExistsError(errno.EEXIST, "exists", target) from error
+            os.rename(name, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+            return True
+        os.unlink(name, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if isinstance(error, SessionStoreError):
+            raise
+        raise io_error("rename", name, error) from error
+    return True
+
+
 def close_directory(fd: int) -> None:
     """Close a descriptor from :func:`open_directory`."""
     os.close(fd)

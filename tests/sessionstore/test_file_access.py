@@ -48,6 +48,7 @@ HARMLESS = frozenset(
         "os.path",
         "os.path.abspath",
         "os.path.isabs",
+        "os.path.normpath",
         "os.path.split",
     ]
 )

@@ -1,0 +1,162 @@
+"""Taking an operator's change back: what it replaced, and undoing it without losing what
+writers wrote since.
+
+A change is kept by making it through ``store.keeping(Keeper(...))``. Undoing one is a merge,
+not a copy back: only the fields that the change touched return to what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from . import entries
+from .editing import ABSENT, Choice, FieldEdit, Overlap, OverlapError, merge, same
+from .entries import Entry
+from .errors import EntryNotFoundError
+from .kept import (
+    KEPT_FOR_S,
+    KEPT_PER_SESSION,
+    Keeper,
+    Version,
+    read_version,
+    read_versions,
+    sweep,
+)
+from .keys import check_key, fold
+from .store import Store
+
+__all__ = [
+    "KEPT_FOR_S",
+    "KEPT_PER_SESSION",
+    "Keeper",
+    "Version",
+    "find_version",
+    "sweep",
+    "undo",
+    "versions",
+]
+
+# Says when a session was active, which neither an edit nor its undo is.
+_ACTIVITY = "updatedAt"
+
+
+def versions(store: Store, key: str) -> list[Version]:
+    """What operators' changes of this session replaced, newest first.
+
+    Opens one file per version (at most :data:`KEPT_PER_SESSION`) and the entry. A version whose
+    change was never carried out, because the process died first, is left out.
+
+    Raises:
+        CorruptStoreError: a version's file is damaged. Else as ``Store.get``.
+    """
+    found = read_versions(store.paths, fold(check_key(key)))
+    if found and _is_current(found[0].entry, store.get(key)):
+        return found[1:]
+    return found
+
+
+def find_version(store: Store, version_id: str) -> Version:
+    """One version by its id. Opens one file.
+
+    Raises:
+        EntryNotFoundError: it has been pruned, or there never was one.
+        CorruptStoreError: its file is damaged.
+    """
+    version = read_version(store.paths, version_id)
+    if version is None:
+        raise EntryNotFoundError(
+            f"there is no version {version_id!r} any more",
+            path=store.paths.sidecar / "versions",
+            hint="versions are kept for a limited time and number; a backup may have it",
+        )
+    return version
+
+
+def undo(
+    store: Store,
+    version_id: str,
+    *,
+    choices: Mapping[str, Choice] | None = None,
+    keeper: Keeper | None = None,
+    timeout: float | None = None,
+) -> Entry | None:
+    """Take one change back: its fields return to what they were, all others stay.
+
+    Runs under the session's lock. A field that somebody changed since needs a choice: "mine"
+    puts the old value back, "now" keeps what is there. A deleted session comes back, a created
+    one goes. The undo itself is kept as a version too. Returns the entry, None when it is gone.
+
+    Raises:
+        OverlapError: fields changed since and ``choices`` does not name them; nothing written.
+        EntryNotFoundError: the version is pruned, or the session was deleted since.
+        Else as ``Store.update``.
+    """
+    version = find_version(store, version_id)
+    keeper = keeper or Keeper(action="undo", note={"undoes": version_id})
+    kept = store.keeping(keeper)
+    if version.entry is None:
+        return _remove_again(kept, version, choices)
+    return kept.update(
+        version.key, _putting_back(version, choices), create=version.removed, timeout=timeout
+    )
+
+
+def _putting_back(
+    version: Version, choices: Mapping[str, Choice] | None
+) -> Callable[[Entry | None], Entry | None]:
+    before = version.entry or {}
+    edits = [
+        FieldEdit(name, version.written.get(name, ABSENT), before.get(name, ABSENT))
+        for name in version.changed
+        if name != _ACTIVITY or version.removed
+    ]
+
+    def change(fresh: Entry | None) -> Entry | None:
+        if fresh is None:
+            return dict(before)  # with its own updatedAt: coming back is no activity
+        merged, overlaps = merge(fresh, edits, choices=choices)
+        overlaps = tuple(o for o in overlaps if o.name != _ACTIVITY)
+        if overlaps:
+            raise _overlapping(version, fresh, overlaps)
+        return merged
+
+    return change
+
+
+def _remove_again(
+    store: Store, version: Version, choices: Mapping[str, Choice] | None
+) -> Entry | None:
+    """Undo a creation. Conditional on the entry that was looked at, so nothing slips between."""
+    fresh = store.get(version.key)
+    if fresh is None:
+        return None
+    names = [*fresh, *(name for name in version.written if name not in fresh)]
+    overlaps = tuple(
+        Overlap(name, version.written.get(name, ABSENT), fresh.get(name, ABSENT), ABSENT)
+        for name in names
+        if name != _ACTIVITY
+        and not same(version.written.get(name, ABSENT), fresh.get(name, ABSENT))
+        and (choices or {}).get(name) != "mine"
+    )
+    if overlaps:
+        raise _overlapping(version, fresh, overlaps)
+    store.delete(version.key, if_match=entries.etag(fresh))
+    return None
+
+
+def _overlapping(version: Version, fresh: Entry, overlaps: tuple[Overlap, ...]) -> OverlapError:
+    names = ", ".join(ascii(overlap.name) for overlap in overlaps[:5])
+    return OverlapError(
+        f"{len(overlaps)} fields of {version.key!r} were changed since: {names}; "
+        "nothing was undone",
+        overlaps=overlaps,
+        etag=entries.etag(fresh),
+        key=version.key,
+        hint="choose for each field whether the old value or the one there now stays",
+    )
+
+
+def _is_current(entry: Entry | None, current: Entry | None) -> bool:
+    if entry is None or current is None:
+        return entry is current
+    return entries.equal(entry, current)
