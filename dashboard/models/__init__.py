@@ -4,7 +4,7 @@ from .access import AgentScope, ApiToken, Invite, SignIn, SsoName
 from .accounts import SetupToken
 from .audit import AuditEvent, AuditHead
 from .changes import Change, Plan
-from .jobs import Job, JobItem
+from .jobs import Chore, Job, JobItem, JobRunner, JobStore
 
 __all__ = [
     "AgentScope",
@@ -12,9 +12,12 @@ __all__ = [
     "AuditEvent",
     "AuditHead",
     "Change",
+    "Chore",
     "Invite",
     "Job",
     "JobItem",
+    "JobRunner",
+    "JobStore",
     "Plan",
     "SetupToken",
     "SignIn",

@@ -1,4 +1,8 @@
-"""Long work: a job is a row that one runner at a time holds by a lease; each item has a result."""
+"""Long work: a job is a row that one runner at a time holds by a lease; each item has a result.
+
+Times that a lease depends on are the database's own (``Now()``), so that runners on machines
+whose clocks differ agree on who holds what.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,9 @@ class Job(models.Model):
 
     ``wanted`` is what somebody has asked a running job to do next: "", "pause" or "cancel".
     ``owner`` names the runner; another one may take over once ``lease_until`` has passed.
-    ``agents`` is the agent scope of who asked (null: all).
+    ``agents`` is the agent scope of who asked (null: all). ``attempts`` counts the runners that
+    took the job; the last one did so at ``claimed_at``, when ``claimed_with`` items had a result:
+    what the rate is measured from.
     """
 
     kind = models.CharField(max_length=40)
@@ -57,6 +63,10 @@ class Job(models.Model):
         null=True
     )
     attempts = models.IntegerField(default=0)
+    claimed_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        null=True
+    )
+    claimed_with = models.IntegerField(default=0)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
@@ -65,8 +75,41 @@ class Job(models.Model):
         return f"job {self.pk}: {self.title} ({self.state})"
 
 
+class JobStore(models.Model):
+    """A store that a job works on. At most one job at a time is at work on a store.
+
+    ``agent`` and ``name`` are the store's when the job was asked for.
+    """
+
+    job: models.ForeignKey[Job, Job] = models.ForeignKey(
+        Job, on_delete=models.CASCADE, related_name="stores"
+    )
+    store_id = models.CharField(max_length=12)
+    agent = models.CharField(max_length=300)
+    name = models.CharField(max_length=300)
+    at_work = models.BooleanField(default=False)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["store_id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["job", "store_id"], name="one_row_per_store_of_a_job"),
+            models.UniqueConstraint(
+                fields=["store_id"],
+                condition=models.Q(at_work=True),
+                name="one_job_at_work_per_store",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of job {self.job_id}"
+
+
 class JobItem(models.Model):
-    """One item of a job, usually a session, and what became of it."""
+    """One item of a job, usually a session, and what became of it.
+
+    ``attempts`` counts how often it was begun, ``retries`` how often it asked to be tried again
+    later; more attempts than retries means that a runner died while it was at it.
+    """
 
     job: models.ForeignKey[Job, Job] = models.ForeignKey(
         Job, on_delete=models.CASCADE, related_name="items"
@@ -78,6 +121,11 @@ class JobItem(models.Model):
     state = models.CharField(max_length=12, default=WAITING)
     message = models.CharField(max_length=500, blank=True)
     change_id = models.BigIntegerField(null=True)
+    attempts = models.IntegerField(default=0)
+    retries = models.IntegerField(default=0)
+    not_before: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        null=True
+    )
     finished_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
         null=True
     )
@@ -88,8 +136,35 @@ class JobItem(models.Model):
             models.UniqueConstraint(fields=["job", "position"], name="one_item_per_position")
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["job", "state", "position"], name="items_by_state")
+            models.Index(fields=["job", "state", "retries", "position"], name="items_by_state")
         ]
 
     def __str__(self) -> str:
         return f"{self.position} of job {self.job_id}: {self.state}"
+
+
+class JobRunner(models.Model):
+    """A runner process and its last sign of life; its row goes when it ends in good order."""
+
+    name = models.CharField(primary_key=True, max_length=100)
+    started_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+    seen_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name}, seen {self.seen_at}"
+
+
+class Chore(models.Model):
+    """When a chore of the housekeeping was last begun, by whichever runner."""
+
+    name = models.CharField(primary_key=True, max_length=60)
+    begun_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["name"]
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.begun_at}"
