@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from . import audit, roles
+from . import audit, roles, scope, sign_ins, tokens
 from .middleware import SAFE_METHODS
+from .models import SignIn
 from .refusals import RefusedError
 from .requests import ConsoleRequest, GetResponse, View
-
-SIGNED_IN_AT = "signed_in_at"
-SEEN_AT = "seen_at"
-#: How stale the stored time of the last request may get; saves a write per request.
-_SEEN_STEP_S = 60
+from .views.errors import token_refused
 
 
 class SessionLimitsMiddleware:
-    """Ends a session after a time without use, and after its whole lifetime.
+    """Ends a sign-in that was revoked, was not used for a while, or has lasted too long.
 
     Requests with the header ``X-Live`` (a page refreshing itself) are not use: a console left
     open on a desk still signs out.
@@ -38,42 +37,50 @@ class SessionLimitsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: ConsoleRequest) -> HttpResponseBase:
+        request.sign_in = None
         if request.user.is_authenticated:
-            reason = _why_over(request, time.time())
-            if reason:
-                audit.record(request, action="session.end", reason=reason)
-                logout(request)
-                messages.info(request, _("You were signed out: %s") % reason)
-            else:
-                _note_use(request, time.time())
+            self._check(request)
         return self.get_response(request)
 
+    def _check(self, request: ConsoleRequest) -> None:
+        now = timezone.now()
+        sign_in = sign_ins.sign_in_of(request)
+        reason = sign_ins.why_over(sign_in, sso_name=request.sso_name, now=now)
+        if reason or sign_in is None:
+            self._end(request, sign_in, reason)
+        else:
+            request.sign_in = sign_in
+            if "X-Live" not in request.headers:
+                sign_ins.note_use(sign_in, now)
 
-def _why_over(request: ConsoleRequest, now: float) -> str:
-    signed_in_at = request.session.get(SIGNED_IN_AT, 0)
-    seen_at = request.session.get(SEEN_AT, 0)
-    if now - signed_in_at > settings.SESSION_ABSOLUTE_S:
-        return _("the session has reached its longest lifetime.")
-    if now - seen_at > settings.SESSION_IDLE_S:
-        return _("the session was not used for a while.")
-    return ""
-
-
-def _note_use(request: ConsoleRequest, now: float) -> None:
-    is_live = "X-Live" in request.headers
-    if not is_live and now - request.session[SEEN_AT] > _SEEN_STEP_S:
-        request.session[SEEN_AT] = now
+    def _end(self, request: ConsoleRequest, sign_in: SignIn | None, reason: str) -> None:
+        if sign_in is None or sign_in.ended_at is None:  # else whoever ended it has recorded it
+            audit.record(request, action="session.end", reason=reason)
+        if sign_in is not None:
+            sign_ins.end(SignIn.objects.filter(pk=sign_in.pk), reason, timezone.now())
+        logout(request)
+        messages.info(request, _("You were signed out: %s") % reason)
 
 
 class AccessMiddleware:
-    """Refuses every view whose declared role the person does not have; undeclared is refused."""
+    """Refuses every view whose declared role the person does not have; undeclared is refused.
+
+    What answers runs inside the person's agent scope, the body of a streaming answer too.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: ConsoleRequest) -> HttpResponseBase:
+        request.via = "console"
         request.role = roles.role_of(request.user)
-        return self.get_response(request)
+        request.agents = roles.agents_of(request.user, request.role)
+        with scope.limited_to(request.agents):
+            response = self.get_response(request)
+        if isinstance(response, StreamingHttpResponse):
+            chunks = cast(Iterator[bytes], response.streaming_content)
+            response.streaming_content = scope.limited_items(chunks, request.agents)
+        return response
 
     def process_view(
         self, request: ConsoleRequest, view: View, args: Any, kwargs: Any
@@ -81,6 +88,8 @@ class AccessMiddleware:
         required = roles.declared_role(view)
         if required == roles.ANYONE:
             return None
+        if roles.wants_token(view):
+            return _by_token(request, required)
         if not request.user.is_authenticated:
             return _to_login(request)
         if required is None:
@@ -88,9 +97,30 @@ class AccessMiddleware:
                 _("This page declares no role, so nobody may open it."),
                 _("Tell whoever maintains this console."),
             )
-        if not roles.includes(request.role, required):
-            raise RefusedError(_why_refused(request.role, required), _("Ask an admin for it."))
+        _refuse_lesser(request, required)
         return None
+
+
+def _by_token(request: ConsoleRequest, required: str | None) -> HttpResponseBase | None:
+    """Make the owner of the request's API token the person who asks; their cookie is forgotten."""
+    request.user, request.role, request.agents = AnonymousUser(), None, frozenset()
+    request.sign_in = None
+    scope.enter(request.agents)
+    try:
+        token = tokens.authenticate(request)
+    except tokens.TokenError as error:
+        return token_refused(request, error)
+    standing = tokens.standing_of(token)
+    request.user, request.role, request.agents = token.user, standing.role, standing.agents
+    request.via = f"api {token.prefix}"
+    scope.enter(request.agents)
+    _refuse_lesser(request, required or "admin")
+    return None
+
+
+def _refuse_lesser(request: ConsoleRequest, required: str) -> None:
+    if not roles.includes(request.role, required):
+        raise RefusedError(_why_refused(request.role, required), _("Ask an admin for it."))
 
 
 def _why_refused(role: str | None, required: str) -> str:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from . import sso
 from .addresses import is_within, original_address, parse_address
 from .logs import current_request_id
 from .refusals import RefusedError
@@ -49,7 +50,7 @@ class RequestIdMiddleware:
 
 
 class ProxyMiddleware:
-    """Takes address and scheme from forwarding headers of named proxies, and drops all others.
+    """Takes address, scheme and person from headers of named proxies, and drops all others.
 
     After it REMOTE_ADDR and the scheme are settled, and no forwarding header is left that
     anything further in could believe. The host always comes from the Host header.
@@ -64,7 +65,9 @@ class ProxyMiddleware:
         peer = str(meta.get("REMOTE_ADDR", ""))
         proxies = settings.TRUSTED_PROXIES
         address = parse_address(peer)
-        if address is not None and is_within(address, proxies):
+        is_from_proxy = address is not None and is_within(address, proxies)
+        request.sso_name = sso.take_name(meta, is_from_proxy=is_from_proxy)
+        if is_from_proxy:
             scheme = given.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
             if scheme in {"http", "https"}:
                 meta["wsgi.url_scheme"] = scheme

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 
+from .scope import Agents
+
+if TYPE_CHECKING:
+    from .models import SignIn
+
 
 class ConsoleRequest(HttpRequest):
-    """A request inside the console: it has an id, a role and htmx details."""
+    """A request inside the console: it has an id, a person with a role, and htmx details.
+
+    ``agents`` is the agent scope, None for all. ``sign_in`` is None for strangers and for API
+    tokens. ``sso_name`` is the name that a trusted proxy asserts, "" for none. ``via`` is how the
+    person came.
+    """
 
     request_id: str
     role: str | None
+    agents: Agents
+    sign_in: SignIn | None
+    sso_name: str
+    via: str
     htmx: HtmxDetails
 
 

@@ -11,6 +11,9 @@ from typing import Any, Literal, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, User
 
+from . import scope
+from .models import AgentScope
+
 Role = Literal["viewer", "operator", "admin"]
 #: From least to most: each may do all that those before it may.
 ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
@@ -35,6 +38,19 @@ def role_of(user: AbstractBaseUser | AnonymousUser) -> Role | None:
     return next((role for role in reversed(ROLES) if role in names), None)
 
 
+def agents_of(user: AbstractBaseUser | AnonymousUser, role: str | None) -> scope.Agents:
+    """Return the agents that a person of this role may see; None for all. One query at most.
+
+    Admins see all, people without a row too, and whoever has no role sees none.
+    """
+    if role is None or not isinstance(user, User):
+        return frozenset()
+    if role == "admin":
+        return None
+    row = AgentScope.objects.filter(user=user).first()
+    return None if row is None else frozenset(row.agents)
+
+
 def assign_role(user: User, role: Role) -> None:
     """Make ``role`` the only role of a person; other groups stay."""
     user.groups.remove(*Group.objects.filter(name__in=ROLES))
@@ -49,11 +65,32 @@ def includes(role: str | None, required: str) -> bool:
     return role in ROLES and ROLES.index(role) >= ROLES.index(required)
 
 
+def lesser(one: str | None, other: str | None) -> str | None:
+    """Return the lesser of two roles; None where one of them is none."""
+    if one not in ROLES or other not in ROLES:
+        return None
+    return one if includes(other, one) else other
+
+
 def role_required(role: Role) -> Callable[[_View], _View]:
     """Declare the least role a view asks for."""
     if role not in ROLES:
         raise ValueError(f"{role!r} is not a role")
     return _declare(role)
+
+
+def token_required(role: Role) -> Callable[[_View], _View]:
+    """Declare that a view is for programs: asks for an API token of this role, never a cookie.
+
+    The form token against forged requests would prove nothing where no cookie counts.
+    """
+
+    def decorate(view: _View) -> _View:
+        view.token_required = True  # type: ignore[attr-defined]
+        view.csrf_exempt = True  # type: ignore[attr-defined]
+        return role_required(role)(view)
+
+    return decorate
 
 
 def open_to_anyone(view: _View) -> _View:
@@ -70,6 +107,11 @@ def allowed_when_read_only(view: _View) -> _View:
     """Declare that a view takes POST in read-only mode too: signing in and out."""
     view.allowed_when_read_only = True  # type: ignore[attr-defined]
     return view
+
+
+def wants_token(view: Callable[..., Any]) -> bool:
+    """Tell whether a view is for API tokens."""
+    return getattr(view, "token_required", False)
 
 
 def declared_role(view: Callable[..., Any]) -> str | None:

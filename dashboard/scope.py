@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
-_current: ContextVar[frozenset[str] | None] = ContextVar("agent_scope", default=None)
+Agents = frozenset[str] | None
+"""The agents that somebody may see; None for all."""
+
+Item = TypeVar("Item")
+
+_current: ContextVar[Agents] = ContextVar("agent_scope", default=None)
 
 
-def current() -> frozenset[str] | None:
+def current() -> Agents:
     """The agents that may be seen; None for all."""
     return _current.get()
 
@@ -24,6 +30,18 @@ def allows(agent: str) -> bool:
     return agents is None or agent in agents
 
 
+def both(one: Agents, other: Agents) -> Agents:
+    """The agents that are in both scopes."""
+    if one is None:
+        return other
+    return one if other is None else one & other
+
+
+def enter(agents: Agents) -> None:
+    """Change the scope up to the end of the :func:`limited_to` that is running."""
+    _current.set(agents)
+
+
 @contextmanager
 def limited_to(agents: Iterable[str] | None) -> Iterator[None]:
     """Limit what is called inside to these agents; None lifts every limit."""
@@ -32,3 +50,18 @@ def limited_to(agents: Iterable[str] | None) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def limited_items(items: Iterable[Item], agents: Agents) -> Iterator[Item]:
+    """Give items on that are made, one by one, inside a scope; whoever takes them is not in it.
+
+    For the body of a streaming answer, which is made after the request has left its scope.
+    """
+    iterator = iter(items)
+    while True:
+        with limited_to(agents):
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+        yield item

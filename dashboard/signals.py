@@ -1,25 +1,31 @@
-"""Write sign-ins to the audit and start the clock of the session, whatever signed in."""
+"""Keep a row of every sign-in, whatever signed in, and write it to the audit."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from . import audit
-from .access import SEEN_AT, SIGNED_IN_AT
+from . import audit, sign_ins
+from .models import SignIn
 
 
 def connect() -> None:
     """Connect the receivers; called once, when the application is ready."""
     user_logged_in.connect(_signed_in, dispatch_uid="dashboard.signed_in")
+    user_logged_out.connect(_signed_out, dispatch_uid="dashboard.signed_out")
 
 
 def _signed_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    now = time.time()
-    request.session[SIGNED_IN_AT] = now
-    request.session[SEEN_AT] = now
-    audit.record(request, action="login", actor=user)
+    sign_in = sign_ins.begin(request, user)
+    details = {"proxy names": sign_in.sso_name} if sign_in.sso_name else {}
+    audit.record(request, action="login", actor=user, details=details)
+
+
+def _signed_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
+    handle = request.session.get(sign_ins.HANDLE, "")
+    sign_ins.end(SignIn.objects.filter(handle=handle), _("you signed out."), timezone.now())

@@ -21,6 +21,7 @@ from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_login_failed
 from django.db.models import Max, Q, QuerySet, Sum
 from django.http import HttpRequest, QueryDict
 
@@ -49,16 +50,29 @@ BY_ACCOUNT = Limit(free=5, first_wait_s=30, longest_wait_s=900)
 BY_ADDRESS = Limit(free=10, first_wait_s=30, longest_wait_s=900)
 # Everybody waits for this one, so it stays short: it only has to make a wide attack slow.
 IN_TOTAL = Limit(free=100, first_wait_s=5, longest_wait_s=60)
+#: The account of tries with API tokens; no account can have a name with a space. These wait by
+#: address only: else whoever knows the public part of a token could lock its owner out.
+NO_ACCOUNT = "api token"
 
 
 def seconds_to_wait(username: str | None, address: str | None, now: datetime) -> int:
     """Return how long this account from this address has to wait before the next try."""
-    counts = (
-        (BY_ACCOUNT, Q(username=username)),
-        (BY_ADDRESS, Q(ip_address=address or None)),
-        (IN_TOTAL, Q()),
-    )
+    counts = [(BY_ADDRESS, Q(ip_address=address or None))]
+    if username != NO_ACCOUNT:
+        counts += [(BY_ACCOUNT, Q(username=username)), (IN_TOTAL, Q())]
     return max(_left(limit, which, now) for limit, which in counts)
+
+
+def count_token_failure(request: HttpRequest, *, prefix: str, reason: str) -> None:
+    """Count a try with an API token that does not count, and write it to the audit."""
+    user_login_failed.send(
+        sender=__name__,
+        credentials={"username": NO_ACCOUNT},
+        request=request,
+        action="token",
+        target=prefix,
+        reason=reason,
+    )
 
 
 def _left(limit: Limit, which: Q, now: datetime) -> int:
@@ -105,12 +119,15 @@ class ThrottleHandler(AxesDatabaseHandler):  # type: ignore[misc]
         if was_waiting:
             _log.warning("sign-in refused during a wait")
             return
-        audit.record(request, action="login", target=username, outcome="failed")
+        action = kwargs.get("action", "login")
+        target = kwargs.get("target", username)
+        reason = kwargs.get("reason", "")
+        audit.record(request, action=action, target=target, outcome="failed", reason=reason)
         if request.axes_locked_out:  # type: ignore[attr-defined]
             audit.record(
                 request,
-                action="login.wait",
-                target=username,
+                action=f"{action}.wait",
+                target=target,
                 outcome="refused",
                 reason="too many failed sign-ins",
             )

@@ -1,11 +1,15 @@
-"""Every store below the state directory, found anew for each page and kept by id."""
+"""Every store below the state directory, found anew for each page and kept by id.
+
+What leaves here obeys the agent scope (:mod:`dashboard.scope`): a store outside of it is as if it
+were not there. What is kept here, and what other requests share, is of all stores.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -15,8 +19,9 @@ from sessionstore.errors import Finding, SessionStoreError, StoreIOError
 from sessionstore.files import real_path
 from sessionstore.paths import StorePaths, discover
 
+from .. import scope
 from .problems import Problem, not_there, problem_of, still_reading
-from .readers import Reader, refresh_all
+from .readers import Reader, agent_name, refresh_all
 from .refs import store_id
 from .workers import BusyError, Worker
 
@@ -34,6 +39,11 @@ class Skipped:
     id: str
     paths: StorePaths
     finding: Finding
+
+    @property
+    def agent(self) -> str:
+        """The agent in scopes, as :attr:`Reader.agent`."""
+        return agent_name(self.paths, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,10 @@ class Fleet:
         return "" if self.state_dir is None else str(self.state_dir)
 
     def scan(self, *, budget_s: float = PAGE_BUDGET_S) -> Scan:
-        """Find the stores. Never raises: what went wrong is in the result."""
+        """Find the stores in scope. Never raises: what went wrong is in the result."""
+        return _in_scope(self._scan(budget_s))
+
+    def _scan(self, budget_s: float) -> Scan:
         at_ms = time.time_ns() // 1_000_000
         if self.state_dir is None:
             return Scan("", at_ms, problem=_no_state_dir())
@@ -111,13 +124,15 @@ class Fleet:
     def reader(self, ident: str) -> Reader:
         """The store of that id, from memory when it is known.
 
+        One outside the scope takes the same way, and so the same time, as one that is not there.
+
         Raises:
             ProblemError: there is no such store.
         """
-        known = self._readers.get(ident)
+        known = self.known(ident)
         if known is None:
-            self.scan()
-            known = self._readers.get(ident)
+            self._scan(PAGE_BUDGET_S)
+            known = self.known(ident)
         if known is None:
             raise not_there(
                 _("There is no store with this id below the state directory any more."),
@@ -126,21 +141,23 @@ class Fleet:
         return known
 
     def known(self, ident: str) -> Reader | None:
-        """The store of that id if an earlier look has found it."""
-        return self._readers.get(ident)
+        """The store of that id if an earlier look has found it and the scope has it."""
+        known = self._readers.get(ident)
+        return known if known is not None and scope.allows(known.agent) else None
 
     def refreshed(self, *, budget_s: float = PAGE_BUDGET_S, max_age_s: float = 0.0) -> Scan:
-        """Find the stores and read what changed in each, within one budget for both.
+        """Find the stores in scope and read what changed in each, within one budget for both.
 
         With ``max_age_s`` a look that another request had so lately is good enough.
         """
         began = time.monotonic()
         last = self._last
         if last is not None and began - last[0] < max_age_s:
-            scan = last[1]
+            everything = last[1]
         else:
-            scan = self.scan(budget_s=budget_s)
-            self._last = began, scan
+            everything = self._scan(budget_s)
+            self._last = began, everything
+        scan = _in_scope(everything)
         left_s = budget_s - (time.monotonic() - began)
         refresh_all(list(scan.readers), budget_s=left_s, max_age_s=max_age_s)
         return scan
@@ -150,6 +167,14 @@ class Fleet:
         self._looks.close()
         for reader in self._readers.values():
             reader.close()
+
+
+def _in_scope(scan: Scan) -> Scan:
+    return replace(
+        scan,
+        readers=tuple(reader for reader in scan.readers if scope.allows(reader.agent)),
+        skipped=tuple(skipped for skipped in scan.skipped if scope.allows(skipped.agent)),
+    )
 
 
 def _real(paths: StorePaths) -> str:

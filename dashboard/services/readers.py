@@ -72,8 +72,8 @@ class Reader:
 
     @property
     def agent(self) -> str:
-        """The agent in the list's facet and filter; a store of no known agent goes by its id."""
-        return shown(self.paths.agent_id or self.id)
+        """The agent in facets, filters and scopes; a store of no known agent goes by its id."""
+        return agent_name(self.paths, self.id)
 
     def start_refresh(self, *, max_age_s: float = 0.0) -> Future[None]:
         """Begin to read what changed.
@@ -215,6 +215,17 @@ class Reader:
     def _close_index(self) -> None:
         if self._index is not None:
             self._index.close()
+
+
+def agent_name(paths: StorePaths, store_id: str) -> str:
+    """What a store's agent goes by in addresses and scopes.
+
+    Names that look alike once they are masked stay apart: a scope must not join two agents.
+    """
+    if paths.agent_id is None:
+        return store_id
+    name = shown(paths.agent_id)
+    return name if name == paths.agent_id else f"{name} ({store_id})"
 
 
 def refresh_all(readers: list[Reader], *, budget_s: float, max_age_s: float = 0.0) -> None:

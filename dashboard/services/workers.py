@@ -6,6 +6,7 @@ A disk that does not answer blocks one thread here and not the page: the caller 
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 import time
@@ -33,13 +34,17 @@ class Worker:
         self._busy_since: float | None = None
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
-        """Queue a call. Its result or exception is in the future."""
+        """Queue a call. Its result or exception is in the future.
+
+        It runs with the agent scope and the language of whoever asks.
+        """
         future: Future[Result] = Future()
+        context = contextvars.copy_context()
         with self._guard:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
-        self._tasks.put((future, work))
+        self._tasks.put((future, lambda: context.run(work)))
         return future
 
     def offer(self, work: Callable[[], Result], *, patience_s: float) -> Future[Result]:

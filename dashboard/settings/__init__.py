@@ -56,6 +56,12 @@ if (TLS_CERTIFICATE is None) != (TLS_KEY is None):
         "SESSIONSTORE_TLS_CERTIFICATE and SESSIONSTORE_TLS_KEY must be set together"
     )
 HTTPS_ONLY = _environment.flag("SESSIONSTORE_HTTPS_ONLY")
+SSO_HEADER = _environment.header("SESSIONSTORE_SSO_HEADER")
+if SSO_HEADER and not TRUSTED_PROXIES:
+    raise ImproperlyConfigured(
+        "SESSIONSTORE_SSO_HEADER needs SESSIONSTORE_TRUSTED_PROXIES: without a named proxy anybody"
+        " could send the header"
+    )
 DEBUG = _environment.flag("SESSIONSTORE_DEBUG")
 LOG_LEVEL = _environment.choice(
     "SESSIONSTORE_LOG_LEVEL", ("debug", "info", "warning", "error"), default="info"
@@ -67,7 +73,14 @@ SESSION_IDLE_S = 60 * _environment.number(
 SESSION_ABSOLUTE_S = 60 * _environment.number(
     "SESSIONSTORE_SESSION_LIFETIME_MINUTES", default=8 * 60, least=5, most=7 * 24 * 60
 )
+RECENT_MINUTES = _environment.number("SESSIONSTORE_RECENT_MINUTES", default=10, least=1, most=60)
+JOBS_KEPT_DAYS = _environment.number("SESSIONSTORE_JOBS_KEPT_DAYS", default=90, least=1, most=3650)
 SETUP_TOKEN_LIFETIME = timedelta(hours=1)
+INVITE_LIFETIME = timedelta(hours=24)
+
+# How long, and how many per session, of what changes replaced is kept for taking it back.
+VERSIONS_DAYS = _environment.number("SESSIONSTORE_VERSIONS_DAYS", default=90, least=1, most=3650)
+VERSIONS_KEPT = _environment.number("SESSIONSTORE_VERSIONS_KEPT", default=50, least=1, most=1000)
 
 # --- Django ----------------------------------------------------------------------------------
 
@@ -168,6 +181,8 @@ LOGOUT_REDIRECT_URL = "login"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+    # While SSO is off, sessions that it began are nobody's.
+    *(["dashboard.sso.ProxyBackend"] if SSO_HEADER else []),
 ]
 PASSWORD_HASHERS = [
     "dashboard.hashers.SmallArgon2Hasher",

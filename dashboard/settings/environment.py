@@ -22,6 +22,13 @@ _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off"})
 _HOST = re.compile(r"\.?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
+# Headers that mean something already, or that the server itself settles.
+_TAKEN_HEADERS = re.compile(
+    r"host|cookie|authorization|content-.*|accept.*|user-agent|origin|referer|forwarded|x-real-ip"
+    r"|x-forwarded-(for|proto|host|port|ssl)|x-csrftoken|x-live|hx-.*|sec-.*|connection|upgrade",
+    re.IGNORECASE,
+)
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -110,6 +117,18 @@ class Environment:
             except ValueError as error:
                 raise ImproperlyConfigured(f"{name}: {error}") from error
         return tuple(networks)
+
+    def header(self, name: str) -> str:
+        """Return the name of a request header; one that means something else is refused.
+
+        Underscores are refused: servers hand ``A_B`` and ``A-B`` on as one.
+        """
+        value = self.text(name, longest=80)
+        if value and re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", value) is None:
+            raise ImproperlyConfigured(f"{name}: {value!r} is not the name of a header")
+        if _TAKEN_HEADERS.fullmatch(value):
+            raise ImproperlyConfigured(f"{name}: the header {value} has another meaning")
+        return value
 
     def database(self, name: str, *, default: Mapping[str, Any]) -> dict[str, Any]:
         """Return Django's database settings from a URL; the message never holds the URL."""

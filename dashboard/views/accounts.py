@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import cast
 
 from axes.handlers.proxy import AxesProxyHandler
@@ -22,10 +22,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import accounts, audit
-from ..access import SIGNED_IN_AT
+from .. import accounts, audit, sign_ins
 from ..forms_accounts import FirstAdminForm
+from ..models import SignIn
 from ..refusals import RefusedError
+from ..requests import ConsoleRequest
 from ..roles import allowed_when_read_only, open_to_anyone, sign_in_required
 from .errors import too_many_tries
 
@@ -112,10 +113,11 @@ def _make_first_admin(request: HttpRequest, form: FirstAdminForm) -> HttpRespons
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
     """Show who is signed in, with which role, and until when."""
-    signed_in_at = datetime.fromtimestamp(request.session[SIGNED_IN_AT], tz=UTC)
+    sign_in = cast(ConsoleRequest, request).sign_in
+    assert sign_in is not None
     context = {
-        "signed_in_at": signed_in_at,
-        "ends_at": signed_in_at + timedelta(seconds=settings.SESSION_ABSOLUTE_S),
+        "signed_in_at": sign_in.created_at,
+        "ends_at": sign_in.created_at + timedelta(seconds=settings.SESSION_ABSOLUTE_S),
         "idle_minutes": settings.SESSION_IDLE_S // 60,
     }
     return render(request, "accounts/account.html", context)
@@ -145,6 +147,8 @@ def password(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/password.html", {"form": form}, status=422)
     form.save()
     update_session_auth_hash(request, user)
+    others = SignIn.objects.filter(user=user).exclude(handle=request.session[sign_ins.HANDLE])
+    sign_ins.end(others, _("your password was changed."), timezone.now())
     audit.record(request, action="password.change", target=user.get_username())
     messages.success(request, _("Your password was changed. Other sessions of yours have ended."))
     return redirect("account")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from .. import throttling
 from ..refusals import RefusedError
+from ..tokens import TokenError
 
 
 def problem(
@@ -83,6 +84,22 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         cause=_("Its security token is missing or too old: %s") % reason,
         next_step=_("Go back, reload the page, and send the form again. Cookies must be on."),
     )
+
+
+def token_refused(request: HttpRequest, error: TokenError) -> HttpResponse:
+    """Answer a program whose API token does not count, or that has to wait."""
+    response = problem(
+        request,
+        status=error.status,
+        title=_("The request was not accepted"),
+        cause=error.reason,
+        next_step=_("Send “Authorization: Bearer” with a token; an admin can make one."),
+    )
+    if error.wait_s:
+        response.headers["Retry-After"] = str(error.wait_s)
+    else:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="sessionstore"'
+    return response
 
 
 def too_many_tries(

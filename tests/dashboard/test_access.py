@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
+from django.utils import timezone
 
 from dashboard import roles
 from dashboard import urls as console_urls
-from dashboard.access import SEEN_AT, SIGNED_IN_AT
-from dashboard.models import AuditEvent
+from dashboard.models import AuditEvent, SignIn
 from tests.conftest import PASSWORD, MakeUser, client_for
 from tests.dashboard.url_map import OPEN_NAMES, Address, all_addresses
 
@@ -194,47 +194,43 @@ def test_read_only_lets_people_sign_in_and_out(client: Client, carol: User, sett
 
 @pytest.fixture
 def moved_back(viewer_client: Client) -> Callable[..., Client]:
-    """Return a function that makes the viewer's session older, and gives its client."""
+    """Return a function that makes the viewer's sign-in older, and gives its client."""
 
-    def move(**seconds: float) -> Client:
-        session = viewer_client.session
-        for name, ago in seconds.items():
-            session[name] = time.time() - ago
-        session.save()
+    def move(**ago: timedelta) -> Client:
+        SignIn.objects.update(**{name: timezone.now() - length for name, length in ago.items()})
         return viewer_client
 
     return move
 
 
 def test_session_ends_when_it_is_not_used(moved_back: Callable[..., Client]) -> None:
-    client = moved_back(**{SEEN_AT: 30 * 60 + 5})
+    client = moved_back(seen_at=timedelta(minutes=30, seconds=5))
     assert client.get("/account/")["Location"] == "/login/?next=/account/"
     assert "was not used for a while" in client.get("/login/").text
     assert AuditEvent.objects.get(action="session.end").actor == "carol"
+    assert "was not used" in SignIn.objects.get().ended_because
 
 
 def test_session_ends_after_its_lifetime_however_busy(moved_back: Callable[..., Client]) -> None:
-    client = moved_back(**{SIGNED_IN_AT: 8 * 3600 + 5})
+    client = moved_back(created_at=timedelta(hours=8, seconds=5))
     assert client.get("/account/").status_code == 302
     assert "longest lifetime" in AuditEvent.objects.get(action="session.end").reason
 
 
 def test_use_keeps_a_session_alive(moved_back: Callable[..., Client]) -> None:
-    client = moved_back(**{SEEN_AT: 29 * 60})
+    client = moved_back(seen_at=timedelta(minutes=29))
     assert client.get("/account/").status_code == 200
-    assert time.time() - client.session[SEEN_AT] < 5
+    assert timezone.now() - SignIn.objects.get().seen_at < timedelta(seconds=5)
 
 
 def test_a_page_refreshing_itself_is_not_use(moved_back: Callable[..., Client]) -> None:
-    client = moved_back(**{SEEN_AT: 29 * 60})
+    client = moved_back(seen_at=timedelta(minutes=29))
     client.get("/account/", headers={"X-Live": "1"})
-    assert time.time() - client.session[SEEN_AT] > 28 * 60
+    assert timezone.now() - SignIn.objects.get().seen_at > timedelta(minutes=28)
 
 
-def test_a_session_from_before_the_limits_is_ended(viewer_client: Client) -> None:
-    session = viewer_client.session
-    del session[SIGNED_IN_AT]
-    session.save()
+def test_a_session_without_a_sign_in_is_ended(viewer_client: Client) -> None:
+    SignIn.objects.all().delete()
     assert viewer_client.get("/account/").status_code == 302
 
 
@@ -244,7 +240,7 @@ def test_removed_or_disabled_people_are_out_at_once(viewer_client: Client, carol
     assert viewer_client.get("/account/").status_code == 302
 
 
-def test_requests_in_quick_succession_write_no_session(viewer_client: Client) -> None:
-    before = list(Session.objects.values_list())
+def test_requests_in_quick_succession_write_nothing(viewer_client: Client) -> None:
+    before = list(Session.objects.values_list()), list(SignIn.objects.values_list())
     viewer_client.get("/account/")
-    assert list(Session.objects.values_list()) == before
+    assert (list(Session.objects.values_list()), list(SignIn.objects.values_list())) == before

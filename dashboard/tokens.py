@@ -1,0 +1,199 @@
+"""API tokens: made once, shown once, kept as a hash, and never more than their owner is now.
+
+A token is ``sst_<8 hex digits>_<43 characters>``. The part before the second underscore is its
+prefix: people see it in lists and in the audit, and it finds the row. Only the whole token, which
+is compared in constant time, proves anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from axes.handlers.proxy import AxesProxyHandler
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from . import roles, scope, throttling
+from .addresses import client_address
+from .models import ApiToken
+
+LONGEST = timedelta(days=365)
+USUAL = timedelta(days=90)
+_SEEN_STEP = timedelta(minutes=1)
+_TOKEN = re.compile(r"(sst_[0-9a-f]{8})_[A-Za-z0-9_-]{43}")
+_HEADER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
+_PREFIX_LENGTH = len("sst_") + 8
+_NOBODYS_DIGEST = "0" * 64
+
+
+class TokenError(Exception):
+    """A request without a token that counts. ``status`` is 401, or 429 with seconds to wait."""
+
+    def __init__(self, reason: str, *, status: int = 401, wait_s: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a token may do right now."""
+
+    role: str | None
+    agents: scope.Agents
+
+
+def issue(
+    owner: User,
+    *,
+    name: str,
+    role: str,
+    agents: Iterable[str] | None = None,
+    lifetime: timedelta = USUAL,
+    now: datetime | None = None,
+) -> str:
+    """Make a token and return it; it cannot be had again.
+
+    ``agents`` None means all that the owner may see.
+
+    Raises:
+        ValueError: a role above the owner's, agents beyond the owner's, or a lifetime over a year.
+    """
+    at = now or timezone.now()
+    own_role = roles.role_of(owner)
+    own_agents = roles.agents_of(owner, own_role)
+    asked = None if agents is None else frozenset(agents)
+    if role not in roles.ROLES or not roles.includes(own_role, role):
+        raise ValueError(f"{owner} may not have a token of the role {role}")
+    if asked is not None and own_agents is not None and not asked <= own_agents:
+        raise ValueError(f"{owner} may not have a token for other agents")
+    if not timedelta(0) < lifetime <= LONGEST:
+        raise ValueError("a token lives for up to a year")
+    prefix = f"sst_{secrets.token_hex(4)}"
+    text = f"{prefix}_{secrets.token_urlsafe(32)}"
+    ApiToken.objects.create(
+        name=name,
+        user=owner,
+        prefix=prefix,
+        digest=_digest(text),
+        role=role,
+        agents=None if asked is None else sorted(asked),
+        created_at=at,
+        expires_at=at + lifetime,
+    )
+    return text
+
+
+@transaction.atomic
+def rotate(token: ApiToken, *, now: datetime | None = None) -> str:
+    """Replace a token by a new one of the same kind and lifetime; the old one stops working.
+
+    Raises:
+        ValueError: it is revoked, or its owner may not have it any more.
+    """
+    at = now or timezone.now()
+    if not revoke(ApiToken.objects.filter(pk=token.pk), at):
+        raise ValueError("the token is revoked already")
+    return issue(
+        token.user,
+        name=token.name,
+        role=token.role,
+        agents=token.agents,
+        lifetime=token.expires_at - token.created_at,
+        now=at,
+    )
+
+
+def revoke(which: QuerySet[ApiToken], now: datetime) -> int:
+    """Revoke tokens and return how many it were."""
+    return which.filter(revoked_at=None).update(revoked_at=now)
+
+
+def prefix_of(text: str) -> str:
+    """The part of a token that may be shown."""
+    return text[:_PREFIX_LENGTH]
+
+
+def authenticate(request: HttpRequest) -> ApiToken:
+    """Return the token of a request's Authorization header, its ``user`` with it.
+
+    Looked at in this order, each before the next: a wait after failures, whether there is a
+    token, its form, whether it is known (in constant time), revoked, expired, its owner. Cookies
+    count for nothing here. Failures are counted by address and audited without the token.
+
+    Raises:
+        TokenError: the request has no token that counts.
+    """
+    AxesProxyHandler.update_request(request)
+    _refuse_while_waiting(request)
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    if not header:
+        raise TokenError(_("This address asks for an API token, and cookies do not count."))
+    found = _HEADER.fullmatch(header)
+    text = found[1] if found and _TOKEN.fullmatch(found[1]) else ""
+    token, reason = _looked_up(text, timezone.now())
+    if token is None or reason:
+        throttling.count_token_failure(request, prefix=prefix_of(text), reason=reason)
+        raise TokenError(reason)
+    _note_use(request, token)
+    return token
+
+
+def _refuse_while_waiting(request: HttpRequest) -> None:
+    address: str | None = request.axes_ip_address  # type: ignore[attr-defined]
+    wait_s = throttling.seconds_to_wait(throttling.NO_ACCOUNT, address, timezone.now())
+    if wait_s:
+        reason = _("Too many failed tries came from this address. Wait %d seconds.") % wait_s
+        raise TokenError(reason, status=429, wait_s=wait_s)
+
+
+def _looked_up(text: str, now: datetime) -> tuple[ApiToken | None, str]:
+    """The row of a token and why it does not count, "" where it does."""
+    if not text:
+        return None, _("This is not the form of an API token.")
+    token = ApiToken.objects.select_related("user").filter(prefix=prefix_of(text)).first()
+    is_known = hmac.compare_digest(token.digest if token else _NOBODYS_DIGEST, _digest(text))
+    if token is None or not is_known:
+        return None, _("No such API token is known.")
+    if token.revoked_at is not None:
+        return token, _("This API token was revoked.")
+    if token.expires_at <= now:
+        return token, _("This API token has expired.")
+    if not token.user.is_active or roles.role_of(token.user) is None:
+        return token, _("The account of this API token is disabled or has no role.")
+    return token, ""
+
+
+def standing_of(token: ApiToken) -> Standing:
+    """What a token may do now: never more than its owner may, whose role may have changed."""
+    role = roles.role_of(token.user)
+    return Standing(
+        role=roles.lesser(role, token.role),
+        agents=scope.both(
+            roles.agents_of(token.user, role),
+            None if token.agents is None else frozenset(token.agents),
+        ),
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _note_use(request: HttpRequest, token: ApiToken) -> None:
+    now = timezone.now()
+    is_old = Q(last_used_at=None) | Q(last_used_at__lt=now - _SEEN_STEP)
+    ApiToken.objects.filter(is_old, pk=token.pk).update(
+        last_used_at=now, last_used_address=client_address(request)
+    )
