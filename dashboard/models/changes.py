@@ -42,20 +42,24 @@ class Change(models.Model):
 class Plan(models.Model):
     """What a bulk action would do, shown before it is done; applied at most once, by its digest.
 
-    ``items`` are JSON objects, one per session, in the order of the page.
+    ``items`` are JSON objects, one per session, in the order of the page; ``changing`` of the
+    ``total`` would be changed. ``source`` says where and when the sessions were picked. Without an
+    action it is only that selection, waiting for one. ``job_id`` is the job that applies it.
     """
 
     id = models.CharField(primary_key=True, max_length=32)
-    action = models.CharField(max_length=40)
+    action = models.CharField(max_length=40, blank=True)
     title = models.CharField(max_length=300)
     params: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    source: models.JSONField[Any, Any] = models.JSONField(default=dict)
     items: models.JSONField[Any, Any] = models.JSONField(default=list)
+    total = models.IntegerField(default=0)
+    changing = models.IntegerField(default=0)
     digest = models.CharField(max_length=64)
-    actor_id = models.BigIntegerField(null=True)
+    actor_id = models.BigIntegerField(null=True, db_index=True)
     actor = models.CharField(max_length=150, blank=True)
-    reason = models.CharField(max_length=500, blank=True)
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_index=True)
-    expires_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+    expires_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_index=True)
     job_id = models.BigIntegerField(null=True)
 
     class Meta:
