@@ -104,6 +104,11 @@ class Store:
         twin._keeper = keeper
         return twin
 
+    @property
+    def keeper(self) -> Keeper | None:
+        """What :meth:`keeping` was given; None where nothing is kept."""
+        return self._keeper
+
     def __enter__(self) -> Store:
         return self
 

@@ -47,7 +47,7 @@ class Transcript:
 
     path: Path | None
     why: Why
-    exists: bool = False
+    is_there: bool = False
     size_bytes: int | None = None
     modified_at_ms: int | None = None
     refused: Refusal = ""
@@ -65,12 +65,12 @@ def find_transcript(paths: StorePaths, key: str, entry: Entry) -> Transcript:
             refused = "outside"
         else:
             found = _looked_at(place, "named", "")
-            if found.exists:
+            if found.is_there:
                 return found
             refused = "missing"
     derived = _derived(paths, key, entry)
     looked = [_looked_at(place, "derived", refused) for place in derived]
-    existing = next((found for found in looked if found.exists), None)
+    existing = next((found for found in looked if found.is_there), None)
     if existing is not None:
         return existing
     return looked[-1] if looked else Transcript(None, "none", refused=refused)
@@ -88,7 +88,7 @@ def archivable(paths: StorePaths, found: Transcript) -> str | None:
     Stricter than reading: a regular file directly in this store's own directory that is not
     locked (openclaw-format §6.4, §7.2: an active transcript is never touched).
     """
-    if found.path is None or not found.exists or found.locked:
+    if found.path is None or not found.is_there or found.locked:
         return None
     home = Path(real_path(paths.store_path.parent))
     if Path(real_path(found.path.parent)) != home or _ARCHIVED.fullmatch(found.path.name):
@@ -202,7 +202,7 @@ def _looked_at(place: Path, why: Why, refused: Refusal) -> Transcript:
         return replace(seen, refused="not-a-file")
     return replace(
         seen,
-        exists=True,
+        is_there=True,
         size_bytes=status.st_size,
         modified_at_ms=status.st_mtime_ns // 1_000_000,
         locked=locked,

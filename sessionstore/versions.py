@@ -77,14 +77,14 @@ def undo(
     version_id: str,
     *,
     choices: Mapping[str, Choice] | None = None,
-    keeper: Keeper | None = None,
     timeout: float | None = None,
 ) -> Entry | None:
     """Take one change back: its fields return to what they were, all others stay.
 
     Runs under the session's lock. A field that somebody changed since needs a choice: "mine"
     puts the old value back, "now" keeps what is there. A deleted session comes back, a created
-    one goes. The undo itself is kept as a version too. Returns the entry, None when it is gone.
+    one goes. The undo itself is kept as a version too (by the store's own keeper, if it has
+    one). Returns the entry, None when it is gone.
 
     Raises:
         OverlapError: fields changed since and ``choices`` does not name them; nothing written.
@@ -92,8 +92,9 @@ def undo(
         Else as ``Store.update``.
     """
     version = find_version(store, version_id)
-    keeper = keeper or Keeper(action="undo", note={"undoes": version_id})
-    kept = store.keeping(keeper)
+    kept = store
+    if store.keeper is None:
+        kept = store.keeping(Keeper(action="undo", note={"undoes": version_id}))
     if version.entry is None:
         return _remove_again(kept, version, choices)
     return kept.update(

@@ -118,8 +118,6 @@ def _clear_overrides(params: Mapping[str, Any], entry: Entry, now_ms: int) -> Ef
 def _archive(params: Mapping[str, Any], entry: Entry, now_ms: int) -> Effect:
     if entry.get("archivedAt"):
         return Effect(skip=_("It is archived already."))
-    if entry.get("status") == "running":
-        return Effect(skip=_("It says that a run is going on."))
     return Effect((_edit(entry, "archivedAt", now_ms),))
 
 

@@ -101,6 +101,20 @@ def find_session(store_id: str, ref: str) -> Session:
     )
 
 
+def key_behind(store_id: str, ref: str) -> str:
+    """The raw key of a session, from its id in an address.
+
+    Raises:
+        ProblemError: there is no such store or session, or the store does not answer.
+    """
+    reader = fleet().reader(store_id)
+    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    key = reader.key_of(ref)
+    if key is None:
+        raise _missing(reader, None)
+    return key
+
+
 def _missing(reader: Reader, key: str | None) -> ProblemError:
     freshness = reader.freshness()
     if freshness.state == "unknown" and freshness.problem is not None:

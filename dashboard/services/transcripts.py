@@ -32,7 +32,7 @@ def transcript_of(paths: StorePaths, key: str, entry: dict[str, Any]) -> Transcr
     return Transcript(
         path="" if found.path is None else shown(str(found.path))[:400],
         why=_why(found.why),
-        exists=found.exists,
+        exists=found.is_there,
         size_bytes=found.size_bytes,
         modified_at_ms=found.modified_at_ms,
         refused=shown(found.trouble)[:400] or _refusal(found.refused),

@@ -1,0 +1,234 @@
+"""Carrying out one change of one session, with everything around it.
+
+The intent goes to the audit, the entry is changed under its lock with what it replaces kept,
+then it is read back and compared, and the outcome is written with what is needed to take it
+back. Nothing is ever forced: a lock that cannot be had in time and a field that somebody else
+changed are refusals.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
+
+from dashboard import roles
+from dashboard.acting import Actor
+from dashboard.models import AuditEvent, Change
+from sessionstore import entries
+from sessionstore.editing import ABSENT, same
+from sessionstore.entries import Entry, redact
+from sessionstore.errors import LockTimeoutError, SessionStoreError, StoreIOError
+from sessionstore.kept import Keeper, Version, read_version
+from sessionstore.metrics import StoreMetrics
+from sessionstore.store import Store, open_store
+
+from .change_problems import refusal, refused
+from .change_records import (
+    Difference,
+    Task,
+    differences_of,
+    note_done,
+    note_intent,
+    note_refusal,
+)
+from .fleet import fleet
+from .problems import ProblemError
+from .readers import Reader
+
+_log = logging.getLogger(__name__)
+_own: dict[str, StoreMetrics] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a change did, as read back afterwards.
+
+    ``change_id`` takes it back; None when nothing changed, and ``skipped`` then says why.
+    ``merged`` names fields that somebody else changed meanwhile and that were kept.
+    ``verified``: what was read back is what was written; else a writer came right after.
+    ``entry`` is the raw entry now: mask it before it is shown. ``key`` is masked.
+    """
+
+    store_id: str
+    ref: str
+    key: str
+    action: str
+    change_id: int | None = None
+    version_id: str | None = None
+    etag: str = ""
+    changed: tuple[Difference, ...] = ()
+    merged: tuple[str, ...] = ()
+    verified: bool = True
+    skipped: str = ""
+    notes: tuple[str, ...] = ()
+    entry: Entry | None = field(default=None, repr=False)
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether nothing had to be written."""
+        return self.version_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How to change the entry: ``run`` gets a store that keeps what it replaces.
+
+    ``fields`` are named in the intent, ``note`` goes into the version, ``after`` is called once
+    the entry is changed and gives sentences about what it did besides.
+    """
+
+    run: Callable[[Store], object]
+    fields: Sequence[str] = ()
+    note: Mapping[str, Any] = field(default_factory=dict)
+    after: Callable[[], Sequence[str]] = tuple
+    skipped: Callable[[], str] = str
+
+
+def task_for(
+    actor: Actor,
+    store_id: str,
+    key: str,
+    action: str,
+    *,
+    role: str,
+    reason: str = "",
+    job_id: int | None = None,
+    undoes_id: int | None = None,
+) -> Task:
+    """Check that this person may change this session, and find its store.
+
+    Raises:
+        ProblemError: read-only mode, role, agent scope, or no such store.
+    """
+    if settings.READ_ONLY:
+        raise refused(
+            _("This console is read-only"),
+            _("SESSIONSTORE_READ_ONLY is on, so nothing was changed."),
+            _("Use a console that may change things, or have the setting turned off."),
+            403,
+        )
+    if not roles.includes(actor.role, role):
+        raise refused(
+            _("Refused"),
+            _("This asks for the role %s.") % role,
+            _("Ask an admin for it."),
+            403,
+        )
+    reader = fleet().reader(store_id)
+    if actor.agents is not None and reader.agent not in actor.agents:
+        raise refused(
+            _("Not found"),
+            _("There is no store with this id below the state directory any more."),
+            _("Open the list of agents and stores and choose one that is there."),
+            404,
+        )
+    # A reason is typed by a person and kept for long: a secret in it must not be.
+    return Task(actor, reader, key, action, str(redact(reason))[:500], job_id, undoes_id)
+
+
+def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
+    """Do the work, with everything around it: intent, version, reading back, outcome."""
+    intent = note_intent(task, work.fields)
+    keeper = Keeper(
+        reason=task.reason,
+        by=task.actor.name,
+        action=task.action,
+        note=work.note,
+        keep_count=settings.VERSIONS_KEPT,
+        keep_for_s=settings.VERSIONS_DAYS * 86_400.0,
+    )
+    try:
+        with _opened(task.reader, wait_s) as store:
+            work.run(store.keeping(keeper))
+            seen = store.get(task.key)
+            notes = tuple(work.after()) if keeper.ids else ()
+    except SessionStoreError as error:
+        told = refusal(task.key, error, typical=typical_wait(task.reader))
+        failed = isinstance(error, StoreIOError) and not isinstance(error, LockTimeoutError)
+        note_refusal(task, intent, told.problem.detail, outcome="failed" if failed else "refused")
+        raise told from error
+    except ProblemError as error:
+        note_refusal(task, intent, error.problem.detail)
+        raise
+    return _finished(task, keeper, seen, intent=intent, notes=notes, skipped=work.skipped())
+
+
+def _finished(
+    task: Task,
+    keeper: Keeper,
+    seen: Entry | None,
+    *,
+    intent: AuditEvent,
+    notes: tuple[str, ...],
+    skipped: str,
+) -> Saved:
+    version = read_version(task.reader.paths, keeper.ids[-1]) if keeper.ids else None
+    differences = () if version is None else differences_of(version)
+    change = _recorded(task, intent, version, differences)
+    return Saved(
+        store_id=task.reader.id,
+        ref=task.reader.refs.of(task.key),
+        key=str(redact(task.key)),
+        action=task.action,
+        change_id=change.pk if change else None,
+        version_id=version.id if version else None,
+        etag="" if seen is None else entries.etag(seen),
+        changed=differences,
+        verified=version is None or _is_as_written(version, seen),
+        skipped=skipped or ("" if version else _("It is like that already; nothing was written.")),
+        notes=notes,
+        entry=seen,
+    )
+
+
+def _recorded(
+    task: Task, intent: AuditEvent, version: Version | None, differences: tuple[Difference, ...]
+) -> Change | None:
+    try:
+        return note_done(task, intent, version, differences)
+    except DatabaseError as error:
+        _log.exception("a change was made and could not be recorded")
+        raise refused(
+            _("The change was made, but not recorded"),
+            _("The session was changed; writing down the outcome failed."),
+            _("What it replaced is under the session's versions. Check the console's database."),
+            500,
+        ) from error
+
+
+def _is_as_written(version: Version, seen: Entry | None) -> bool:
+    if version.removed:
+        return seen is None
+    return seen is not None and all(
+        same(seen.get(name, ABSENT), version.written.get(name, ABSENT)) for name in version.changed
+    )
+
+
+def typical_wait(reader: Reader) -> str:
+    """How long this process has waited for locks of this store before, in words."""
+    metrics = _own.get(reader.id)
+    wait = metrics.total().wait if metrics else None
+    median, most = (wait.percentile(0.5), wait.percentile(0.95)) if wait else (None, None)
+    if wait is None or median is None or most is None:
+        return _("Nothing was measured yet: this is the first change here since the start.")
+    return _(
+        "Of the last %(count)d changes from here, half waited under %(median).1f ms "
+        "and 95%% under %(most).1f ms."
+    ) % {"count": wait.count, "median": median / 1e6, "most": most / 1e6}
+
+
+def _opened(reader: Reader, wait_s: float) -> Store:
+    # An operator's change is rare and must be there after a power cut.
+    return open_store(
+        reader.paths.store_path,
+        recorder=_own.setdefault(reader.id, StoreMetrics()),
+        durability="strict",
+        timeout=wait_s,
+        gateway_lock_dir=settings.GATEWAY_LOCK_DIR,
+    )

@@ -1,0 +1,107 @@
+"""What is checked before an entry is written, under its lock: known fields, values, labels."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from sessionstore.editing import ABSENT, FieldEdit, same
+from sessionstore.entries import Entry
+from sessionstore.errors import CorruptEntryError
+from sessionstore.index import Query
+from sessionstore.store import open_store
+
+from .carrying import Saved
+from .change_problems import InvalidFieldsError
+from .entry_rules import editable_fields, errors_of
+from .fleet import PAGE_BUDGET_S
+from .readers import Reader, refresh_all
+from .tree import shown
+
+_MOST_NAMESAKES = 50
+
+Check = Callable[[Entry | None, Entry], None]
+
+
+def refuse_unknown_fields(names: Iterable[str]) -> None:
+    """Let only fields through that operators may edit; the rest asks for raw JSON.
+
+    Raises:
+        InvalidFieldsError: with each of the others.
+    """
+    allowed = editable_fields()
+    others = [name for name in names if name not in allowed]
+    if others:
+        raise InvalidFieldsError(
+            {shown(name)[:100]: _("This field is not one of those on the form.") for name in others}
+        )
+
+
+def checker(reader: Reader, key: str) -> Check:
+    """A check of the entry that is about to be written.
+
+    Raises:
+        InvalidFieldsError: from the check; only values that change are looked at.
+    """
+
+    def check(before: Entry | None, after: Entry) -> None:
+        errors = errors_of(
+            before, after, label_taken=lambda label: label_holder(reader, key, label)
+        )
+        if errors:
+            raise InvalidFieldsError(errors)
+
+    return check
+
+
+def label_holder(reader: Reader, key: str, label: str) -> str | None:
+    """The key, masked, of another session of this store that has the label.
+
+    The index finds candidates, their entries decide: one file for each session of that name.
+    """
+    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    page = reader.page(Query(text=label[:200], machine=True, limit=_MOST_NAMESAKES))
+    others = [row.key for row in (page.rows if page else ()) if row.key != key]
+    if not others:
+        return None
+    with open_store(reader.paths.store_path) as store:
+        for other in others:
+            try:
+                entry = store.get(other)
+            except CorruptEntryError:
+                continue  # it has no label that anybody could read
+            if entry is not None and entry.get("label") == label:
+                return shown(other)
+    return None
+
+
+def named_again(
+    change: Callable[[Entry | None], Entry | None],
+) -> Callable[[Entry | None], Entry | None]:
+    """The change, giving a session that it creates an id of its own (openclaw-format §3.8)."""
+
+    def named(fresh: Entry | None) -> Entry | None:
+        made = change(fresh)
+        if fresh is None and made is not None:
+            made.setdefault("sessionId", str(uuid.uuid4()))
+        return made
+
+    return named
+
+
+def with_merged(
+    saved: Saved, edits: Sequence[FieldEdit], opened: Mapping[str, Any] | None
+) -> Saved:
+    """Name the fields that the person saw with another value than they have now."""
+    mine = {edit.name for edit in edits}
+    now = saved.entry or {}
+    others = [
+        shown(name)
+        for name, value in (opened or {}).items()
+        if name not in mine and not same(value, now.get(name, ABSENT))
+    ]
+    return replace(saved, merged=tuple(sorted(others)))

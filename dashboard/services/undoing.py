@@ -1,0 +1,184 @@
+"""Taking changes back, whole or by field, without losing what writers wrote since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from dashboard.acting import Actor
+from dashboard.models import Change
+from sessionstore import entries, transcripts, versions
+from sessionstore.editing import ABSENT, Choice
+from sessionstore.entries import Entry
+from sessionstore.errors import ConflictError, SessionStoreError
+from sessionstore.kept import Version, read_version
+from sessionstore.store import Store
+
+from .actions import ACTIONS
+from .carrying import Saved, Work, carry_out, task_for
+from .change_problems import VanishedError
+from .change_records import Task
+from .change_rules import checker
+from .problems import Problem
+
+_NOT_RESTORED = "updatedAt"
+"""When a session was last active is a fact, which bringing back an old value does not change."""
+
+
+def take_back(
+    actor: Actor,
+    change_id: int,
+    *,
+    choices: Mapping[str, Choice] | None = None,
+    reason: str = "",
+    wait_s: float = 2.0,
+    job_id: int | None = None,
+) -> Saved:
+    """Undo one recorded change: its fields return to what they were, all others stay.
+
+    Asks for the role that the change asked for. ``choices`` settles fields that were changed
+    since: "mine" puts the old value back, "now" keeps what is there.
+
+    Raises:
+        OverlapError: fields were changed since. VanishedError: there is nothing to go back to.
+        LockedError, ProblemError.
+    """
+    change = Change.objects.filter(pk=change_id).first()
+    if change is None:
+        raise _nothing_left("", _("There is no such change on record."))
+    task = task_for(
+        actor,
+        change.store_id,
+        change.key,
+        "undo",
+        role=_role_for(change.action),
+        reason=reason,
+        job_id=job_id,
+        undoes_id=change.pk,
+    )
+    if change.undone_by_id is not None:
+        raise _nothing_left(change.key, _("It was taken back already."))
+    saved = carry_out(task, _undoing(task, change, choices), wait_s=wait_s)
+    if saved.change_id is not None:
+        Change.objects.filter(pk=change.pk, undone_by_id=None).update(undone_by_id=saved.change_id)
+    return saved
+
+
+def restore(
+    actor: Actor,
+    store_id: str,
+    key: str,
+    version_id: str,
+    *,
+    fields: Sequence[str] | None,
+    opened_etag: str,
+    reason: str = "",
+    wait_s: float = 2.0,
+) -> Saved:
+    """Bring a version's entry back, or only some of its fields, over the entry that was seen.
+
+    ``opened_etag`` is that of the entry which the version was compared with, "" when there was
+    none. ``updatedAt`` stays what it is.
+
+    Raises:
+        MovedError: the entry is another one by now: compare again.
+        VanishedError: the version is gone. LockedError, InvalidFieldsError, ProblemError.
+    """
+    task = task_for(actor, store_id, key, "restore", role="operator", reason=reason)
+    version = version_of(task, version_id)
+    source = version.entry or {}
+    names = [*source, *version.changed] if fields is None else list(fields)
+    check = checker(task.reader, key)
+
+    def change(fresh: Entry | None) -> Entry | None:
+        _check_unmoved(key, fresh, opened_etag)
+        whole = source if fields is None else _with(fresh or {}, source, fields)
+        restored = dict(whole)
+        if fresh is not None and _NOT_RESTORED in fresh:
+            restored[_NOT_RESTORED] = fresh[_NOT_RESTORED]
+        check(fresh, restored)
+        return restored
+
+    def run(store: Store) -> object:
+        return store.update(key, change, create=version.entry is not None)
+
+    return carry_out(task, Work(run, fields=names, note={"restores": version_id}), wait_s=wait_s)
+
+
+def version_of(task: Task, version_id: str) -> Version:
+    """One version of this session.
+
+    Raises:
+        VanishedError: it is gone, damaged, or another session's.
+    """
+    try:
+        version = read_version(task.reader.paths, version_id)
+    except SessionStoreError as error:
+        raise _nothing_left(task.key, str(entries.redact(error.message))) from error
+    if version is None or version.key != task.key:
+        raise _nothing_left(task.key, _("What it replaced is no longer kept."))
+    return version
+
+
+def _undoing(task: Task, change: Change, choices: Mapping[str, Choice] | None) -> Work:
+    version = version_of(task, change.version_id)
+    note: dict[str, Any] = {"undoes": version.id}
+
+    def run(store: Store) -> object:
+        return versions.undo(store, version.id, choices=choices)
+
+    def after() -> Sequence[str]:
+        moved = version.note.get("transcript")
+        return [_transcript_back(task, *moved)] if isinstance(moved, list) else []
+
+    return Work(run, fields=version.changed, note=note, after=after)
+
+
+def _transcript_back(task: Task, name: str, archived: str) -> str:
+    try:
+        moved = transcripts.take_back(task.reader.paths, name, archived)
+    except SessionStoreError as error:
+        return _("Its transcript stays where it is: %s") % str(entries.redact(error.message))
+    if not moved:
+        return _("Its transcript was not set aside, or is gone.")
+    return _("Its transcript is back.")
+
+
+def _role_for(action: str) -> str:
+    """Whoever may do it may undo it; bringing a deleted session back loses nothing."""
+    known = ACTIONS.get(action)
+    return "operator" if known is None or action == "delete" else known.role
+
+
+def _check_unmoved(key: str, fresh: Entry | None, opened_etag: str) -> None:
+    if (entries.etag(fresh) if fresh is not None else "") != opened_etag:
+        raise ConflictError(
+            f"session {key!r} has changed since it was compared; nothing was written",
+            key=key,
+            hint="compare it again and repeat the step",
+        )
+
+
+def _with(fresh: Entry, source: Entry, fields: Sequence[str]) -> Entry:
+    merged = dict(fresh)
+    for name in fields:
+        value = source.get(name, ABSENT)
+        if value is ABSENT:
+            merged.pop(name, None)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _nothing_left(key: str, why: str) -> VanishedError:
+    return VanishedError(
+        key,
+        Problem(
+            _("This can no longer be taken back"),
+            why,
+            _("A backup may still have the session as it was."),
+            410,
+        ),
+    )
