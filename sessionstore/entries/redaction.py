@@ -55,7 +55,7 @@ _SECRET_VALUE = re.compile(
     | \bAIza[A-Za-z0-9_-]{30,} | \bya29\.[A-Za-z0-9_-]{20,} | \bGOCSPX-[A-Za-z0-9_-]{20,}
     | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*
     | (?<!\d)\d{8,10}:AA[A-Za-z0-9_-]{30,}
-    | \b(?:hf|npm|pypi|whsec|gsk|xai|r8|fw|tvly|pplx|dop_v1|shpat|sq0atp)[-_][A-Za-z0-9_-]{16,}
+    | \b(?:hf|npm|pypi|sst|whsec|gsk|xai|r8|fw|tvly|pplx|dop_v1|shpat|sq0atp)[-_][A-Za-z0-9_-]{16,}
     | \b(?:lin_api|secret)_[A-Za-z0-9]{20,} | \bsyt_[A-Za-z0-9]+_[A-Za-z0-9]+_[A-Za-z0-9]+
     | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,} | \bhvs\.[A-Za-z0-9_-]{20,}
     | \bAGE-SECRET-KEY-1[A-Z0-9]{20,}
