@@ -94,6 +94,11 @@ def visible(text: str) -> str:
     )
 
 
+def masked(text: str) -> str:
+    """Text with secrets masked, for whoever escapes it in another way than :func:`visible`."""
+    return str(redact(text))
+
+
 def shown(text: str) -> str:
     """Text of a store or of a file name as it may be shown: masked, nothing disguised."""
-    return visible(str(redact(text)))
+    return visible(masked(text))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from dashboard import audit, audit_triggers
+from dashboard import audit, audit_chain, audit_triggers
 from dashboard.models import AuditEvent, AuditHead
 
 pytestmark = pytest.mark.django_db
@@ -93,12 +93,26 @@ def test_an_end_that_was_set_back_is_found() -> None:
 
 
 def test_events_appended_during_the_check_are_no_break(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "_AT_ONCE", 2)
-    check = audit._events()
-    read = [next(check), next(check)]
+    monkeypatch.setattr(audit_chain, "_AT_ONCE", 2)
+    check = audit_chain.carry_on(audit_chain.begin(), budget_s=0)
+    assert (check.sequence, check.finished) == (2, False)
     audit.record(None, action="test", target="meanwhile")
-    assert len(read) + len(list(check)) == 6
-    assert list(audit.verify()) == []
+    check = audit_chain.carry_on(check, budget_s=60)
+    assert (check.sequence, check.finished, check.broken) == (6, True, 0)
+
+
+def test_a_check_in_parts_finds_what_a_whole_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    forge(-7)
+    tamper("DELETE FROM dashboard_auditevent WHERE sequence = 2")
+    tamper("UPDATE dashboard_auditevent SET reason = 'x' WHERE sequence = 4")
+    forge(9)
+    whole = list(audit.verify())
+    monkeypatch.setattr(audit_chain, "_AT_ONCE", 1)
+    check = audit_chain.begin()
+    while not check.finished:
+        check = audit_chain.carry_on(check, budget_s=0)
+    assert [place.text for place in check.breaks] == whole
+    assert len(whole) == check.broken == 6
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="a statement of SQLite")
