@@ -7,12 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DashboardConfig(AppConfig):
-    """Connects the audit to the sign-in signals once all models are there."""
+    """Connects the audit to the sign-in signals and loads the jobs once all models are there."""
 
     name = "dashboard"
     verbose_name = _("Session console")
 
     def ready(self) -> None:
         from . import signals
+        from .jobs import kinds
 
         signals.connect()
+        kinds.load()

@@ -276,6 +276,8 @@ class Migration(migrations.Migration):
                 ("change_id", models.BigIntegerField(null=True)),
                 ("attempts", models.IntegerField(default=0)),
                 ("retries", models.IntegerField(default=0)),
+                ("deaths", models.IntegerField(default=0)),
+                ("in_flight", models.BooleanField(default=False)),
                 ("not_before", models.DateTimeField(null=True)),
                 ("finished_at", models.DateTimeField(null=True)),
                 (

@@ -107,8 +107,9 @@ class JobStore(models.Model):
 class JobItem(models.Model):
     """One item of a job, usually a session, and what became of it.
 
-    ``attempts`` counts how often it was begun, ``retries`` how often it asked to be tried again
-    later; more attempts than retries means that a runner died while it was at it.
+    ``attempts`` counts how often it was begun at all. Since it last had no result, ``retries``
+    counts how often it asked to be tried again later, ``deaths`` how often a runner died at it;
+    ``in_flight`` means that one is at it now, or died.
     """
 
     job: models.ForeignKey[Job, Job] = models.ForeignKey(
@@ -123,6 +124,8 @@ class JobItem(models.Model):
     change_id = models.BigIntegerField(null=True)
     attempts = models.IntegerField(default=0)
     retries = models.IntegerField(default=0)
+    deaths = models.IntegerField(default=0)
+    in_flight = models.BooleanField(default=False)
     not_before: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
         null=True
     )

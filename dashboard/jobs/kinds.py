@@ -1,0 +1,76 @@
+"""The kinds of jobs there are: who may ask for one, and what is done with each item.
+
+A kind registers itself when its module is imported; ``load`` imports the modules named here once
+the application is ready. This module imports no service, so services import it freely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal
+
+from dashboard.acting import Actor
+from dashboard.models import Job, JobItem
+from dashboard.roles import Role
+
+ItemState = Literal["done", "skipped", "failed", "retry"]
+
+#: Modules that register a kind when they are imported.
+MODULES: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What became of an item. The message is one sentence for people; it is masked when kept.
+
+    "retry" is for what is only not possible now, a lock that is not to be had: the item goes to the
+    end of the queue, up to ``Kind.most_retries`` times with growing pauses, and fails then.
+    """
+
+    state: ItemState
+    message: str = ""
+    change_id: int | None = None
+
+
+RunItem = Callable[[Job, JobItem, Actor], ItemResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``role`` is the least that may ask for such a job; it is checked again before each item.
+
+    ``run_item`` is called outside of any transaction, within the agent scope of the person, one
+    item after the other in the order of their positions. It must be idempotent: with
+    ``item.attempts > 1`` an earlier call may have done all of the work, some, or none, because its
+    runner died before the result was kept. A :class:`ProblemError` that it raises is the
+    item's failure, told to people as it stands.
+    """
+
+    name: str
+    role: Role
+    run_item: RunItem
+    title: str = ""
+    most_retries: int = 5
+
+    @property
+    def word(self) -> str:
+        """What people call it."""
+        return self.title or self.name
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> Kind:
+    """Make a kind known; a second one of the same name is a mistake of ours."""
+    if KINDS.setdefault(kind.name, kind) is not kind:
+        raise ValueError(f"there are two kinds of jobs called {kind.name!r}")
+    return kind
+
+
+def load() -> None:
+    """Import every module that registers a kind; called once, when the application is ready."""
+    for name in MODULES:
+        import_module(name)
