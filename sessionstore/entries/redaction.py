@@ -66,7 +66,8 @@ _SECRET_VALUE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-# A scheme or a secret name, then its value. Digits alone are a count, not a secret.
+# A scheme or a secret name, then its value. Digits alone are a count, not a secret; a mask stays
+# as it is, so that masking twice is masking once.
 _ASSIGNED = re.compile(
     r"""
     (   \b(?:basic|bearer)\ + (?=\S*[\d=+/])
@@ -75,7 +76,7 @@ _ASSIGNED = re.compile(
         (?:token|password|passwd|secret|credential|(?:api|access|account|private|signing)[_-]?key)
         (?:\\?["'])? \s{0,3} [=:] \s{0,3} (?:\\?["'])?
     )
-    (?!\d+\b) [^\s"'&,;\\)\]}]{6,}
+    (?!\d+\b|\[masked\]) [^\s"'&,;\\)\]}]{6,}
     """,
     re.VERBOSE | re.IGNORECASE,
 )
