@@ -18,7 +18,7 @@ from dashboard.roles import Role
 ItemState = Literal["done", "skipped", "failed", "retry"]
 
 #: Modules that register a kind when they are imported.
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("dashboard.services.bulk_work",)
 
 
 @dataclass(frozen=True, slots=True)

