@@ -66,6 +66,7 @@ class ProxyMiddleware:
         proxies = settings.TRUSTED_PROXIES
         address = parse_address(peer)
         is_from_proxy = address is not None and is_within(address, proxies)
+        request.unnamed_proxy = bool(given) and not is_from_proxy
         request.sso_name = sso.take_name(meta, is_from_proxy=is_from_proxy)
         if is_from_proxy:
             scheme = given.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()

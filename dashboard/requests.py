@@ -19,8 +19,8 @@ class ConsoleRequest(HttpRequest):
     """A request inside the console: it has an id, a person with a role, and htmx details.
 
     ``agents`` is the agent scope, None for all. ``sign_in`` is None for strangers and for API
-    tokens. ``sso_name`` is the name that a trusted proxy asserts, "" for none. ``via`` is how the
-    person came.
+    tokens. ``sso_name`` is the name that a trusted proxy asserts, "" for none. ``unnamed_proxy``:
+    there were forwarding headers that do not count. ``via`` is how the person came.
     """
 
     request_id: str
@@ -28,6 +28,7 @@ class ConsoleRequest(HttpRequest):
     agents: Agents
     sign_in: SignIn | None
     sso_name: str
+    unnamed_proxy: bool
     via: str
     htmx: HtmxDetails
 

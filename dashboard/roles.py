@@ -30,11 +30,14 @@ def role_of(user: AbstractBaseUser | AnonymousUser) -> Role | None:
 
     Superusers, as ``manage.py createsuperuser`` makes them, are admins. Costs one query.
     """
-    if not isinstance(user, User) or not user.is_active:
-        return None
+    return assigned_role(user) if isinstance(user, User) and user.is_active else None
+
+
+def assigned_role(user: User) -> Role | None:
+    """Return the role of an account, also of one that is disabled and so has none now."""
     if user.is_superuser:
         return "admin"
-    names = set(user.groups.values_list("name", flat=True))
+    names = {group.name for group in user.groups.all()}  # prefetched for lists
     return next((role for role in reversed(ROLES) if role in names), None)
 
 
@@ -53,6 +56,9 @@ def agents_of(user: AbstractBaseUser | AnonymousUser, role: str | None) -> scope
 
 def assign_role(user: User, role: Role) -> None:
     """Make ``role`` the only role of a person; other groups stay."""
+    if user.is_superuser:
+        user.is_superuser = user.is_staff = False
+        user.save(update_fields=["is_superuser", "is_staff"])
     user.groups.remove(*Group.objects.filter(name__in=ROLES))
     group, _created = Group.objects.get_or_create(name=role)
     user.groups.add(group)

@@ -50,9 +50,9 @@ BY_ACCOUNT = Limit(free=5, first_wait_s=30, longest_wait_s=900)
 BY_ADDRESS = Limit(free=10, first_wait_s=30, longest_wait_s=900)
 # Everybody waits for this one, so it stays short: it only has to make a wide attack slow.
 IN_TOTAL = Limit(free=100, first_wait_s=5, longest_wait_s=60)
-#: The account of tries with API tokens; no account can have a name with a space. These wait by
-#: address only: else whoever knows the public part of a token could lock its owner out.
-NO_ACCOUNT = "api token"
+#: The account of tries with tokens and links; no account can have a name with a space. These wait
+#: by address only: else whoever knows the public part of a token could lock its owner out.
+NO_ACCOUNT = "no account"
 
 
 def seconds_to_wait(username: str | None, address: str | None, now: datetime) -> int:
@@ -63,14 +63,19 @@ def seconds_to_wait(username: str | None, address: str | None, now: datetime) ->
     return max(_left(limit, which, now) for limit, which in counts)
 
 
-def count_token_failure(request: HttpRequest, *, prefix: str, reason: str) -> None:
-    """Count a try with an API token that does not count, and write it to the audit."""
+def account_wait_s(username: str | None, now: datetime) -> int:
+    """Return how long an account has to wait, from whatever address."""
+    return 0 if username == NO_ACCOUNT else _left(BY_ACCOUNT, Q(username=username), now)
+
+
+def count_failure(request: HttpRequest, *, action: str, target: str, reason: str) -> None:
+    """Count a try by something other than a password, and write it to the audit."""
     user_login_failed.send(
         sender=__name__,
         credentials={"username": NO_ACCOUNT},
         request=request,
-        action="token",
-        target=prefix,
+        action=action,
+        target=target,
         reason=reason,
     )
 

@@ -144,7 +144,7 @@ def authenticate(request: HttpRequest) -> ApiToken:
     text = found[1] if found and _TOKEN.fullmatch(found[1]) else ""
     token, reason = _looked_up(text, timezone.now())
     if token is None or reason:
-        throttling.count_token_failure(request, prefix=prefix_of(text), reason=reason)
+        throttling.count_failure(request, action="token", target=prefix_of(text), reason=reason)
         raise TokenError(reason)
     _note_use(request, token)
     return token

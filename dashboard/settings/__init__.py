@@ -294,3 +294,4 @@ LOGGING = {
 }
 
 _environment.refuse_unknown()
+GIVEN_BY_ENVIRONMENT = _environment.given()

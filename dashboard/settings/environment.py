@@ -143,6 +143,10 @@ class Environment:
             # The URL holds a password, and the parser's error may quote the URL.
             raise ImproperlyConfigured(f"{name}: not a valid database address") from error
 
+    def given(self) -> frozenset[str]:
+        """Names that were asked for and are set: what is not a default."""
+        return frozenset(name for name in self._known if self._variables.get(name, "").strip())
+
     def refuse_unknown(self) -> None:
         """Stop when a variable with our prefix was set that no setting has asked for."""
         for name in sorted(self._variables):

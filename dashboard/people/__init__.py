@@ -1,0 +1,1 @@
+"""People: who has an account, what they may do, and every change to that."""
