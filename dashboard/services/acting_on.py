@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -124,6 +125,16 @@ class _Ending:
 
 class _Delete(_Ending):
     reason = "deleted"
+    set_aside = False
+
+    def work(self) -> Work:
+        return replace(super().work(), skipped=self.said)
+
+    def said(self) -> str:
+        """What happened where there was no entry to keep a version of."""
+        if not self.set_aside:
+            return ""
+        return _("It could not be read; its file was moved to quarantine as it was.")
 
     def run(self, store: Store) -> object:
         for tries_left in reversed(range(_TRIES)):
@@ -132,6 +143,7 @@ class _Delete(_Ending):
             except (CorruptEntryError, UnsafeFileError):
                 if self.if_match is not None:
                     raise
+                self.set_aside = True
                 return store.delete(self.task.key)  # to quarantine, as it is
             try:
                 return store.delete(self.task.key, if_match=entries.etag(entry))

@@ -146,8 +146,6 @@ def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
     try:
         with _opened(task.reader, wait_s) as store:
             work.run(store.keeping(keeper))
-            seen = store.get(task.key)
-            notes = tuple(work.after()) if keeper.ids else ()
     except SessionStoreError as error:
         told = refusal(task.key, error, typical=typical_wait(task.reader))
         failed = isinstance(error, StoreIOError) and not isinstance(error, LockTimeoutError)
@@ -156,21 +154,23 @@ def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
     except ProblemError as error:
         note_refusal(task, intent, error.problem.detail)
         raise
-    return _finished(task, keeper, seen, intent=intent, notes=notes, skipped=work.skipped())
+    # From here on the entry is changed: what fails now must not read as if it were not.
+    notes = tuple(work.after()) if keeper.ids else ()
+    version, change = _recorded(task, keeper, intent)
+    return _saved(task, version, change, notes=notes, skipped=work.skipped())
 
 
-def _finished(
+def _saved(
     task: Task,
-    keeper: Keeper,
-    seen: Entry | None,
+    version: Version | None,
+    change: Change | None,
     *,
-    intent: AuditEvent,
     notes: tuple[str, ...],
     skipped: str,
 ) -> Saved:
-    version = read_version(task.reader.paths, keeper.ids[-1]) if keeper.ids else None
-    differences = () if version is None else differences_of(version)
-    change = _recorded(task, intent, version, differences)
+    seen, trouble = _read_back(task)
+    if trouble:
+        notes = (*notes, _("It could not be read back: %s") % trouble)
     return Saved(
         store_id=task.reader.id,
         ref=task.reader.refs.of(task.key),
@@ -179,8 +179,8 @@ def _finished(
         change_id=change.pk if change else None,
         version_id=version.id if version else None,
         etag="" if seen is None else entries.etag(seen),
-        changed=differences,
-        verified=version is None or _is_as_written(version, seen),
+        changed=() if version is None else differences_of(version),
+        verified=not trouble and (version is None or _is_as_written(version, seen)),
         skipped=skipped or ("" if version else _("It is like that already; nothing was written.")),
         notes=notes,
         entry=seen,
@@ -188,11 +188,13 @@ def _finished(
 
 
 def _recorded(
-    task: Task, intent: AuditEvent, version: Version | None, differences: tuple[Difference, ...]
-) -> Change | None:
+    task: Task, keeper: Keeper, intent: AuditEvent
+) -> tuple[Version | None, Change | None]:
     try:
-        return note_done(task, intent, version, differences)
-    except DatabaseError as error:
+        version = read_version(task.reader.paths, keeper.ids[-1]) if keeper.ids else None
+        differences = () if version is None else differences_of(version)
+        return version, note_done(task, intent, version, differences)
+    except (DatabaseError, SessionStoreError) as error:
         _log.exception("a change was made and could not be recorded")
         raise refused(
             _("The change was made, but not recorded"),
@@ -200,6 +202,15 @@ def _recorded(
             _("What it replaced is under the session's versions. Check the console's database."),
             500,
         ) from error
+
+
+def _read_back(task: Task) -> tuple[Entry | None, str]:
+    """The entry as anybody reads it now, or why it cannot be read."""
+    try:
+        with open_store(task.reader.paths.store_path) as store:
+            return store.get(task.key), ""
+    except SessionStoreError as error:
+        return None, str(redact(error.message))
 
 
 def _is_as_written(version: Version, seen: Entry | None) -> bool:
