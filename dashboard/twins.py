@@ -41,12 +41,33 @@ def csv_response(
 
 def json_response(name: str, content: Any, *, attachment: bool = False) -> HttpResponse:
     """Answer with JSON for programs; never stored and never run as anything else."""
-    text = json.dumps(content, ensure_ascii=False, indent=1, default=str)
-    # A lone surrogate is JSON that UTF-8 cannot carry; its escape is what the file had.
-    body = text.encode("utf-8", "backslashreplace")
-    response = HttpResponse(body, content_type="application/json; charset=utf-8")
+    response = HttpResponse(_encoded(content), content_type="application/json; charset=utf-8")
     _guard(response, f"{safe_name(name)}.json", attachment=attachment)
     return response
+
+
+def json_stream(
+    name: str, around: dict[str, Any], list_name: str, items: Iterable[Any]
+) -> StreamingHttpResponse:
+    """Stream one JSON object whose last member is a list, made item by item."""
+
+    def parts() -> Iterator[bytes]:
+        yield _encoded(around)[: -len(b"\n}")] + f',\n "{list_name}": ['.encode()
+        separator = b"\n"
+        for item in items:
+            yield separator + _encoded(item)
+            separator = b",\n"
+        yield b"\n]}\n"
+
+    response = StreamingHttpResponse(parts(), content_type="application/json; charset=utf-8")
+    _guard(response, f"{safe_name(name)}.json", attachment=False)
+    return response
+
+
+def _encoded(content: Any) -> bytes:
+    # A lone surrogate is JSON that UTF-8 cannot carry; its escape is what the file had.
+    text = json.dumps(content, ensure_ascii=False, indent=1, default=str)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def cell(value: object) -> object:

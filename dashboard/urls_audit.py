@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from .views import audit, audit_twins
+
+urlpatterns: list[URLPattern] = [
+    path("audit/", audit.audit, name="audit"),
+    path("audit.json", audit_twins.audit_json, name="audit_json"),
+    path("audit.csv", audit_twins.audit_csv, name="audit_csv"),
+    path("audit/verify/", audit.audit_verify, name="audit_verify"),
+    path("audit/<int:sequence>/", audit.audit_event, name="audit_event"),
+]
