@@ -14,18 +14,21 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import roles, scope, throttling
+from . import audit, roles, scope, throttling
+from .acting import Actor
 from .addresses import client_address
 from .models import ApiToken
+from .refusals import RefusedError
 
 LONGEST = timedelta(days=365)
 USUAL = timedelta(days=90)
@@ -61,6 +64,7 @@ def issue(
     role: str,
     agents: Iterable[str] | None = None,
     lifetime: timedelta = USUAL,
+    by: Actor | None = None,
     now: datetime | None = None,
 ) -> str:
     """Make a token and return it; it cannot be had again.
@@ -68,56 +72,81 @@ def issue(
     ``agents`` None means all that the owner may see.
 
     Raises:
-        ValueError: a role above the owner's, agents beyond the owner's, or a lifetime over a year.
+        RefusedError: a role or agents beyond the owner's own, or a lifetime over a year.
     """
     at = now or timezone.now()
-    own_role = roles.role_of(owner)
-    own_agents = roles.agents_of(owner, own_role)
     asked = None if agents is None else frozenset(agents)
-    if role not in roles.ROLES or not roles.includes(own_role, role):
-        raise ValueError(f"{owner} may not have a token of the role {role}")
-    if asked is not None and own_agents is not None and not asked <= own_agents:
-        raise ValueError(f"{owner} may not have a token for other agents")
+    _refuse_more_than(owner, role, asked)
     if not timedelta(0) < lifetime <= LONGEST:
-        raise ValueError("a token lives for up to a year")
+        raise RefusedError(_("An API token lives for up to a year."), _("Choose fewer days."))
     prefix = f"sst_{secrets.token_hex(4)}"
     text = f"{prefix}_{secrets.token_urlsafe(32)}"
-    ApiToken.objects.create(
-        name=name,
-        user=owner,
-        prefix=prefix,
-        digest=_digest(text),
-        role=role,
-        agents=None if asked is None else sorted(asked),
-        created_at=at,
-        expires_at=at + lifetime,
-    )
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            name=name,
+            user=owner,
+            prefix=prefix,
+            digest=_digest(text),
+            role=role,
+            agents=None if asked is None else sorted(asked),
+            created_at=at,
+            expires_at=at + lifetime,
+        )
+        audit.record(None, action="token.make", target=prefix, details=_told(token), by=by)
     return text
 
 
+def _refuse_more_than(owner: User, role: str, agents: scope.Agents) -> None:
+    own_role = roles.role_of(owner)
+    own_agents = roles.agents_of(owner, own_role)
+    is_within = agents is None or own_agents is None or agents <= own_agents
+    if role not in roles.ROLES or not roles.includes(own_role, role) or not is_within:
+        raise RefusedError(
+            _("An API token may not do more than its owner, who may not do this."),
+            _("Choose a lesser role, or agents that its owner may see."),
+        )
+
+
+def _told(token: ApiToken) -> dict[str, Any]:
+    """A token as the audit keeps it."""
+    return {
+        "owner": token.user.get_username(),
+        "name": token.name,
+        "role": token.role,
+        "agents": "all" if token.agents is None else token.agents,
+        "expires": token.expires_at.isoformat(timespec="minutes"),
+    }
+
+
 @transaction.atomic
-def rotate(token: ApiToken, *, now: datetime | None = None) -> str:
+def rotate(token: ApiToken, *, by: Actor | None = None, now: datetime | None = None) -> str:
     """Replace a token by a new one of the same kind and lifetime; the old one stops working.
 
     Raises:
-        ValueError: it is revoked, or its owner may not have it any more.
+        RefusedError: it is revoked already, or its owner may not have it any more.
     """
     at = now or timezone.now()
-    if not revoke(ApiToken.objects.filter(pk=token.pk), at):
-        raise ValueError("the token is revoked already")
+    if not revoke(token, by=by, now=at):
+        raise RefusedError(_("This API token is revoked already."), _("Make a new one."))
     return issue(
         token.user,
         name=token.name,
         role=token.role,
         agents=token.agents,
         lifetime=token.expires_at - token.created_at,
+        by=by,
         now=at,
     )
 
 
-def revoke(which: QuerySet[ApiToken], now: datetime) -> int:
-    """Revoke tokens and return how many it were."""
-    return which.filter(revoked_at=None).update(revoked_at=now)
+@transaction.atomic
+def revoke(token: ApiToken, *, by: Actor | None = None, now: datetime | None = None) -> bool:
+    """Have a token count no more; False when it was revoked already."""
+    which = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
+    if not which.update(revoked_at=now or timezone.now()):
+        return False
+    audit.record(None, action="token.revoke", target=token.prefix, details=_told(token), by=by)
+    return True
 
 
 def prefix_of(text: str) -> str:
