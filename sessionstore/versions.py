@@ -8,6 +8,7 @@ not a copy back: only the fields that the change touched return to what they wer
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from . import entries
 from .editing import ABSENT, Choice, FieldEdit, Overlap, OverlapError, merge, same
@@ -33,6 +34,7 @@ __all__ = [
     "find_version",
     "sweep",
     "undo",
+    "undone",
     "versions",
 ]
 
@@ -72,19 +74,42 @@ def find_version(store: Store, version_id: str) -> Version:
     return version
 
 
+def undone(
+    version: Version, fresh: Entry | None, *, choices: Mapping[str, Choice] | None = None
+) -> tuple[Entry | None, tuple[Overlap, ...]]:
+    """What taking a change back leaves of the entry, and the fields that need a choice first.
+
+    Pure: :func:`undo` does this under the lock. Where the change created the session the entry is
+    None, and every field that is not as the change wrote it needs the choice "mine".
+    """
+    if version.entry is None:
+        return None, _used_since(version, fresh, choices or {})
+    if fresh is None:
+        return dict(version.entry), ()  # with its own updatedAt: coming back is no activity
+    edits = [
+        FieldEdit(name, version.written.get(name, ABSENT), version.entry.get(name, ABSENT))
+        for name in version.changed
+        if name != _ACTIVITY or version.removed
+    ]
+    merged, overlaps = merge(fresh, edits, choices=choices)
+    return merged, tuple(overlap for overlap in overlaps if overlap.name != _ACTIVITY)
+
+
 def undo(
     store: Store,
     version_id: str,
     *,
     choices: Mapping[str, Choice] | None = None,
+    still: Callable[[str, Any], bool] | None = None,
     timeout: float | None = None,
 ) -> Entry | None:
     """Take one change back: its fields return to what they were, all others stay.
 
     Runs under the session's lock. A field that somebody changed since needs a choice: "mine"
-    puts the old value back, "now" keeps what is there. A deleted session comes back, a created
-    one goes. The undo itself is kept as a version too (by the store's own keeper, if it has
-    one). Returns the entry, None when it is gone.
+    puts the old value back, "now" keeps what is there. ``still`` is asked whether a field's
+    value there now is the one that "mine" was chosen over; if not, it needs a choice again. A
+    deleted session comes back, a created one goes. The undo itself is kept as a version too (by
+    the store's own keeper, if it has one). Returns the entry, None when it is gone.
 
     Raises:
         OverlapError: fields changed since and ``choices`` does not name them; nothing written.
@@ -95,54 +120,57 @@ def undo(
     kept = store
     if store.keeper is None:
         kept = store.keeping(Keeper(action="undo", note={"undoes": version_id}))
-    if version.entry is None:
-        return _remove_again(kept, version, choices)
-    return kept.update(
-        version.key, _putting_back(version, choices), create=version.removed, timeout=timeout
-    )
-
-
-def _putting_back(
-    version: Version, choices: Mapping[str, Choice] | None
-) -> Callable[[Entry | None], Entry | None]:
-    before = version.entry or {}
-    edits = [
-        FieldEdit(name, version.written.get(name, ABSENT), before.get(name, ABSENT))
-        for name in version.changed
-        if name != _ACTIVITY or version.removed
-    ]
 
     def change(fresh: Entry | None) -> Entry | None:
-        if fresh is None:
-            return dict(before)  # with its own updatedAt: coming back is no activity
-        merged, overlaps = merge(fresh, edits, choices=choices)
-        overlaps = tuple(o for o in overlaps if o.name != _ACTIVITY)
+        entry, overlaps = undone(version, fresh, choices=_holding(choices, fresh, still))
         if overlaps:
-            raise _overlapping(version, fresh, overlaps)
-        return merged
+            raise _overlapping(version, fresh or {}, overlaps)
+        return entry
 
-    return change
+    if version.entry is None:
+        return _remove_again(kept, version, change)
+    return kept.update(version.key, change, create=version.removed, timeout=timeout)
+
+
+def _holding(
+    choices: Mapping[str, Choice] | None,
+    fresh: Entry | None,
+    still: Callable[[str, Any], bool] | None,
+) -> Mapping[str, Choice]:
+    """The choices that still count: nobody loses a value that the person has not seen."""
+    if still is None:
+        return choices or {}
+    now = fresh or {}
+    return {
+        name: choice
+        for name, choice in (choices or {}).items()
+        if choice == "now" or still(name, now.get(name, ABSENT))
+    }
 
 
 def _remove_again(
-    store: Store, version: Version, choices: Mapping[str, Choice] | None
+    store: Store, version: Version, change: Callable[[Entry | None], Entry | None]
 ) -> Entry | None:
     """Undo a creation. Conditional on the entry that was looked at, so nothing slips between."""
     fresh = store.get(version.key)
-    if fresh is None:
-        return None
-    names = [*fresh, *(name for name in version.written if name not in fresh)]
-    overlaps = tuple(
-        Overlap(name, version.written.get(name, ABSENT), fresh.get(name, ABSENT), ABSENT)
-        for name in names
-        if name != _ACTIVITY
-        and not same(version.written.get(name, ABSENT), fresh.get(name, ABSENT))
-        and (choices or {}).get(name) != "mine"
-    )
-    if overlaps:
-        raise _overlapping(version, fresh, overlaps)
-    store.delete(version.key, if_match=entries.etag(fresh))
+    change(fresh)
+    if fresh is not None:
+        store.delete(version.key, if_match=entries.etag(fresh))
     return None
+
+
+def _used_since(
+    version: Version, fresh: Entry | None, choices: Mapping[str, Choice]
+) -> tuple[Overlap, ...]:
+    if fresh is None:
+        return ()
+    names = [*fresh, *(name for name in version.written if name not in fresh)]
+    values = ((n, version.written.get(n, ABSENT), fresh.get(n, ABSENT)) for n in names)
+    return tuple(
+        Overlap(name, wrote, now, ABSENT)
+        for name, wrote, now in values
+        if name != _ACTIVITY and not same(wrote, now) and choices.get(name) != "mine"
+    )
 
 
 def _overlapping(version: Version, fresh: Entry, overlaps: tuple[Overlap, ...]) -> OverlapError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -32,6 +32,7 @@ def take_back(
     change_id: int,
     *,
     choices: Mapping[str, Choice] | None = None,
+    still: Callable[[str, Any], bool] | None = None,
     reason: str = "",
     wait_s: float = 2.0,
     job_id: int | None = None,
@@ -39,7 +40,8 @@ def take_back(
     """Undo one recorded change: its fields return to what they were, all others stay.
 
     Asks for the role that the change asked for. ``choices`` settles fields that were changed
-    since: "mine" puts the old value back, "now" keeps what is there.
+    since: "mine" puts the old value back, "now" keeps what is there. ``still`` is asked, under the
+    lock, whether a field is still as it was when "mine" was chosen for it.
 
     Raises:
         OverlapError: fields were changed since. VanishedError: there is nothing to go back to.
@@ -60,7 +62,7 @@ def take_back(
     )
     if change.undone_by_id is not None:
         raise _nothing_left(change.key, _("It was taken back already."))
-    saved = carry_out(task, _undoing(task, change, choices), wait_s=wait_s)
+    saved = carry_out(task, _undoing(task, change, choices, still), wait_s=wait_s)
     if saved.change_id is not None:
         Change.objects.filter(pk=change.pk, undone_by_id=None).update(undone_by_id=saved.change_id)
     return saved
@@ -79,8 +81,8 @@ def restore(
 ) -> Saved:
     """Bring a version's entry back, or only some of its fields, over the entry that was seen.
 
-    ``opened_etag`` is that of the entry which the version was compared with, "" when there was
-    none. ``updatedAt`` stays what it is.
+    ``opened_etag`` is that of the entry which the version was compared with, whole or only what
+    is replaced (:func:`compared_etag`), "" when there was none. ``updatedAt`` stays what it is.
 
     Raises:
         MovedError: the entry is another one by now: compare again.
@@ -93,7 +95,7 @@ def restore(
     check = checker(task.reader, key)
 
     def change(fresh: Entry | None) -> Entry | None:
-        _check_unmoved(key, fresh, opened_etag)
+        _check_unmoved(key, fresh, fields, opened_etag)
         whole = source if fields is None else _with(fresh or {}, source, fields)
         restored = dict(whole)
         if fresh is not None and _NOT_RESTORED in fresh:
@@ -105,6 +107,18 @@ def restore(
         return store.update(key, change, create=version.entry is not None)
 
     return carry_out(task, Work(run, fields=names, note={"restores": version_id}), wait_s=wait_s)
+
+
+def compared_etag(entry: Entry | None, fields: Sequence[str] | None) -> str:
+    """The etag of what a restore would replace; "" where there is no session.
+
+    Only of these fields, or of all but ``updatedAt``: a writer who touches nothing else is no
+    reason to look again, and a busy session could never be restored.
+    """
+    if entry is None:
+        return ""
+    names = entry.keys() - {_NOT_RESTORED} if fields is None else entry.keys() & set(fields)
+    return entries.etag({name: entry[name] for name in names})
 
 
 def version_of(task: Task, version_id: str) -> Version:
@@ -122,12 +136,17 @@ def version_of(task: Task, version_id: str) -> Version:
     return version
 
 
-def _undoing(task: Task, change: Change, choices: Mapping[str, Choice] | None) -> Work:
+def _undoing(
+    task: Task,
+    change: Change,
+    choices: Mapping[str, Choice] | None,
+    still: Callable[[str, Any], bool] | None,
+) -> Work:
     version = version_of(task, change.version_id)
     note: dict[str, Any] = {"undoes": version.id}
 
     def run(store: Store) -> object:
-        return versions.undo(store, version.id, choices=choices)
+        return versions.undo(store, version.id, choices=choices, still=still)
 
     def after() -> Sequence[str]:
         moved = version.note.get("transcript")
@@ -152,8 +171,11 @@ def _role_for(action: str) -> str:
     return "operator" if known is None or action == "delete" else known.role
 
 
-def _check_unmoved(key: str, fresh: Entry | None, opened_etag: str) -> None:
-    if (entries.etag(fresh) if fresh is not None else "") != opened_etag:
+def _check_unmoved(
+    key: str, fresh: Entry | None, fields: Sequence[str] | None, opened_etag: str
+) -> None:
+    seen = {"" if fresh is None else entries.etag(fresh), compared_etag(fresh, fields)}
+    if opened_etag not in seen:
         raise ConflictError(
             f"session {key!r} has changed since it was compared; nothing was written",
             key=key,
