@@ -32,6 +32,8 @@ class Asked:
     action: str = ""
     outcome: str = ""
     target: str = ""
+    key: str = ""
+    store: str = ""
     address: str = ""
     request_id: str = ""
     after_ms: int | None = None
@@ -53,6 +55,8 @@ class AuditFilters(forms.Form):
         label=_("Outcome"),
     )
     target = forms.CharField(required=False, max_length=500, label=_("Target"))
+    key = forms.CharField(required=False, max_length=4200, label=_("Session key"))
+    store = forms.CharField(required=False, max_length=300, label=_("Agent or store"))
     address = forms.CharField(required=False, max_length=45, label=_("Address"))
     request = forms.RegexField(
         r"\A[0-9A-Za-z_-]{1,32}\Z",
@@ -98,6 +102,8 @@ class AuditFilters(forms.Form):
             action=read.get("action") or "",
             outcome=read.get("outcome") or "",
             target=read.get("target") or "",
+            key=read.get("key") or "",
+            store=read.get("store") or "",
             address=read.get("address") or "",
             request_id=read.get("request") or "",
             after_ms=read.get("after"),

@@ -190,20 +190,19 @@ def _matching(asked: Asked) -> QuerySet[AuditEvent]:
     if asked.before_ms is not None:
         where &= Q(its_at__lt=_moment(asked.before_ms))
     if asked.target:
-        where &= _about(asked.target)
+        where &= Q(target__icontains=asked.target)
+    if asked.key:
+        where &= _naming("key", asked.key)
+    if asked.store:
+        where &= _naming("store", asked.store) | _naming("agent", asked.store)
     if asked.text:
         where &= _containing(asked.text)
     return AuditEvent.objects.alias(**plain).filter(where)
 
 
-def _about(target: str) -> Q:
-    """Events about something: named in the target, or as key, store or agent of a session."""
-    quoted = json.dumps(target)
-    exact = [f'"{name}":{quoted}' for name in ("key", "store", "agent")]
-    about = Q(target__icontains=target)
-    for text in exact:
-        about |= Q(details__contains=text)
-    return about
+def _naming(name: str, value: str) -> Q:
+    """Events whose details have exactly that text under that name."""
+    return Q(details__contains=f'"{name}":{json.dumps(value)}')
 
 
 def _containing(text: str) -> Q:

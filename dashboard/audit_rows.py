@@ -25,6 +25,7 @@ _WORDS = {
     STARTED: _("started"),
 }
 _MOST_FIELDS = 100
+_IN_A_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,16 @@ class EventRow:
     def state(self) -> str:
         """The state to draw beside the outcome."""
         return _STATES.get(self.outcome, "unknown")
+
+    @property
+    def first_fields(self) -> tuple[FieldChange, ...]:
+        """The fields that a row of the list has room for."""
+        return self.fields[:_IN_A_ROW]
+
+    @property
+    def unshown(self) -> int:
+        """How many changed fields the row has no room for."""
+        return max(0, len(self.fields) - _IN_A_ROW) + self.more_fields
 
     @property
     def outcome_word(self) -> str:
