@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal
 
+from django.utils.functional import Promise
+
 from dashboard.acting import Actor
 from dashboard.models import Job, JobItem
 from dashboard.roles import Role
@@ -51,13 +53,13 @@ class Kind:
     name: str
     role: Role
     run_item: RunItem
-    title: str = ""
+    title: str | Promise = ""
     most_retries: int = 5
 
     @property
     def word(self) -> str:
         """What people call it."""
-        return self.title or self.name
+        return str(self.title) or self.name
 
 
 KINDS: dict[str, Kind] = {}
