@@ -17,7 +17,7 @@ from sessionstore.store import open_store
 
 from .carrying import Saved
 from .change_problems import InvalidFieldsError
-from .entry_rules import editable_fields, errors_of
+from .entry_rules import errors_of, writable_fields
 from .fleet import PAGE_BUDGET_S
 from .readers import Reader, refresh_all
 from .tree import shown
@@ -33,7 +33,7 @@ def refuse_unknown_fields(names: Iterable[str]) -> None:
     Raises:
         InvalidFieldsError: with each of the others.
     """
-    allowed = editable_fields()
+    allowed = writable_fields()
     others = [name for name in names if name not in allowed]
     if others:
         raise InvalidFieldsError(

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from sessionstore.keys import fold
 
-from .field_guide import FIELDS, GROUPS, UNKNOWN, FieldGuide
+from .field_spec import FieldSpec
+from .field_table import FIELDS, GROUPS, UNKNOWN, spec_of
 from .tree import Node, number, tree_of, visible
 
 MAX_TEXT = 400
@@ -20,7 +21,11 @@ MAX_FIELDS = 400
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field, finished. ``kind`` is that of its value when the guide's does not fit it."""
+    """One field, finished. ``kind`` is that of its value when the table's does not fit it.
+
+    ``meaning`` is what its value does, of a field that has only some. ``on_form``: operators may
+    change it.
+    """
 
     name: str
     anchor: str
@@ -34,6 +39,8 @@ class Field:
     ref: str = ""
     odd: bool = False
     cut: bool = False
+    meaning: str = ""
+    on_form: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,8 @@ def groups_of(
     names = sorted(entry, key=lambda name: name not in FIELDS)[:MAX_FIELDS]
     for name in names:
         value = entry[name]
-        guide = _guide_of(name)
-        sorted_in.setdefault(guide.group, []).append(_field(name, value, guide, refs))
+        spec = spec_of(name)
+        sorted_in.setdefault(spec.group, []).append(_field(name, value, spec, refs))
     if left := len(entry) - len(names):
         words = _("An entry normally has some dozens; all of them are in the JSON download.")
         rest = Field("…", "field-more", words, "text", _("%s more fields") % f"{left:,}")
@@ -62,29 +69,23 @@ def groups_of(
     order = {name: at for at, name in enumerate(FIELDS)}
     return tuple(
         FieldGroup(
-            group, title, tuple(sorted(fields, key=lambda f: (order.get(f.name, 999), f.name)))
+            group, str(title), tuple(sorted(fields, key=lambda f: (order.get(f.name, 999), f.name)))
         )
         for group, title in GROUPS
         if (fields := sorted_in.get(group))
     )
 
 
-def _guide_of(name: str) -> FieldGuide:
-    if name in FIELDS:
-        return FIELDS[name]
-    if name.startswith("pendingFinalDelivery"):
-        return FIELDS["pendingFinalDelivery"]
-    return UNKNOWN
-
-
-def _field(name: str, value: Any, guide: FieldGuide, refs: Callable[[str], str]) -> Field:
-    kind = _kind(value, guide.kind)
+def _field(name: str, value: Any, spec: FieldSpec, refs: Callable[[str], str]) -> Field:
+    kind = _kind(value, spec.kind)
     common: dict[str, Any] = {
         "name": visible(name[:MAX_TEXT]),
         "anchor": f"field-{visible(name[:100])}".replace(" ", "_"),
-        "words": guide.words,
+        "words": str(spec.words),
         "kind": kind,
-        "odd": bool(guide.kind) and kind != guide.kind,
+        "odd": bool(spec.kind) and kind != spec.kind,
+        "meaning": _meaning(spec, value),
+        "on_form": bool(spec.section),
     }
     if kind == "time":
         return Field(**common, text="", at_ms=int(value))
@@ -99,8 +100,15 @@ def _field(name: str, value: Any, guide: FieldGuide, refs: Callable[[str], str])
     return Field(**common, text=text[:MAX_TEXT], size_bytes=len(text), cut=len(text) > MAX_TEXT)
 
 
+def _meaning(spec: FieldSpec, value: Any) -> str:
+    for choice in spec.choices:
+        if type(choice.value) is type(value) and choice.value == value:
+            return str(choice.words)
+    return ""
+
+
 def _kind(value: Any, expected: str) -> str:
-    """The guide's kind if the value can be that, else what the value is."""
+    """The table's kind if the value can be that, else what the value is."""
     if isinstance(value, dict | list):
         return "group"
     if value is None:

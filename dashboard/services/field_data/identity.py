@@ -1,0 +1,240 @@
+"""Fields that say which session it is, what state it is in, and where it comes from."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from dashboard.services.field_spec import LATEST_MS, FieldChoice, FieldSpec
+
+_RUN = _("The gateway writes it with every run.")
+_ONCE = _("It is set once, when the session is made.")
+_PRUNED = _("It decides what is pruned and capped: too old a time can get the session removed.")
+_SESSION_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$(?!\n)"
+
+IDENTITY = (
+    FieldSpec(
+        "sessionId",
+        "id",
+        _("Id of the current transcript"),
+        more=_("1 to 128 letters, digits, dots, underscores and dashes; names the transcript."),
+        longest=128,
+        pattern=_SESSION_ID,
+        why_not=_("Another id is another conversation; a reset makes one and keeps the old one."),
+        risk=_("The session then shows another conversation, or none."),
+    ),
+    FieldSpec(
+        "updatedAt",
+        "time",
+        _("Last activity of this entry; decides sort, prune and cap"),
+        most=LATEST_MS,
+        why_not=_("An edit is no activity; writers keep this time."),
+        risk=_PRUNED,
+    ),
+    FieldSpec(
+        "sessionFile",
+        "path",
+        _("Transcript path that the gateway wrote down"),
+        longest=4096,
+        why_not=_("The gateway finds the transcript by it, and ignores paths that lead elsewhere."),
+        risk=_("The session then shows another conversation, or none."),
+    ),
+    FieldSpec(
+        "sessionStartedAt",
+        "time",
+        _("When the current session id became active"),
+        most=LATEST_MS,
+        why_not=_RUN,
+        risk=_("The daily reset is counted from it."),
+    ),
+    FieldSpec(
+        "lastInteractionAt",
+        "time",
+        _("Last real message of a person or channel"),
+        most=LATEST_MS,
+        why_not=_RUN,
+        risk=_("The idle reset is counted from it."),
+    ),
+    FieldSpec(
+        "lastActivityAt",
+        "time",
+        _("Last completed run worth an unread mark"),
+        most=LATEST_MS,
+        why_not=_RUN,
+    ),
+    FieldSpec("startedAt", "time", _("Start of the last run"), most=LATEST_MS, why_not=_RUN),
+    FieldSpec("endedAt", "time", _("End of the last run"), most=LATEST_MS, why_not=_RUN),
+    FieldSpec("runtimeMs", "milliseconds", _("Time that runs have taken together"), why_not=_RUN),
+    FieldSpec(
+        "status",
+        "choice",
+        _("State of the last run"),
+        choices=(
+            FieldChoice("running", _("a run is on, or its end was never written")),
+            FieldChoice("done", _("it ended well")),
+            FieldChoice("failed", _("it ended with an error")),
+            FieldChoice("killed", _("it was stopped")),
+            FieldChoice("timeout", _("it took too long")),
+        ),
+        why_not=_RUN,
+    ),
+    FieldSpec("systemSent", "flag", _("The system introduction was sent"), why_not=_RUN),
+    FieldSpec("abortedLastRun", "flag", _("The last run was stopped"), why_not=_RUN),
+    FieldSpec(
+        "abortCutoffMessageSid",
+        "id",
+        _("After a stop, messages up to this one are skipped"),
+        why_not=_RUN,
+        risk=_("Messages can be skipped, or answered twice."),
+    ),
+    FieldSpec(
+        "abortCutoffTimestamp",
+        "time",
+        _("After a stop, messages up to this time are skipped"),
+        most=LATEST_MS,
+        why_not=_RUN,
+        risk=_("Messages can be skipped, or answered twice."),
+    ),
+    FieldSpec(
+        "lifecycleRevision",
+        "id",
+        _("Revision that keeps late writes of an old run out"),
+        why_not=_RUN,
+        risk=_("Late writes of an old run may come through."),
+    ),
+    FieldSpec(
+        "archivedAt",
+        "time",
+        _("When it was archived"),
+        most=LATEST_MS,
+        unset=_("Not archived."),
+        why_not=_("Archive and take out of the archive are actions of their own."),
+    ),
+    FieldSpec(
+        "pinnedAt",
+        "time",
+        _("When it was pinned"),
+        more=_("Pinned sessions come first in the gateway's own list."),
+        most=LATEST_MS,
+        section="name",
+        unset=_("not pinned"),
+    ),
+    FieldSpec("lastReadAt", "time", _("When it was last read"), most=LATEST_MS, why_not=_RUN),
+    FieldSpec(
+        "markedUnreadAt",
+        "time",
+        _("When it was marked unread"),
+        more=_("Gateways from 2026.7 show a dot on it."),
+        most=LATEST_MS,
+        section="name",
+        unset=_("not marked unread"),
+    ),
+    FieldSpec("usageFamilyKey", "key", _("Session whose usage this one counts to"), why_not=_ONCE),
+    FieldSpec(
+        "usageFamilySessionIds",
+        "group",
+        _("Session ids whose usage is counted together"),
+        types=("array",),
+        why_not=_RUN,
+    ),
+    FieldSpec(
+        "restartRecoveryRuns",
+        "group",
+        _("Interrupted runs to ignore after a restart"),
+        types=("array",),
+        why_not=_RUN,
+    ),
+)
+
+LINEAGE = (
+    FieldSpec(
+        "spawnedBy",
+        "key",
+        _("Session that spawned this one"),
+        longest=4096,
+        why_not=_ONCE,
+        risk=_("Another session may then control this one and get its results."),
+    ),
+    FieldSpec(
+        "parentSessionKey",
+        "key",
+        _("Session that this one belongs under"),
+        longest=4096,
+        why_not=_ONCE,
+    ),
+    FieldSpec(
+        "spawnedWorkspaceDir",
+        "path",
+        _("Workspace taken over from the spawner"),
+        longest=4096,
+        why_not=_ONCE,
+        risk=_("The agent reads and writes files there."),
+    ),
+    FieldSpec(
+        "spawnedCwd",
+        "path",
+        _("Working directory taken over from the spawner"),
+        longest=4096,
+        why_not=_ONCE,
+        risk=_("The agent runs commands there."),
+    ),
+    FieldSpec(
+        "spawnDepth",
+        "count",
+        _("0 for main, 1 for a sub-agent, and so on"),
+        most=1000,
+        why_not=_ONCE,
+        risk=_("It limits how deep sub-agents may spawn others."),
+    ),
+    FieldSpec(
+        "subagentRole",
+        "choice",
+        _("Whether it may spawn others"),
+        choices=(
+            FieldChoice("orchestrator", _("it may spawn and lead others")),
+            FieldChoice("leaf", _("it may not")),
+        ),
+        why_not=_ONCE,
+        risk=_("It limits what a sub-agent may do."),
+    ),
+    FieldSpec(
+        "subagentControlScope",
+        "choice",
+        _("Which sessions it may control"),
+        choices=(
+            FieldChoice("children", _("those that it spawned")),
+            FieldChoice("none", _("none")),
+        ),
+        why_not=_ONCE,
+        risk=_("It limits what a sub-agent may do."),
+    ),
+    FieldSpec(
+        "forkedFromParent",
+        "flag",
+        _("The thread was forked from its parent's transcript"),
+        why_not=_ONCE,
+    ),
+    FieldSpec(
+        "inheritedToolAllow",
+        "group",
+        _("Tools allowed by the spawner"),
+        types=("array",),
+        why_not=_ONCE,
+        risk=_("It limits what a sub-agent may do."),
+    ),
+    FieldSpec(
+        "inheritedToolDeny",
+        "group",
+        _("Tools denied by the spawner"),
+        types=("array",),
+        why_not=_ONCE,
+        risk=_("It limits what a sub-agent may do."),
+    ),
+    FieldSpec(
+        "subagentRecovery",
+        "group",
+        _("Tries to recover a stuck sub-agent"),
+        types=("object",),
+        why_not=_RUN,
+    ),
+    FieldSpec("pluginOwnerId", "id", _("Plugin that made the session"), why_not=_ONCE),
+)
