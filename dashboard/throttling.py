@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
+from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
@@ -24,6 +25,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.db.models import Max, Q, QuerySet, Sum
 from django.http import HttpRequest, QueryDict
+from django.utils import timezone
 
 from . import audit
 
@@ -61,6 +63,13 @@ def seconds_to_wait(username: str | None, address: str | None, now: datetime) ->
     if username != NO_ACCOUNT:
         counts += [(BY_ACCOUNT, Q(username=username)), (IN_TOTAL, Q())]
     return max(_left(limit, which, now) for limit, which in counts)
+
+
+def address_wait_s(request: HttpRequest) -> int:
+    """Return how long tries with tokens and links from the request's address have to wait."""
+    AxesProxyHandler.update_request(request)
+    address: str | None = request.axes_ip_address  # type: ignore[attr-defined]
+    return seconds_to_wait(NO_ACCOUNT, address, timezone.now())
 
 
 def account_wait_s(username: str | None, now: datetime) -> int:

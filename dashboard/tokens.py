@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
@@ -164,7 +163,6 @@ def authenticate(request: HttpRequest) -> ApiToken:
     Raises:
         TokenError: the request has no token that counts.
     """
-    AxesProxyHandler.update_request(request)
     _refuse_while_waiting(request)
     header = request.META.get("HTTP_AUTHORIZATION", "")
     if not header:
@@ -180,8 +178,7 @@ def authenticate(request: HttpRequest) -> ApiToken:
 
 
 def _refuse_while_waiting(request: HttpRequest) -> None:
-    address: str | None = request.axes_ip_address  # type: ignore[attr-defined]
-    wait_s = throttling.seconds_to_wait(throttling.NO_ACCOUNT, address, timezone.now())
+    wait_s = throttling.address_wait_s(request)
     if wait_s:
         reason = _("Too many failed tries came from this address. Wait %d seconds.") % wait_s
         raise TokenError(reason, status=429, wait_s=wait_s)
@@ -202,6 +199,15 @@ def _looked_up(text: str, now: datetime) -> tuple[ApiToken | None, str]:
     if not token.user.is_active or roles.role_of(token.user) is None:
         return token, _("The account of this API token is disabled or has no role.")
     return token, ""
+
+
+def state_of(token: ApiToken, now: datetime) -> str:
+    """One word: valid, revoked, expired, or disabled with its owner."""
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at <= now:
+        return "expired"
+    return "valid" if token.user.is_active else "disabled"
 
 
 def standing_of(token: ApiToken) -> Standing:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from .. import audit, roles, scope, sign_ins, sso
 from ..acting import Actor
 from ..live import stamp_of
-from ..models import AgentScope, SignIn
+from ..models import AgentScope, SignIn, SsoName
 from ..services.problems import Problem, ProblemError, not_there
 
 
@@ -130,16 +130,39 @@ def delete(user_id: int, *, stamp: str, by: Actor) -> str:
     return name
 
 
-@contextmanager
-def _changing(user_id: int, stamp: str) -> Iterator[User]:
-    """Hold the lock of all accounts, and the account as the form has shown it.
+def remove_sso_name(row: SsoName, *, by: Actor) -> None:
+    """Have a name of the proxy sign nobody in, and end the sign-ins it has made.
 
-    One lock for all: two admins who demote each other at the same moment must not both succeed.
-    On SQLite the transaction itself is the lock, on PostgreSQL the row of the admins' group is.
+    Raises:
+        ProblemError: no admin would be left who can sign in.
+    """
+    with _one_change():
+        name, account = row.name, row.user.get_username()
+        row.delete()
+        _refuse_without_admin()
+        made = SignIn.objects.filter(user=row.user, sso_name=name)
+        sign_ins.end(made, _("the proxy’s name for you was taken out."), timezone.now())
+        details = {"proxy names": name}
+        audit.record(None, action="user.sso-remove", target=account, details=details, by=by)
+
+
+@contextmanager
+def _one_change() -> Iterator[None]:
+    """Hold the lock of all accounts.
+
+    One for all: two admins who demote each other at the same moment must not both succeed. On
+    SQLite the transaction itself is the lock, on PostgreSQL the row of the admins' group is.
     """
     with transaction.atomic():
         Group.objects.get_or_create(name="admin")
         Group.objects.select_for_update().get(name="admin")
+        yield
+
+
+@contextmanager
+def _changing(user_id: int, stamp: str) -> Iterator[User]:
+    """Hold the lock, and the account if it still is as the form has shown it."""
+    with _one_change():
         user = User.objects.select_for_update().filter(pk=user_id).first()
         if user is None:
             raise not_there(_("This account is gone."), _("Go back to the list of people."))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from .. import sso
-from ..models import ApiToken, AuditEvent
+from ..audit_checks import chain_state
+from ..models import ApiToken
 from ..requests import ConsoleRequest
 from ..services.check import Check, names_of
 from ..serving.exposure import is_loopback
@@ -196,22 +197,25 @@ def _single_sign_on(facts: Facts) -> Iterator[Check]:
 
 
 def _audit(facts: Facts) -> Iterator[Check]:
-    last = AuditEvent.objects.filter(action="audit.verify").order_by("-sequence").first()
-    if last is None:
-        hint = _("manage.py verify_audit names what was altered or removed.")
-        yield Check("audit", "unknown", _("The audit was never verified here."), hint)
+    chain = chain_state()
+    if chain.state == "unknown" or chain.at_ms is None:
+        yield Check("audit", "unknown", _("The audit was never verified."), "", "audit")
         return
-    if last.outcome != "done":
-        yield Check("audit", "bad", _("The audit was found broken when it was last verified."))
+    if chain.state == "bad":
+        yield Check("audit", "bad", _("The audit was altered: its chain is broken."), "", "audit")
         return
-    days = (facts.now - last.at).days
+    age = facts.now - datetime.fromtimestamp(chain.at_ms / 1000, UTC)
     text = ngettext(
-        "The audit was found unbroken %(n)d day ago.",
-        "The audit was found unbroken %(n)d days ago.",
-        days,
+        "The audit was found unbroken less than a day ago.",
+        "The audit was found unbroken, less than %(n)d days ago.",
+        age.days + 1,
     )
-    state = "ok" if facts.now - last.at < _VERIFIED_WITHIN else "watch"
-    yield Check("audit", state, text % {"n": days})
+    detail = _("%(checked)s events were checked, %(added)s were added since.") % {
+        "checked": f"{chain.checked:,}",
+        "added": f"{chain.added:,}",
+    }
+    state = "ok" if age < _VERIFIED_WITHIN else "watch"
+    yield Check("audit", state, text % {"n": age.days + 1}, detail, "audit")
 
 
 _CHECKS = (

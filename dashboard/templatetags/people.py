@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from django.template.context import Context
 from django.utils.translation import gettext as _
 
-from dashboard import recent
+from dashboard import recent, tokens
+from dashboard.models import ApiToken
 from dashboard.services.tree import visible
 
 register = template.Library()
@@ -36,3 +37,9 @@ def recent_sign_in(context: Context) -> bool:
     """Whether the person has proved who they are a short while ago."""
     request = context.get("request")
     return isinstance(request, HttpRequest) and recent.is_recent(request)
+
+
+@register.simple_tag
+def token_state(token: ApiToken, now: datetime) -> str:
+    """Whether a token counts: valid, revoked, expired, or disabled with its owner."""
+    return tokens.state_of(token, now)

@@ -40,7 +40,7 @@ _form_methods = require_http_methods(["GET", "HEAD", "POST"])
 @_form_methods
 def login(request: HttpRequest) -> HttpResponse:
     """Ask for name and password; the throttle answers 429 in this view's place."""
-    target = _safe_target(request)
+    target = safe_target(request)
     if request.method == "POST":
         form = AuthenticationForm(request, data=request.POST, label_suffix="")
         if form.is_valid():
@@ -57,7 +57,8 @@ def _login_page(
     return render(request, "accounts/login.html", context, status=status)
 
 
-def _safe_target(request: HttpRequest) -> str:
+def safe_target(request: HttpRequest) -> str:
+    """Where to go after a sign-in: where the form says, if that is a page of ours."""
     target = request.POST.get("next", request.GET.get("next", ""))
     is_ours = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()

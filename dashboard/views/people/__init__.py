@@ -1,0 +1,1 @@
+"""Pages about people: accounts, sign-ins, API tokens, settings, security."""
