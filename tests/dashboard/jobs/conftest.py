@@ -17,8 +17,11 @@ from typing import Any
 
 import pytest
 
+from dashboard.jobs import kinds
+from dashboard.services.fleet import fleet
 from sessionstore.store import open_store
 from tests.conftest import REPOSITORY
+from tests.dashboard.jobs.acting import KIND, Acts
 
 SESSIONS = 12
 
@@ -176,3 +179,35 @@ def jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jobs]:
     console = Jobs(tmp_path, environment)
     yield console
     console.stop()
+
+
+@pytest.fixture
+def acts(monkeypatch: pytest.MonkeyPatch) -> Acts:
+    """A kind of job that exists for this test, in this process."""
+    acts = Acts()
+    monkeypatch.setitem(kinds.KINDS, KIND, kinds.Kind(KIND, "operator", acts, title="Act"))
+    return acts
+
+
+@pytest.fixture
+def watched_agents(tmp_path: Path, settings: Any) -> Path:
+    """A state directory of the agents main and work, watched."""
+    path = tmp_path / "watched"
+    for agent in ("main", "work"):
+        with open_store(path / "agents" / agent / "sessions") as store:
+            for name in ("ada", "lin"):
+                store.put(f"agent:{agent}:telegram:direct:{name}", {"sessionId": name})
+    settings.STATE_DIR = path
+    return path
+
+
+@pytest.fixture
+def store_id(watched_agents: Path) -> str:
+    """The id of main's store."""
+    return next(r.id for r in fleet().scan().readers if r.agent == "main")
+
+
+@pytest.fixture
+def other_store_id(watched_agents: Path) -> str:
+    """The id of work's store."""
+    return next(r.id for r in fleet().scan().readers if r.agent == "work")
