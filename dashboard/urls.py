@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from . import converters
 from .views import accounts, errors, health
+
+converters.register()
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", accounts.login, name="login"),

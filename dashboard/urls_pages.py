@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, path, register_converter
+from django.urls import URLPattern, path
 
-from .services import refs
 from .views import help as help_views
 from .views import overview, session, session_twins, sessions, stores
-
-
-class StoreIdConverter:
-    """A store's id: twelve hex digits."""
-
-    regex = f"[0-9a-f]{{{refs.STORE_LENGTH}}}"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
-class SessionRefConverter(StoreIdConverter):
-    """A session's id: short, or the whole digest where two begin alike."""
-
-    regex = f"(?:[0-9a-f]{{{refs.SESSION_LENGTH}}}|[0-9a-f]{{{refs.FULL_LENGTH}}})"
-
-
-register_converter(StoreIdConverter, "store")
-register_converter(SessionRefConverter, "ref")
 
 urlpatterns: list[URLPattern] = [
     path("", overview.overview, name="overview"),

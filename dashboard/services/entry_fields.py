@@ -13,7 +13,7 @@ from sessionstore.keys import fold
 
 from .field_spec import FieldSpec
 from .field_table import FIELDS, GROUPS, UNKNOWN, spec_of
-from .tree import Node, number, tree_of, visible
+from .tree import Node, child, number, pointer_if_masked, tree_of, visible
 
 MAX_TEXT = 400
 MAX_FIELDS = 400
@@ -24,7 +24,7 @@ class Field:
     """One field, finished. ``kind`` is that of its value when the table's does not fit it.
 
     ``meaning`` is what its value does, of a field that has only some. ``on_form``: operators may
-    change it.
+    change it. ``pointer`` is where it stands when it is a text that is masked.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Field:
     cut: bool = False
     meaning: str = ""
     on_form: bool = False
+    pointer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,11 @@ def groups_of(
     """Explain a masked entry. ``refs`` gives the id of a session that a field names."""
     sorted_in: dict[str, list[Field]] = {}
     names = sorted(entry, key=lambda name: name not in FIELDS)[:MAX_FIELDS]
+    places = {name: place for place, name in enumerate(entry)}
     for name in names:
-        value = entry[name]
-        spec = spec_of(name)
-        sorted_in.setdefault(spec.group, []).append(_field(name, value, spec, refs))
+        spec, pointer = spec_of(name), child("", name, places[name])
+        field = _field(name, entry[name], spec, pointer, refs)
+        sorted_in.setdefault(spec.group, []).append(field)
     if left := len(entry) - len(names):
         words = _("An entry normally has some dozens; all of them are in the JSON download.")
         rest = Field("…", "field-more", words, "text", _("%s more fields") % f"{left:,}")
@@ -76,7 +78,9 @@ def groups_of(
     )
 
 
-def _field(name: str, value: Any, spec: FieldSpec, refs: Callable[[str], str]) -> Field:
+def _field(
+    name: str, value: Any, spec: FieldSpec, pointer: str, refs: Callable[[str], str]
+) -> Field:
     kind = _kind(value, spec.kind)
     common: dict[str, Any] = {
         "name": visible(name[:MAX_TEXT]),
@@ -86,6 +90,7 @@ def _field(name: str, value: Any, spec: FieldSpec, refs: Callable[[str], str]) -
         "odd": bool(spec.kind) and kind != spec.kind,
         "meaning": _meaning(spec, value),
         "on_form": bool(spec.section),
+        "pointer": pointer_if_masked(value, pointer),
     }
     if kind == "time":
         return Field(**common, text="", at_ms=int(value))
@@ -93,7 +98,7 @@ def _field(name: str, value: Any, spec: FieldSpec, refs: Callable[[str], str]) -
         return Field(**common, text=number(value), amount=value)
     if kind == "group":
         size = len(json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace"))
-        return Field(**common, text="", tree=tree_of(value), size_bytes=size)
+        return Field(**common, text="", tree=tree_of(value, pointer=pointer), size_bytes=size)
     if kind == "key":
         return Field(**common, text=visible(value[:MAX_TEXT]), ref=_ref(value, refs))
     text = visible(value) if isinstance(value, str) else _plain(value)

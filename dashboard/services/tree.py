@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sessionstore.entries import redact
+from sessionstore.entries import MASK, redact
 
 MAX_NODES = 1500
 MAX_DEPTH = 24
@@ -19,7 +19,10 @@ OPEN_UP_TO = 12
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One value. ``kind`` is object, list, text, number, word (true, false, null) or cut."""
+    """One value. ``kind`` is object, list, text, number, word (true, false, null) or cut.
+
+    ``pointer`` is where a text stands that is masked, wholly or in part.
+    """
 
     name: str
     kind: str
@@ -28,6 +31,7 @@ class Node:
     children: tuple[Node, ...] = ()
     open: bool = False
     cut: str = ""
+    pointer: str = ""
 
 
 class _Budget:
@@ -35,36 +39,60 @@ class _Budget:
         self.left = MAX_NODES
 
 
-def tree_of(value: Any, *, name: str = "") -> Node:
-    """Nodes of a value that :func:`sessionstore.entries.redact` has masked already."""
-    return _node(name, value, 0, _Budget())
+def tree_of(value: Any, *, name: str = "", pointer: str = "") -> Node:
+    """Nodes of a value that :func:`sessionstore.entries.redact` has masked already.
+
+    ``pointer`` is where the value stands in its entry.
+    """
+    return _node(name, value, 0, _Budget(), pointer)
 
 
-def _node(name: str, value: Any, depth: int, budget: _Budget) -> Node:
+def child(pointer: str, name: str, place: int) -> str:
+    """The pointer (RFC 6901) to a member, by its masked name and its place beside the others.
+
+    A name that is masked itself is never quoted: its step is ``~2`` and the place.
+    """
+    step = f"~2{place}" if MASK in name else name.replace("~", "~0").replace("/", "~1")
+    return f"{pointer}/{step}"
+
+
+def pointer_if_masked(value: Any, pointer: str) -> str:
+    """The pointer of a text in which something is masked; empty for every other value."""
+    return pointer if isinstance(value, str) and MASK in value else ""
+
+
+def _node(name: str, value: Any, depth: int, budget: _Budget, pointer: str) -> Node:
     budget.left -= 1
     if isinstance(value, dict):
-        return _branch(name, "object", list(value.items()), depth, budget)
+        return _branch(name, "object", list(value.items()), depth, budget, pointer)
     if isinstance(value, list | tuple):
         named = [(str(at), item) for at, item in enumerate(value)]
-        return _branch(name, "list", named, depth, budget)
+        return _branch(name, "list", named, depth, budget, pointer)
     if isinstance(value, str):
         cut = f"{len(value):,}" if len(value) > MAX_TEXT else ""
-        return Node(name, "text", visible(value[:MAX_TEXT]), len(value), cut=cut)
+        here = pointer_if_masked(value, pointer)
+        return Node(name, "text", visible(value[:MAX_TEXT]), len(value), cut=cut, pointer=here)
     if value is None or isinstance(value, bool):
         return Node(name, "word", json.dumps(value), 0)
     return Node(name, "number", number(value), 0)
 
 
 def _branch(
-    name: str, kind: str, items: list[tuple[str, Any]], depth: int, budget: _Budget
+    name: str,
+    kind: str,
+    items: list[tuple[str, Any]],
+    depth: int,
+    budget: _Budget,
+    pointer: str,
 ) -> Node:
     if depth >= MAX_DEPTH:
         return Node(name, "cut", "", len(items), cut="depth")
     children = []
-    for inner, value in items:
+    for place, (inner, value) in enumerate(items):
         if budget.left <= 0:
             break
-        children.append(_node(visible(inner[:MAX_TEXT]), value, depth + 1, budget))
+        at = child(pointer, inner, place)
+        children.append(_node(visible(inner[:MAX_TEXT]), value, depth + 1, budget, at))
     left_out = len(items) - len(children)
     return Node(
         name=name,
