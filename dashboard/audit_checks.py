@@ -6,11 +6,13 @@ The result is an audit event, so who checked what and when is itself in the chai
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.core import signing
+from django.db import IntegrityError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -87,8 +89,27 @@ def next_part(state: str) -> Check:
     return carry_on(_loaded(state) or begin(), budget_s=PART_S)
 
 
-def record_result(request: HttpRequest, check: Check) -> AuditEvent:
-    """Write the result of a finished check into the log that it is about."""
+def result_of(request: HttpRequest, check: Check) -> ChainState:
+    """Write the result of a finished check into the log that it is about, and tell it.
+
+    Where the end of the chain is gone nothing can be appended any more; then it is only told.
+    """
+    try:
+        _record(request, check)
+    except IntegrityError:
+        return ChainState(
+            state="bad",
+            events=check.head,
+            end=f"{check.sequence}:{check.previous}",
+            checked=check.sequence,
+            at_ms=time.time_ns() // 1_000_000,
+            broken=check.broken,
+            breaks=check.breaks,
+        )
+    return chain_state()
+
+
+def _record(request: HttpRequest, check: Check) -> None:
     details = {
         "events": check.sequence,
         "end": f"{check.sequence}:{check.previous}",
@@ -96,7 +117,7 @@ def record_result(request: HttpRequest, check: Check) -> AuditEvent:
         "breaks": _named(check.breaks),
     }
     outcome = "failed" if check.broken else "done"
-    return audit.record(request, action=ACTION, outcome=outcome, details=details)
+    audit.record(request, action=ACTION, outcome=outcome, details=details)
 
 
 def _named(breaks: Sequence[Break]) -> list[list[Any]]:

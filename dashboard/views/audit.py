@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -80,9 +80,9 @@ def audit_verify(request: HttpRequest) -> HttpResponseBase:
     check = audit_checks.next_part(request.POST.get("state", ""))
     if not check.finished:
         return page_or_part(request, "audit_check.html", "_audit_chain.html", _running(check))
-    audit_checks.record_result(request, check)
-    if getattr(request, "htmx", False):
-        return render(request, "_audit_chain.html", {"chain": audit_checks.chain_state()})
+    chain = audit_checks.result_of(request, check)
+    if getattr(request, "htmx", False) or chain.event is None:
+        return page_or_part(request, "audit_check.html", "_audit_chain.html", {"chain": chain})
     if check.broken:
         messages.error(request, _told_broken(check.broken))
     else:
