@@ -53,7 +53,12 @@ def login(request: HttpRequest) -> HttpResponse:
 def _login_page(
     request: HttpRequest, form: AuthenticationForm, target: str, *, status: int
 ) -> HttpResponse:
-    context = {"form": form, "next": target, "needs_setup": not accounts.has_users()}
+    context = {
+        "form": form,
+        "next": target,
+        "needs_setup": not accounts.has_users(),
+        "sso_name": cast(ConsoleRequest, request).sso_name,
+    }
     return render(request, "accounts/login.html", context, status=status)
 
 
@@ -113,13 +118,17 @@ def _make_first_admin(request: HttpRequest, form: FirstAdminForm) -> HttpRespons
 @sign_in_required
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
-    """Show who is signed in, with which role, and until when."""
-    sign_in = cast(ConsoleRequest, request).sign_in
-    assert sign_in is not None
+    """Show what the person may do, where they are signed in, and until when."""
+    asks = cast(ConsoleRequest, request)
+    here = asks.sign_in
+    assert here is not None
+    own = sign_ins.open_sign_ins(timezone.now()).filter(user_id=here.user_id)
     context = {
-        "signed_in_at": sign_in.created_at,
-        "ends_at": sign_in.created_at + timedelta(seconds=settings.SESSION_ABSOLUTE_S),
+        "here": here,
+        "agents": None if asks.agents is None else sorted(asks.agents),
+        "ends_at": here.created_at + timedelta(seconds=settings.SESSION_ABSOLUTE_S),
         "idle_minutes": settings.SESSION_IDLE_S // 60,
+        "sign_ins": own.select_related("user"),
     }
     return render(request, "accounts/account.html", context)
 
