@@ -115,6 +115,9 @@ class SessionFilters(forms.Form):
     )
     cols = Several(required=False, choices=[(c.name, c.label) for c in COLUMNS], label=_("Columns"))
     row = Several(required=False, label=_("Selected rows"))
+    select = forms.ChoiceField(
+        required=False, choices=[("", _("None")), ("page", _("All"))], label=_("Rows ticked")
+    )
     live = forms.ChoiceField(
         required=False, choices=[("", _("On")), ("off", _("Off"))], label=_("Live")
     )
@@ -128,6 +131,7 @@ class SessionFilters(forms.Form):
 
     def __init__(self, query: QueryDict, *, zone: ZoneInfo) -> None:
         super().__init__(query, auto_id="filter-%s")
+        self._query = query
         for name in ("after", "before"):
             field = self.fields[name]
             assert isinstance(field, MomentField)
@@ -163,6 +167,15 @@ class SessionFilters(forms.Form):
         """Names of the columns to show, in the order of the table."""
         chosen = self.cleaned_data.get("cols") or DEFAULT_COLUMNS
         return tuple(column.name for column in COLUMNS if column.name in chosen)
+
+    def asked(self) -> list[tuple[str, str]]:
+        """What the address says that means something here, in its order."""
+        return [
+            (name, value)
+            for name, values in self._query.lists()
+            for value in values
+            if name in self.fields and value
+        ]
 
     def unknown(self) -> tuple[str, ...]:
         """Parameters of the address that mean nothing here."""

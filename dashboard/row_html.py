@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from .columns import COLUMNS
 from .services.amounts import binary
-from .services.rows import SessionRow
+from .services.rows import FLAG_WORDS, SessionRow
 from .templatetags.icons import icon
 from .templatetags.show import exactly, moment_of, relatively
 
@@ -26,14 +26,17 @@ _REF = "0" * 16
 
 
 class RowHtml:
-    """Writes rows with these columns, with exact times in one zone."""
+    """Writes rows with these columns, with exact times in one zone, their boxes ticked or not."""
 
-    def __init__(self, columns: Sequence[str], *, zone: ZoneInfo) -> None:
+    def __init__(self, columns: Sequence[str], *, zone: ZoneInfo, ticked: bool = False) -> None:
         self._zone = zone
         self._now_s = time.time()
         self._select = escape(_("Select"))
+        self._ticked = " checked" if ticked else ""
+        self._origins = {"user": _("model, by a person"), "auto": _("model, by a failover")}
         self._bytes = _("%s bytes")
         self._labels = {column.name: escape(str(column.label)) for column in COLUMNS}
+        self._failover = str(FLAG_WORDS["failover"][0])
         self._no_share = ""  # keeps counts in line with those that have a share
         self._icons: dict[str, str] = {}
         self._hrefs: dict[str, str] = {}
@@ -73,7 +76,7 @@ class RowHtml:
         return (
             '<td class="select-cell"><label class="select-target">'
             f'<input id="select-{row.id}" type="checkbox" name="row" value="{row.id}"'
-            ' form="selection" hx-preserve data-select>'
+            f' form="selection"{self._ticked} hx-preserve data-select>'
             f'<span class="visually-hidden">{self._select} {escape(row.title)}</span>'
             "</label></td>"
         )
@@ -175,9 +178,18 @@ class RowHtml:
         return self._cell("tokens", inner, "number")
 
     def _notes(self, row: SessionRow) -> str:
-        tags = [f'<span class="tag" data-state="accent">{escape(w)}</span>' for w in row.overrides]
+        """Overrides, then notes; a pinned model says who pinned it."""
+        origin = row.override_origin
+        words = [word for word in row.overrides if word not in ("model", "provider")]
+        tags = [f'<span class="tag" data-state="accent">{escape(word)}</span>' for word in words]
+        if origin:
+            state = "watch" if origin == "auto" else "accent"
+            word = escape(self._origins[origin])
+            tags.insert(0, f'<span class="tag" data-state="{state}">{word}</span>')
+        # "failover" says what the origin says.
+        notes = [n for n in row.notes if not (origin and n.word == self._failover)]
         tags += [
             f'<span class="tag" data-state="{note.state}">{escape(note.word)}</span>'
-            for note in row.notes
+            for note in notes
         ]
         return self._cell("notes", f'<span class="tags">{"".join(tags)}</span>' if tags else "")

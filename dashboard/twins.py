@@ -47,7 +47,12 @@ def json_response(name: str, content: Any, *, attachment: bool = False) -> HttpR
 
 
 def json_stream(
-    name: str, around: dict[str, Any], list_name: str, items: Iterable[Any]
+    name: str,
+    around: dict[str, Any],
+    list_name: str,
+    items: Iterable[Any],
+    *,
+    attachment: bool = False,
 ) -> StreamingHttpResponse:
     """Stream one JSON object whose last member is a list, made item by item."""
 
@@ -60,13 +65,21 @@ def json_stream(
         yield b"\n]}\n"
 
     response = StreamingHttpResponse(parts(), content_type="application/json; charset=utf-8")
-    _guard(response, f"{safe_name(name)}.json", attachment=False)
+    _guard(response, f"{safe_name(name)}.json", attachment=attachment)
     return response
 
 
-def _encoded(content: Any) -> bytes:
+def lines_response(name: str, items: Iterable[Any]) -> StreamingHttpResponse:
+    """Stream an attachment of JSON lines: one value on each line."""
+    lines = (_encoded(item, indent=None) + b"\n" for item in items)
+    response = StreamingHttpResponse(lines, content_type="application/jsonl; charset=utf-8")
+    _guard(response, f"{safe_name(name)}.jsonl", attachment=True)
+    return response
+
+
+def _encoded(content: Any, *, indent: int | None = 1) -> bytes:
     # A lone surrogate is JSON that UTF-8 cannot carry; its escape is what the file had.
-    text = json.dumps(content, ensure_ascii=False, indent=1, default=str)
+    text = json.dumps(content, ensure_ascii=False, indent=indent, default=str)
     return text.encode("utf-8", "backslashreplace")
 
 

@@ -78,7 +78,7 @@ def effects(
     for store_id, places in by_store.items():
         reader = fleet().reader(store_id)
         keys = {at: key for at in places if (key := picked[at].key) is not None}
-        for at, read in _read_all(reader, keys, deadline):
+        for at, read in read_all(reader, keys, deadline):
             found[at] = planner.of(reader, keys[at], read)
     return [found[at] for at in range(len(picked))]
 
@@ -144,8 +144,7 @@ class Planner:
 
     def _differences(self, effect: Effect, entry: Entry) -> Iterator[Difference]:
         if effect.removes:
-            size = _("the whole entry, %d fields") % len(entry)
-            yield Difference(_("entry"), size, "")
+            yield Difference(_("entry"), _("%d fields") % len(entry), "")
         for edit in effect.edits:
             yield self._difference(edit)
 
@@ -157,10 +156,17 @@ class Planner:
         return Difference(shown(edit.name)[:100], before, after)
 
 
-def _read_all(
+def read_all(
     reader: Reader, keys: Mapping[int, str], deadline: float
 ) -> Iterator[tuple[int, Read]]:
+    """Each of these entries by its place, read some hundred at a time.
+
+    Raises:
+        ProblemError: not all of them were read by the deadline (of ``time.monotonic``).
+    """
     places = list(keys)
+    if not places:
+        return
     # A sessions.json is read as a whole, however few entries are wanted.
     row = reader.row(keys[places[0]])
     step = len(places) if row is not None and row.layout == "legacy" else AT_ONCE

@@ -16,6 +16,7 @@ from .bulk_effects import Effects
 from .bulk_selection import Picked
 from .change_records import Difference
 from .fleet import fleet
+from .rows import readable
 from .tree import shown, visible
 
 
@@ -83,7 +84,7 @@ def plan_item(one: Picked, worked_out: Effects) -> PlanItem:
     name = "" if row is None else str(redact(row.name))
     return PlanItem(
         picked=one,
-        title=visible(name) or shown(one.key or "") or _("a session"),
+        title=visible(name) or readable(shown(one.key or "")) or _("a session"),
         agent="" if reader is None else reader.name,
         updated_at_ms=None if row is None else row.updated_at_ms,
         effects=worked_out,

@@ -78,6 +78,12 @@ def plan_again(
     return make_plan(actor, again(picked), action, params, plan.source)
 
 
+def select_again(actor: Actor, plan: Plan) -> Plan:
+    """Keep the sessions of a plan as a selection, for another action."""
+    selection = again([item.picked for item in items_of(plan)])
+    return keep_selection(actor, selection, plan.source)
+
+
 def find_plan(actor: Actor, plan_id: str) -> Plan:
     """A plan of this person; admins find everybody's.
 

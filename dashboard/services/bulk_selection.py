@@ -6,6 +6,7 @@ Either way the keys are fixed here, once. What changes in the list afterwards ch
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from .asking import ask
 from .fleet import PAGE_BUDGET_S, fleet
 from .problems import Problem, ProblemError
 from .readers import Reader, refresh_all
+from .rows import SessionRow, session_row
 from .vocabulary import Wanted
 
 MOST = 5_000
@@ -91,6 +93,17 @@ def again(picked: Iterable[Picked]) -> Selection:
     readers = readers_of({one.store_id for one in listed})
     refresh_all(list(readers.values()), budget_s=PAGE_BUDGET_S)
     return Selection(tuple(_again(readers.get(one.store_id), one) for one in listed))
+
+
+def rows_of(selection: Selection) -> list[SessionRow]:
+    """The picked sessions as the list shows them; those that have gone are left out."""
+    now_ms = time.time_ns() // 1_000_000
+    readers = readers_of({one.store_id for one in selection.picked})
+    return [
+        session_row(readers[one.store_id], one.row, now_ms=now_ms)
+        for one in selection.picked
+        if one.row is not None and one.store_id in readers
+    ]
 
 
 def check_count(count: int) -> None:

@@ -70,6 +70,13 @@ class SessionRow:
         return "" if shown == self.title else shown
 
     @property
+    def override_origin(self) -> str:
+        """Who pinned the model: "user", "auto" (a failover left it), or "" when it is not."""
+        if not {"model", "provider"}.intersection(self.overrides):
+            return ""
+        return "auto" if "failover" in self.flags else "user"
+
+    @property
     def context_percent(self) -> int | None:
         """How much of the model's context is full."""
         if self.total_tokens is None or not self.context_tokens:

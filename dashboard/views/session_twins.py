@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.http import HttpRequest
@@ -30,7 +30,7 @@ _COLUMN_FIELDS = {
 _FIELDS = (
     *("store_id", "agent", "key", "session_id", "title", "kind", "machine", "channel", "status"),
     *("updated_at_ms", "size_bytes", "model", "total_tokens", "context_tokens", "file_name"),
-    *("problem", "ref"),
+    *("problem", "ref", "override_origin"),
 )
 
 
@@ -54,7 +54,7 @@ def sessions_json(request: HttpRequest, store_id: str | None = None) -> HttpResp
         "ignored_parameters": form.unknown(),
         "invalid_parameters": {name: list(map(str, told)) for name, told in form.errors.items()},
         "facets": listed.facets,
-        "sessions": [_plain(row) for row in rows],
+        "sessions": [plain_row(row) for row in rows],
     }
     return twins.json_response("sessions", content)
 
@@ -66,11 +66,7 @@ def sessions_csv(request: HttpRequest, store_id: str | None = None) -> HttpRespo
     """Give the same rows as CSV."""
     form, wanted = asked(request)
     listed = list_sessions(wanted, store_id=store_id, everything=wanted.page is None)
-    header = _header(form)
-    rows = map(_plain, _selected(request, listed))
-    return twins.csv_response(
-        "sessions", header, ([_joined(row[name]) for name in header] for row in rows)
-    )
+    return rows_csv(form, _selected(request, listed))
 
 
 def _selected(request: HttpRequest, listed: SessionList) -> Iterator[SessionRow]:
@@ -80,7 +76,16 @@ def _selected(request: HttpRequest, listed: SessionList) -> Iterator[SessionRow]
     return (row for row in rows if not chosen or row.id in chosen)
 
 
-def _plain(row: SessionRow) -> dict[str, Any]:
+def rows_csv(form: SessionFilters, rows: Iterable[SessionRow]) -> HttpResponseBase:
+    """Rows as CSV, in the columns of the list that was asked for."""
+    header = _header(form)
+    plain = map(plain_row, rows)
+    return twins.csv_response(
+        "sessions", header, ([_joined(row[name]) for name in header] for row in plain)
+    )
+
+
+def plain_row(row: SessionRow) -> dict[str, Any]:
     """A row as programs read it."""
     plain: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
     plain["updated_at"] = twins.iso(row.updated_at_ms)

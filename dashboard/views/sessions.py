@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -17,7 +19,7 @@ from dashboard.forms import SessionFilters
 from dashboard.links import Link
 from dashboard.live import Live, stamp_of
 from dashboard.preferences import preferences_of
-from dashboard.roles import role_required
+from dashboard.roles import includes, role_required
 from dashboard.row_html import RowHtml
 from dashboard.services.sessions import SessionList, list_sessions, watch_sessions
 from dashboard.services.vocabulary import Wanted
@@ -69,6 +71,11 @@ def _look_again(
     return response
 
 
+def may_change(request: HttpRequest) -> bool:
+    """Whether the page offers changes to this person."""
+    return not settings.READ_ONLY and includes(getattr(request, "role", None), "operator")
+
+
 def asked(request: HttpRequest) -> tuple[SessionFilters, Wanted]:
     """Read the address: the form, and what it asks for."""
     form = SessionFilters(request.GET, zone=preferences_of(request).shown_zone)
@@ -94,6 +101,7 @@ def _context(
         "carried": listing.facet_state(link),
         "sort_choices": listing.sort_choices(),
         "order": form.cleaned_data.get("sort") or "-updated",
+        "may_change": may_change(request),
     }
 
 
@@ -105,11 +113,13 @@ def _list_context(
     live: Live | None,
 ) -> dict[str, Any]:
     """What the live part needs, which is the table, the bar above and the pages below it."""
-    link = _link(request, form, store_id)
+    link = _link(form, store_id)
     columns = [
         name for name in form.columns() if name != "agent" or (not store_id and listed.stores > 1)
     ]
-    rows = RowHtml(columns, zone=preferences_of(request).shown_zone).rows(listed.rows)
+    is_ticked = live is None and form.cleaned_data.get("select") == "page"
+    html = RowHtml(columns, zone=preferences_of(request).shown_zone, ticked=is_ticked)
+    rows = html.rows(listed.rows)
     shown = live.shown if live else tuple((row.store_id, row.ref) for row in listed.rows)
     stamp = stamp_of(rows, listed.matched, listed.page, listed.pages)
     return {
@@ -117,6 +127,8 @@ def _list_context(
         "list": listed,
         "rows": rows,
         "columns": columns,
+        "ticked": is_ticked,
+        "query": urlencode(link.items),
         "headings": listing.headings(form, link, columns),
         "links": _links(link, listed, store_id),
         "live_every_s": SLOW_EVERY_S if listed.took_s > SLOW_S else EVERY_S,
@@ -125,14 +137,13 @@ def _list_context(
     }
 
 
-def _link(request: HttpRequest, form: SessionFilters, store_id: str | None) -> Link:
+def _link(form: SessionFilters, store_id: str | None) -> Link:
     """The list's own address: what it knows of the query, in the order it was written."""
     path = reverse("store_sessions", args=[store_id]) if store_id else reverse("sessions")
     items = [
         (name, value)
-        for name, values in request.GET.lists()
-        for value in values
-        if name in form.fields and value and not _is_usual(form, name, value)
+        for name, value in form.asked()
+        if name not in ("row", "select") and not _is_usual(form, name, value)
     ]
     return Link(path, tuple(items))
 
@@ -153,11 +164,10 @@ def _links(link: Link, listed: SessionList, store_id: str | None) -> dict[str, s
         "clean": link.path,
         "json": str(whole.at(reverse(f"{prefix}_json", args=args))),
         "csv": str(whole.at(reverse(f"{prefix}_csv", args=args))),
-        "selected_json": reverse(f"{prefix}_json", args=args),
-        "selected_csv": reverse(f"{prefix}_csv", args=args),
         "previous": str(link.page(listed.page - 1)) if listed.page > 1 else "",
         "next": str(link.page(listed.page + 1)) if listed.page < listed.pages else "",
         "pause": str(link.set("live", "off").page(listed.page)),
         "resume": str(link.set("live", None).page(listed.page)),
         "machine": str(link.set("machine", "yes")),
+        "tick_page": str(link.set("select", "page").page(listed.page)),
     }

@@ -59,6 +59,7 @@
     j: () => step(1),
     k: () => step(-1),
     x: () => inRow("[data-select]")?.click(),
+    a: () => [...document.querySelectorAll("[data-act]")].find((e) => e.checkVisibility())?.focus(),
     e: () => (inRow("[data-edit]") || document.querySelector("main [data-edit]"))?.click(),
     "?": () => press("[data-shortcut='?']"),
   };
@@ -90,19 +91,5 @@
   document.addEventListener("rows-changed", () => {
     const row = current && document.getElementById(current);
     if (row) row.dataset.current = "true";
-    announce();
-  });
-
-  // The number of selected rows is said as well as shown.
-  function announce() {
-    const place = document.querySelector("[data-selected-count]");
-    if (!place) return;
-    const count = document.querySelectorAll("[data-select]:checked").length;
-    place.textContent = count ? String(count) : "";
-    place.closest("[data-selection]").dataset.count = String(count);
-  }
-
-  document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-select]")) announce();
   });
 })();
