@@ -97,7 +97,7 @@ class AccessMiddleware:
                 _("This page declares no role, so nobody may open it."),
                 _("Tell whoever maintains this console."),
             )
-        _refuse_lesser(request, required)
+        refuse_lesser(request, required)
         return None
 
 
@@ -114,11 +114,12 @@ def _by_token(request: ConsoleRequest, required: str | None) -> HttpResponseBase
     request.user, request.role, request.agents = token.user, standing.role, standing.agents
     request.via = f"api {token.prefix}"
     scope.enter(request.agents)
-    _refuse_lesser(request, required or "admin")
+    refuse_lesser(request, required or "admin")
     return None
 
 
-def _refuse_lesser(request: ConsoleRequest, required: str) -> None:
+def refuse_lesser(request: ConsoleRequest, required: str) -> None:
+    """Refuse whoever has less than the required role."""
     if not roles.includes(request.role, required):
         raise RefusedError(_why_refused(request.role, required), _("Ask an admin for it."))
 

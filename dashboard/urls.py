@@ -25,7 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.urls_edit")),
     path("", include("dashboard.urls_jobs")),
     path("", include("dashboard.urls_undo")),
-    path("api/v1/", include("dashboard.urls_api")),
+    path("api/", include("dashboard.urls_api")),
     path("", include("dashboard.urls_pages")),
 ]
 

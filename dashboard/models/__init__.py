@@ -2,6 +2,7 @@
 
 from .access import AgentScope, ApiToken, Invite, SignIn, SsoName
 from .accounts import SetupToken
+from .api import ApiUse
 from .audit import AuditEvent, AuditHead
 from .changes import Change, Plan
 from .jobs import Chore, Job, JobItem, JobRunner, JobStore
@@ -9,6 +10,7 @@ from .jobs import Chore, Job, JobItem, JobRunner, JobStore
 __all__ = [
     "AgentScope",
     "ApiToken",
+    "ApiUse",
     "AuditEvent",
     "AuditHead",
     "Change",

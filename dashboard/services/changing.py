@@ -34,13 +34,15 @@ def save(
     any_field: bool = False,
     choices: Mapping[str, Choice] | None = None,
     opened: Mapping[str, Any] | None = None,
+    if_match: str | None = None,
     job_id: int | None = None,
 ) -> Saved:
     """Merge edited fields into the entry as it is now.
 
     ``choices`` settles overlaps ("mine" or "now"). ``any_field`` lifts the limit to fields that
     the form knows; it needs the role admin. ``opened`` are further values that the person saw:
-    those that differ now are named in ``Saved.merged``. Waits ``wait_s`` seconds for the lock.
+    those that differ now are named in ``Saved.merged``. With ``if_match`` only into the entry of
+    that etag. Waits ``wait_s`` seconds for the lock.
 
     Raises:
         OverlapError, LockedError, VanishedError, InvalidFieldsError, ProblemError: nothing was
@@ -54,7 +56,8 @@ def save(
 
     def run(store: Store) -> object:
         change = merging(key, edits, choices=choices, check=check)
-        return store.update(key, named_again(change) if create else change, create=create)
+        made = named_again(change) if create else change
+        return store.update(key, made, create=create, if_match=if_match)
 
     saved = carry_out(task, Work(run, fields=[edit.name for edit in edits]), wait_s=wait_s)
     return with_merged(saved, edits, opened)

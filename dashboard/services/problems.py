@@ -34,6 +34,7 @@ _KINDS: tuple[tuple[type[errors.SessionStoreError], str, int], ...] = (
     (errors.LockTimeoutError, "The session is locked", 409),
     (errors.GatewayRunningError, "A running gateway writes this store", 409),
     (errors.ConflictError, "Someone else changed it first", 409),
+    (errors.InvalidEntryError, "This cannot be an entry", 422),
     (errors.CorruptEntryError, "The entry is damaged", 422),
     (errors.CorruptStoreError, "The store file is damaged", 422),
     (errors.UnsafeFileError, "The file is not one that may be opened", 422),

@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "dashboard.middleware.ProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "dashboard.middleware.HeadersMiddleware",
+    "dashboard.api.middleware.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

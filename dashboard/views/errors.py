@@ -10,6 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import throttling
+from ..api.answers import is_api
+from ..api.answers import problem as api_problem
+from ..api.kinds import kind_for
 from ..refusals import RefusedError
 from ..tokens import TokenError
 
@@ -18,6 +21,8 @@ def problem(
     request: HttpRequest, *, status: int, title: str, cause: str, next_step: str
 ) -> HttpResponse:
     """Answer with a problem in the form the caller reads: page, JSON, or a sentence."""
+    if is_api(request):
+        return api_problem(request, kind_for(status), cause, next_step=next_step)
     if request.path.endswith(".json"):
         return JsonResponse({"error": title, "cause": cause, "next": next_step}, status=status)
     if request.path.endswith(".csv") or getattr(request, "htmx", False):
