@@ -110,9 +110,9 @@ class JobList:
     @property
     def announcement(self) -> str:
         """One sentence on what there is."""
-        if self.counts.get(RUNNING):
+        if self.running:
             return _("%(running)s running, %(waiting)s waiting.") % {
-                "running": f"{self.counts[RUNNING]:,}",
+                "running": f"{self.running:,}",
                 "waiting": f"{self.counts.get(WAITING, 0):,}",
             }
         if self.last is None:
@@ -123,9 +123,14 @@ class JobList:
         }
 
     @property
+    def running(self) -> int:
+        """Jobs that run now."""
+        return self.counts.get(RUNNING, 0)
+
+    @property
     def active(self) -> int:
         """Jobs that run or will run by themselves."""
-        return self.counts.get(RUNNING, 0) + self.counts.get(WAITING, 0)
+        return self.running + self.counts.get(WAITING, 0)
 
 
 def list_jobs(asked: Asked) -> JobList:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from dashboard.models import Job, JobStore
 from dashboard.models.jobs import CANCELLED, DONE, FAILED, FINISHED, PAUSED, RUNNING, WAITING
 from dashboard.services.tree import shown
+from dashboard.templatetags.show import span
 
 from .kinds import KINDS
 from .seeing import no_such_job, state_word, visible_jobs
@@ -90,14 +91,18 @@ class JobRow:
         return self.total - self.with_result if self.is_over else 0
 
     @property
-    def rate_a_minute(self) -> float | None:
-        """The rate of a slow job."""
-        return None if self.rate is None else 60 * self.rate
+    def rate_words(self) -> str:
+        """The rate, said for a person; empty where there is none."""
+        if self.rate is None:
+            return ""
+        if self.rate >= 1:
+            return _("%.1f a second") % self.rate
+        return _("%.1f a minute") % (60 * self.rate)
 
     @property
-    def left_ms(self) -> float | None:
-        """The time left, for the filter that writes durations."""
-        return None if self.left_s is None else 1000 * self.left_s
+    def left_words(self) -> str:
+        """The time left, said for a person; empty where it cannot be told."""
+        return "" if self.left_s is None else _("about %s left") % span(max(1, self.left_s))
 
     @property
     def took_ms(self) -> int | None:

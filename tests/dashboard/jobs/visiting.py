@@ -32,7 +32,7 @@ class Visiting(AppConfig):
 
 
 def visit(job: Job, item: JobItem, actor: Actor) -> ItemResult:
-    """Count a visit in the session's entry, in its real file. May be made to dawdle or to die.
+    """Count a visit in the session's entry, in its real file. May be made to dawdle, to fail or to die.
 
     Idempotent: of the visits that a job pays to a session, one is counted.
     """
@@ -53,7 +53,8 @@ def visit(job: Job, item: JobItem, actor: Actor) -> ItemResult:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(item.params.get("pause_s", 0))
     _note(job, item, "ended")
-    return ItemResult("done", f"visited by {actor.name}")
+    says = item.params.get("says", f"visited by {actor.name}")
+    return ItemResult(item.params.get("does", "done"), says)
 
 
 def _note(job: Job, item: JobItem, what: str) -> None:
