@@ -20,7 +20,7 @@ from dashboard.roles import Role
 ItemState = Literal["done", "skipped", "failed", "retry"]
 
 #: Modules that register a kind when they are imported.
-MODULES: tuple[str, ...] = ("dashboard.services.bulk_work",)
+MODULES: tuple[str, ...] = ("dashboard.services.bulk_work", "dashboard.services.edit_work")
 
 
 @dataclass(frozen=True, slots=True)
