@@ -28,6 +28,7 @@ from .acting import Actor
 from .addresses import client_address
 from .models import ApiToken
 from .refusals import RefusedError
+from .services.problems import Problem, ProblemError
 
 LONGEST = timedelta(days=365)
 USUAL = timedelta(days=90)
@@ -122,11 +123,13 @@ def rotate(token: ApiToken, *, by: Actor | None = None, now: datetime | None = N
     """Replace a token by a new one of the same kind and lifetime; the old one stops working.
 
     Raises:
-        RefusedError: it is revoked already, or its owner may not have it any more.
+        ProblemError: it is revoked already.
+        RefusedError: its owner may not have it any more.
     """
     at = now or timezone.now()
     if not revoke(token, by=by, now=at):
-        raise RefusedError(_("This API token is revoked already."), _("Make a new one."))
+        title, cause = _("Not rotated"), _("This API token is revoked already.")
+        raise ProblemError(Problem(title, cause, _("Make a new one."), 409))
     return issue(
         token.user,
         name=token.name,
