@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from dashboard.models import Change, Chore, Job, Plan, SignIn
 from dashboard.models.jobs import FINISHED
+from dashboard.services.versions import sweep_all
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ CHORES: dict[str, Callable[[datetime], int]] = {
     "sign-ins": remove_old_sign_ins,
     "browser sessions": remove_expired_sessions,
     "changes": remove_expired_changes,
+    "versions": sweep_all,
 }
 
 

@@ -20,7 +20,11 @@ from dashboard.roles import Role
 ItemState = Literal["done", "skipped", "failed", "retry"]
 
 #: Modules that register a kind when they are imported.
-MODULES: tuple[str, ...] = ("dashboard.services.bulk_work", "dashboard.services.edit_work")
+MODULES: tuple[str, ...] = (
+    "dashboard.services.bulk_work",
+    "dashboard.services.edit_work",
+    "dashboard.services.undo_jobs",
+)
 
 
 @dataclass(frozen=True, slots=True)

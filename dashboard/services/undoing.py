@@ -96,17 +96,22 @@ def restore(
 
     def change(fresh: Entry | None) -> Entry | None:
         _check_unmoved(key, fresh, fields, opened_etag)
-        whole = source if fields is None else _with(fresh or {}, source, fields)
-        restored = dict(whole)
-        if fresh is not None and _NOT_RESTORED in fresh:
-            restored[_NOT_RESTORED] = fresh[_NOT_RESTORED]
-        check(fresh, restored)
-        return restored
+        entry = restored(source, fresh, fields)
+        check(fresh, entry)
+        return entry
 
     def run(store: Store) -> object:
         return store.update(key, change, create=version.entry is not None)
 
     return carry_out(task, Work(run, fields=names, note={"restores": version_id}), wait_s=wait_s)
+
+
+def restored(source: Entry, fresh: Entry | None, fields: Sequence[str] | None) -> Entry:
+    """What :func:`restore` makes of the entry that is there now."""
+    entry = dict(source) if fields is None else _with(fresh or {}, source, fields)
+    if fresh is not None and _NOT_RESTORED in fresh:
+        entry[_NOT_RESTORED] = fresh[_NOT_RESTORED]
+    return entry
 
 
 def compared_etag(entry: Entry | None, fields: Sequence[str] | None) -> str:
