@@ -34,7 +34,8 @@ class Visiting(AppConfig):
 def visit(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     """Count a visit in the session's entry, in its real file.
 
-    May be made to dawdle, to fail or to die. Idempotent: of the visits that a job pays to a session, one is counted.
+    May be made to dawdle, to fail or to die. Idempotent: of the visits that a job pays to a
+    session, one is counted.
     """
     from dashboard.jobs.kinds import ItemResult
     from dashboard.services.fleet import fleet
