@@ -16,6 +16,8 @@ What it promises:
 * Damage to one file concerns that session only; a damaged file is reported, never taken for
   an empty one, never deleted.
 * Every error is a :class:`SessionStoreError` with ``path``, ``key`` and ``hint``.
+* What is changed through ``store.keeping(Keeper(...))`` keeps what it replaces, on disk before
+  the change is made, and :func:`undo` takes it back without losing what others wrote since.
 
 What it does not promise: to be faster than SQLite at the median (it is not; see
 ``docs/performance.md``), transactions over several sessions, or, at the default durability,
@@ -24,6 +26,7 @@ that the last seconds survive a power cut.
 The standard library, orjson, msgspec and filelock are all it needs; Django is not.
 """
 
+from .editing import ABSENT, FieldEdit, Overlap, OverlapError, edits_between, merge, merging
 from .errors import (
     ConflictError,
     CorruptEntryError,
@@ -43,18 +46,22 @@ from .errors import (
     UnsupportedStoreError,
 )
 from .history import Incarnation
+from .kept import Keeper, Version
 from .locks import HeldLock, Waiter
 from .paths import StorePaths, discover
 from .recorder import Recorder
 from .store import Store, held_locks, open_store
+from .versions import undo, versions
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ABSENT",
     "ConflictError",
     "CorruptEntryError",
     "CorruptStoreError",
     "EntryNotFoundError",
+    "FieldEdit",
     "FileTooLargeError",
     "Finding",
     "GatewayRunningError",
@@ -62,8 +69,11 @@ __all__ = [
     "Incarnation",
     "InvalidEntryError",
     "InvalidKeyError",
+    "Keeper",
     "LockReentryError",
     "LockTimeoutError",
+    "Overlap",
+    "OverlapError",
     "Recorder",
     "SessionStoreError",
     "StalePlanError",
@@ -72,8 +82,14 @@ __all__ = [
     "StorePaths",
     "UnsafeFileError",
     "UnsupportedStoreError",
+    "Version",
     "Waiter",
     "discover",
+    "edits_between",
     "held_locks",
+    "merge",
+    "merging",
     "open_store",
+    "undo",
+    "versions",
 ]

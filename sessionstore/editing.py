@@ -18,6 +18,8 @@ from .errors import ConflictError
 
 
 class _Absent(enum.Enum):
+    """The type of :data:`ABSENT`."""
+
     ABSENT = enum.auto()
 
     def __repr__(self) -> str:
@@ -56,7 +58,7 @@ class OverlapError(ConflictError):
     """
 
     def __init__(
-        self, message: str, *, overlaps: tuple[Overlap, ...], etag: str = "", **details: Any
+        self, message: str, *, overlaps: tuple[Overlap, ...] = (), etag: str = "", **details: Any
     ) -> None:
         super().__init__(message, **details)
         self.overlaps = overlaps

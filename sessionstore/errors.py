@@ -7,7 +7,8 @@
     ├── InvalidEntryError        (ValueError)    the value is not a JSON object that can be stored
     ├── EntryNotFoundError       (KeyError)      create=False and there is no entry
     ├── ConflictError                            the entry is not the one the caller saw
-    ├── StalePlanError                           the store moved under a plan
+    │   ├── OverlapError                         others changed the same fields (``editing``)
+    │   └── StalePlanError                       the store moved under a plan
     ├── CorruptEntryError        (ValueError)    one entry's file is damaged
     ├── CorruptStoreError        (ValueError)    a whole sessions.json is damaged
     ├── UnsafeFileError                          a link or special file

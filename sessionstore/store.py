@@ -28,7 +28,7 @@ from .errors import (
     UnsafeFileError,
 )
 from .files import DEFAULT_MAX_BYTES, DURABILITIES, Durability
-from .kept import Keeper
+from .kept import Keeper, Keeping
 from .keys import Place, check_key, check_session_id, locate
 from .layout import (
     LayoutName,
@@ -407,16 +407,21 @@ class Store:
         if self._keeper is None:
             self._backing.run(change, transform, terms)
             return
-        transform, forget = self._keeper.around(
-            self.paths, self._backing.staging, change.key, transform
+        keeping = Keeping(
+            self._keeper,
+            self.paths,
+            self._backing.staging,
+            key=change.key,
+            transform=transform,
         )
         try:
-            self._backing.run(change, transform, terms)
+            self._backing.run(change, keeping.transform, terms)
         except BaseException:
-            # why: the change's own error travels; a version left behind equals what is there
-            with contextlib.suppress(SessionStoreError):
-                forget()
+            # why: the change's own error travels; a version left behind stays begun
+            with contextlib.suppress(SessionStoreError, OSError):
+                keeping.failed(lambda: self.get(change.key))
             raise
+        keeping.done()
 
     def _terms(
         self,

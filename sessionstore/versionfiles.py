@@ -1,23 +1,22 @@
 """The files that versions are kept in: their names, reading them, removing old ones.
 
-``versions/<32 hex of the key's sha256>/<epoch ms>-<8 hex>.json`` below the store's own folder.
-``kept`` writes them.
+``versions/<32 hex of the key's sha256>/<epoch ms>-<8 hex>.json`` below the store's own folder,
+``.begun.json`` until the change is made. ``kept`` writes them.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .entries import Entry, NotAnEntryError, decode
-from .errors import CorruptStoreError, SessionStoreError
+from .entries import Entry, decode, normalise
+from .errors import CorruptStoreError, SessionStoreError, StoreIOError, UnsafeFileError
 from .files import (
-    DEFAULT_MAX_BYTES,
     close_directory,
     ensure_directory,
     list_names,
@@ -25,17 +24,21 @@ from .files import (
     read_file,
     remove_file,
     status_of,
-    sync_descriptor,
+    sync_directory,
 )
 from .paths import StorePaths
 
 KEPT_PER_SESSION = 50
 KEPT_FOR_S = 90 * 86_400
 
-_NAME = re.compile(r"(\d{13,15})-([0-9a-f]{8})\.json")
-_ID = re.compile(r"([0-9a-f]{32})-(\d{13,15}-[0-9a-f]{8})")
-# The entry before, the changed values after, and the note: each at most one entry's size.
-_LARGEST = 3 * DEFAULT_MAX_BYTES
+_NAME = re.compile(r"([0-9]{13,15})-([0-9a-f]{8})(\.begun)?\.json")
+_ID = re.compile(r"([0-9a-f]{32})-([0-9]{13,15}-[0-9a-f]{8})")
+_FOLDER = re.compile(r"[0-9a-f]{32}")
+_BEGUN, _DONE = ".begun.json", ".json"
+# As a whole sessions.json: a row of one may be much larger than a session's own file.
+_LARGEST = 1 << 30
+# What a file that is no version makes of reading it as one; NotAnEntryError is a ValueError.
+_DAMAGES = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Version:
     ``changed`` names the fields that the change touched and ``written`` holds what it wrote
     there; one that it removed is only in ``changed``. ``removed``: it deleted the session.
     ``note`` is whatever the caller of the change added. ``at_ms`` in epoch milliseconds.
+    ``begun``: it is not certain that the change was made, since its process may have died first.
     """
 
     id: str
@@ -58,6 +62,7 @@ class Version:
     written: Mapping[str, Any] = field(default_factory=dict)
     removed: bool = False
     note: Mapping[str, Any] = field(default_factory=dict)
+    begun: bool = False
 
 
 def folder_of(paths: StorePaths, key: str) -> Path:
@@ -67,8 +72,7 @@ def folder_of(paths: StorePaths, key: str) -> Path:
 
 def version_ids(paths: StorePaths, key: str) -> list[str]:
     """Ids of a session's versions, newest first. Lists one folder and opens nothing."""
-    folder = folder_of(paths, key)
-    return [f"{folder.name}-{name.removesuffix('.json')}" for name in _names(folder)]
+    return _ids_in(folder_of(paths, key))
 
 
 def read_versions(paths: StorePaths, key: str) -> list[Version]:
@@ -87,14 +91,15 @@ def read_version(paths: StorePaths, version_id: str) -> Version | None:
     Raises:
         CorruptStoreError: the file is damaged.
     """
-    path = _path(paths, version_id)
-    return None if path is None else _read(path)
+    for path in _places(paths, version_id):
+        if (version := _read(path)) is not None:
+            return version
+    return None
 
 
 def is_kept(paths: StorePaths, version_id: str) -> bool:
-    """Whether a version is still there. Looks at one name and opens nothing."""
-    path = _path(paths, version_id)
-    return path is not None and status_of(path) is not None
+    """Whether a version is still there. Looks at a name or two and opens nothing."""
+    return any(status_of(path) is not None for path in _places(paths, version_id))
 
 
 def keys_with_versions(paths: StorePaths, start: str) -> list[str]:
@@ -102,109 +107,133 @@ def keys_with_versions(paths: StorePaths, start: str) -> list[str]:
 
     Finds sessions that are gone. Lists one folder, and opens a file or two for each such key.
     """
-    root = paths.sidecar / "versions"
-    try:
-        folders = [name for name in list_names(root) if name.startswith(start[:32])]
-    except FileNotFoundError:
-        return []
-    keys = (_key_of(root / name) for name in folders)
+    folders = (path for path in folders_of(paths) if path.name.startswith(start[:32]))
+    keys = (_key_of(paths, folder) for folder in folders)
     return [key for key in keys if key is not None and _digest(key).startswith(start)]
 
 
-def sweep(
-    paths: StorePaths,
-    *,
-    now_ms: int,
-    keep_count: int = KEPT_PER_SESSION,
-    keep_for_s: float = KEPT_FOR_S,
-) -> int:
-    """Remove versions that are too old or too many; returns how many. Lists every folder."""
+def file_names(folder: int) -> list[str]:
+    """Names of the versions in an open folder, oldest first."""
+    found = (match for name in list_names(folder) if (match := _NAME.fullmatch(name)))
+    return [match[0] for match in sorted(found, key=lambda match: (int(match[1]), match[2]))]
+
+
+def surplus(names: list[str], *, keep_count: int, older_than_ms: int) -> list[str]:
+    """Those of :func:`file_names` that are too old or too many."""
+    too_many = len(names) - max(0, keep_count)
+    return [n for at, n in enumerate(names) if at < too_many or number_of(n) < older_than_ms]
+
+
+def number_of(name: str) -> int:
+    """The time in the name of a version, in epoch milliseconds."""
+    return int(name.partition("-")[0])
+
+
+def remove_one(fd: int, name: str) -> bool:
+    """Remove a version from its open folder; False when there is none of this name."""
+    try:
+        return remove_file(name, dir_fd=fd)
+    except StoreIOError as error:
+        if error.errno in (errno.EISDIR, errno.EPERM):
+            return False  # somebody made a directory of this name, which is not ours to remove
+        raise
+
+
+def begun_name(version_id: str) -> str:
+    """The name of a version's file while the change is under way."""
+    return version_id.partition("-")[2] + _BEGUN
+
+
+def done_name(version_id: str) -> str:
+    """The name of a version's file once the change is made."""
+    return version_id.partition("-")[2] + _DONE
+
+
+def open_folder(paths: StorePaths, key: str) -> int:
+    """Open the folder of a session's versions, made where it is missing, to be closed."""
+    folder = folder_of(paths, key)
+    is_new = status_of(folder) is None
+    ensure_directory(folder)
+    if is_new:
+        # Or a power cut could take the folder away, with a version in it that is on disk.
+        sync_directory(folder.parent)
+        sync_directory(paths.sidecar)
+    return open_directory(folder)
+
+
+def folders_of(paths: StorePaths) -> list[Path]:
+    """The folders of all sessions that have versions. Lists one folder."""
     root = paths.sidecar / "versions"
     try:
-        folders = list_names(root)
+        return [root / name for name in list_names(root) if _FOLDER.fullmatch(name)]
     except FileNotFoundError:
-        return 0
-    older_than_ms = now_ms - int(keep_for_s * 1000)
-    removed = 0
-    for name in folders:
-        fd = open_directory(root / name)
-        try:
-            gone = prune(fd, keep_count=keep_count, older_than_ms=older_than_ms)
-            if gone:
-                sync_descriptor(fd, root / name)
-            removed += gone
-        finally:
-            close_directory(fd)
-    return removed
+        return []
 
 
-def prune(fd: int, *, keep_count: int, older_than_ms: int) -> int:
-    """Remove versions from an open folder that are too old or too many; returns how many."""
-    found = sorted((m for name in list_names(fd) if (m := _NAME.fullmatch(name))), key=_age)
-    too_many = len(found) - max(0, keep_count)
-    gone = [m[0] for at, m in enumerate(found) if at < too_many or int(m[1]) < older_than_ms]
-    for name in gone:
-        remove_file(name, dir_fd=fd)
-    return len(gone)
-
-
-def remove_version(paths: StorePaths, version_id: str) -> None:
-    """Remove one version; one that is gone already is no error."""
-    path = _path(paths, version_id)
-    if path is not None:
-        remove_file(path)
-
-
-@contextmanager
-def opened_folder(folder: Path) -> Iterator[int]:
-    """A folder of versions, made where it is missing, synced after the work in it."""
-    ensure_directory(folder)
-    fd = open_directory(folder)
-    try:
-        yield fd
-        sync_descriptor(fd, folder)
-    finally:
-        close_directory(fd)
+def _places(paths: StorePaths, version_id: str) -> Iterator[Path]:
+    """Where a version may be; the first again, since it may be renamed while one looks."""
+    parts = _ID.fullmatch(version_id)
+    if parts is not None:
+        for ending in (_DONE, _BEGUN, _DONE):
+            yield paths.sidecar / "versions" / parts[1] / f"{parts[2]}{ending}"
 
 
 def _read(path: Path) -> Version | None:
-    try:
-        body = decode(read_file(path, max_bytes=_LARGEST))
-        return _from_json(path, body)
-    except FileNotFoundError:
+    data = _bytes_of(path)
+    if data is None:
         return None
-    except (NotAnEntryError, KeyError, TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, SessionStoreError):
-            raise
+    try:
+        return _from_json(path, decode(data))
+    except _DAMAGES as error:
         raise CorruptStoreError(
             f"the version {path} is damaged", path=path, hint="move the file away"
         ) from error
 
 
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        fd = open_directory(path.parent)
+    except FileNotFoundError:
+        return None
+    try:
+        return read_file(path.name, dir_fd=fd, max_bytes=_LARGEST)
+    except FileNotFoundError:
+        return None
+    except SessionStoreError as error:
+        error.message = error.message.replace(path.name, str(path), 1)
+        error.path = str(path)
+        raise
+    finally:
+        close_directory(fd)
+
+
 def _from_json(path: Path, body: Entry) -> Version:
-    entry, written, note = body["entry"], body["written"], body.get("note", {})
-    if not (entry is None or isinstance(entry, dict)) or not isinstance(written, dict):
-        raise TypeError("not a version")
+    entry, note = body["entry"], body.get("note", {})
     return Version(
-        id=f"{path.parent.name}-{path.stem}",
+        id=f"{path.parent.name}-{_stem(path.name)}",
         key=str(body["sessionKey"]),
         at_ms=int(body["at"]),
         reason=str(body["reason"]),
-        entry=entry,
+        entry=None if entry is None else normalise(decode(entry.encode())),
         by=str(body.get("by", "")),
         action=str(body.get("action", "")),
         changed=tuple(str(name) for name in body["changed"]),
-        written=written,
+        written=decode(body["written"].encode()),
         removed=body.get("removed") is True,
         note=note if isinstance(note, dict) else {},
+        begun=path.name.endswith(_BEGUN),
     )
 
 
-def _key_of(folder: Path) -> str | None:
+def _key_of(paths: StorePaths, folder: Path) -> str | None:
     """The key whose versions these are: what the newest that can be read says."""
-    for name in _names(folder):
+    try:
+        ids = _ids_in(folder)
+    except UnsafeFileError:
+        return None  # a link or a file, which is nothing of ours
+    for version_id in ids:
         try:
-            version = _read(folder / name)
+            version = read_version(paths, version_id)
         except SessionStoreError:
             continue  # another one says it too
         if version is not None:
@@ -212,22 +241,22 @@ def _key_of(folder: Path) -> str | None:
     return None
 
 
-def _names(folder: Path) -> list[str]:
+def _ids_in(folder: Path) -> list[str]:
+    """Newest first, each once: a file may be renamed while one looks."""
     try:
-        found = [match for name in list_names(folder) if (match := _NAME.fullmatch(name))]
+        fd = open_directory(folder)
     except FileNotFoundError:
         return []
-    return [match[0] for match in sorted(found, key=_age, reverse=True)]
+    try:
+        names = file_names(fd)
+    finally:
+        close_directory(fd)
+    return list(dict.fromkeys(f"{folder.name}-{_stem(name)}" for name in reversed(names)))
+
+
+def _stem(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _path(paths: StorePaths, version_id: str) -> Path | None:
-    parts = _ID.fullmatch(version_id)
-    return None if parts is None else paths.sidecar / "versions" / parts[1] / f"{parts[2]}.json"
-
-
-def _age(name: re.Match[str]) -> tuple[int, str]:
-    return int(name[1]), name[2]

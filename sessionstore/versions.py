@@ -7,13 +7,14 @@ not a copy back: only the fields that the change touched return to what they wer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import entries
 from .editing import ABSENT, Choice, FieldEdit, Overlap, OverlapError, merge, same
 from .entries import Entry
-from .errors import EntryNotFoundError
+from .errors import CorruptEntryError, EntryNotFoundError, UnsafeFileError
+from .files import close_directory, open_directory, sync_descriptor
 from .kept import (
     KEPT_FOR_S,
     KEPT_PER_SESSION,
@@ -21,16 +22,19 @@ from .kept import (
     Version,
     read_version,
     read_versions,
-    sweep,
+    took_place,
 )
 from .keys import check_key, fold
-from .store import Store
+from .paths import StorePaths
+from .store import Store, check_timeout
+from .versionfiles import file_names, folders_of, remove_one, surplus
 
 __all__ = [
     "KEPT_FOR_S",
     "KEPT_PER_SESSION",
     "Keeper",
     "Version",
+    "carried_out",
     "find_version",
     "sweep",
     "undo",
@@ -45,16 +49,27 @@ _ACTIVITY = "updatedAt"
 def versions(store: Store, key: str) -> list[Version]:
     """What operators' changes of this session replaced, newest first.
 
-    Opens one file per version (at most :data:`KEPT_PER_SESSION`) and the entry. A version whose
-    change was never carried out, because the process died first, is left out.
+    Opens one file per version (at most :data:`KEPT_PER_SESSION`), and the entry if one of them
+    is only begun. A version whose change was never made, because the process died first, is
+    left out.
 
     Raises:
-        CorruptStoreError: a version's file is damaged. Else as ``Store.get``.
+        CorruptStoreError: a version's file is damaged; UnsafeFileError: a link stands there.
+        InvalidKeyError, StoreIOError.
     """
     found = read_versions(store.paths, fold(check_key(key)))
-    if found and _is_current(found[0].entry, store.get(key)):
-        return found[1:]
-    return found
+    if not any(version.begun for version in found):
+        return found
+    try:
+        return carried_out(found, store.get(key))
+    except (CorruptEntryError, UnsafeFileError):
+        return found  # what is there cannot tell, and a version is what it can be restored from
+
+
+def carried_out(found: Sequence[Version], now: Entry | None) -> list[Version]:
+    """Those of a session's versions, newest first, whose change was made. ``now``: its entry."""
+    after: list[Entry | None] = [now, *(version.entry for version in found)]
+    return [v for at, v in enumerate(found) if not v.begun or took_place(v, after[at])]
 
 
 def find_version(store: Store, version_id: str) -> Version:
@@ -72,6 +87,33 @@ def find_version(store: Store, version_id: str) -> Version:
             hint="versions are kept for a limited time and number; a backup may have it",
         )
     return version
+
+
+def sweep(
+    paths: StorePaths,
+    *,
+    now_ms: int,
+    keep_count: int = KEPT_PER_SESSION,
+    keep_for_s: float = KEPT_FOR_S,
+) -> int:
+    """Remove versions that are too old or too many; returns how many. Lists every folder."""
+    older_than_ms = now_ms - int(keep_for_s * 1000)
+    removed = 0
+    for folder in folders_of(paths):
+        try:
+            fd = open_directory(folder)
+        except (FileNotFoundError, UnsafeFileError):
+            continue  # gone by now, or nothing of ours
+        try:
+            found = file_names(fd)
+            too_many = surplus(found, keep_count=keep_count, older_than_ms=older_than_ms)
+            gone = sum(remove_one(fd, name) for name in too_many)
+            if gone:
+                sync_descriptor(fd, folder)
+            removed += gone
+        finally:
+            close_directory(fd)
+    return removed
 
 
 def undone(
@@ -117,9 +159,10 @@ def undo(
         Else as ``Store.update``.
     """
     version = find_version(store, version_id)
-    kept = store
-    if store.keeper is None:
-        kept = store.keeping(Keeper(action="undo", note={"undoes": version_id}))
+    keeper = store.keeper or Keeper(action="undo", note={"undoes": version_id})
+    kept = store.keeping(keeper)
+    if timeout is not None:
+        kept.timeout = check_timeout(timeout)
 
     def change(fresh: Entry | None) -> Entry | None:
         entry, overlaps = undone(version, fresh, choices=_holding(choices, fresh, still))
@@ -129,7 +172,7 @@ def undo(
 
     if version.entry is None:
         return _remove_again(kept, version, change)
-    return kept.update(version.key, change, create=version.removed, timeout=timeout)
+    return kept.update(version.key, change, create=version.removed)
 
 
 def _holding(
@@ -183,9 +226,3 @@ def _overlapping(version: Version, fresh: Entry, overlaps: tuple[Overlap, ...]) 
         key=version.key,
         hint="choose for each field whether the old value or the one there now stays",
     )
-
-
-def _is_current(entry: Entry | None, current: Entry | None) -> bool:
-    if entry is None or current is None:
-        return entry is current
-    return entries.equal(entry, current)

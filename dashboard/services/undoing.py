@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 
 from dashboard.acting import Actor
 from dashboard.models import Change
-from sessionstore import entries, transcripts, versions
+from sessionstore import entries, transcripts
 from sessionstore.editing import ABSENT, Choice
 from sessionstore.entries import Entry
 from sessionstore.errors import ConflictError, SessionStoreError
 from sessionstore.kept import Version, read_version
 from sessionstore.store import Store
+from sessionstore.versions import undo
 
 from .actions import ACTIONS
 from .carrying import Saved, Work, carry_out, task_for
@@ -151,7 +152,7 @@ def _undoing(
     note: dict[str, Any] = {"undoes": version.id}
 
     def run(store: Store) -> object:
-        return versions.undo(store, version.id, choices=choices, still=still)
+        return undo(store, version.id, choices=choices, still=still)
 
     def after() -> Sequence[str]:
         moved = version.note.get("transcript")

@@ -17,10 +17,11 @@ from dashboard import scope
 from dashboard.models import Change
 from sessionstore.entries import Entry, equal, updated_at_ms
 from sessionstore.errors import SessionStoreError
-from sessionstore.kept import Version, read_version, sweep
+from sessionstore.kept import Version, read_version
 from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 from sessionstore.versionfiles import keys_with_versions, version_ids
+from sessionstore.versions import carried_out, sweep
 
 from .fleet import PAGE_BUDGET_S, fleet
 from .problems import Problem, ProblemError, not_there, problem_of
@@ -192,18 +193,13 @@ def _read(paths: StorePaths, key: str) -> _Read:
 
 
 def _carried_out(store_id: str, read: _Read) -> list[tuple[VersionRow, Version]]:
-    """Versions with their changes on record, without one whose change never happened.
-
-    Such a version is the newest, equals what is there, and no change names it (format.md §7).
-    """
-    ids = [version.id for version in read.versions]
+    """Versions with their changes on record, without one whose change was never made."""
+    found = read.versions if read.problem else carried_out(read.versions, read.now)
+    ids = [version.id for version in found]
     changes = {
         c.version_id: c for c in Change.objects.filter(store_id=store_id, version_id__in=ids)
     }
-    rows = [(_row(version, changes.get(version.id), read), version) for version in read.versions]
-    if rows and rows[0][0].is_now and rows[0][0].change_id is None:
-        return rows[1:]
-    return rows
+    return [(_row(version, changes.get(version.id), read), version) for version in found]
 
 
 def _row(version: Version, change: Change | None, read: _Read) -> VersionRow:

@@ -25,16 +25,19 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from .. import store as blocking
+from ..editing import Choice
 from ..entries import Entry
 from ..errors import Finding
 from ..files import DEFAULT_MAX_BYTES, Durability
 from ..history import Incarnation
+from ..kept import Keeper, Version
 from ..keys import check_key
 from ..layout import LayoutName
 from ..locks import HeldLock
 from ..paths import StorePaths
 from ..recorder import Recorder
 from ..store import Store
+from ..versions import find_version, undo, versions
 from .lines import Call, Lines
 
 P = ParamSpec("P")
@@ -64,6 +67,17 @@ class AsyncStore:
     def agent_id(self) -> str | None:
         """The agent that the path tells, for display."""
         return self.blocking.agent_id
+
+    def keeping(self, keeper: Keeper) -> AsyncStore:
+        """See :meth:`Store.keeping`. A plain call; close only the store itself."""
+        twin = copy.copy(self)
+        twin.blocking = self.blocking.keeping(keeper)
+        return twin
+
+    @property
+    def keeper(self) -> Keeper | None:
+        """What :meth:`keeping` was given; None where nothing is kept."""
+        return self.blocking.keeper
 
     async def layout(self) -> LayoutName:
         """``directory``, ``legacy`` or ``empty``, looked at now."""
@@ -205,6 +219,26 @@ class AsyncStore:
     ) -> None:
         """See :meth:`Store.save`."""
         await self._change_many(Store.save, mapping, base=base)
+
+    async def versions(self, key: str) -> list[Version]:
+        """See :func:`sessionstore.versions`."""
+        return await self._run(versions, self.blocking, key)
+
+    async def undo(
+        self,
+        version_id: str,
+        *,
+        choices: Mapping[str, Choice] | None = None,
+        still: Callable[[str, Any], bool] | None = None,
+        timeout: float | None = None,
+    ) -> Entry | None:
+        """See :func:`sessionstore.undo`."""
+        version = await self._read(find_version, self.blocking, version_id)
+
+        def take_back(store: Store, key: str) -> Entry | None:
+            return undo(store, version_id, choices=choices, still=still)
+
+        return await self._change(take_back, timeout, version.key)
 
     async def held_locks(self) -> list[HeldLock]:
         """See :func:`sessionstore.held_locks`."""

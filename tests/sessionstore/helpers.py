@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sessionstore import Store
+from sessionstore import Keeper, Store
 from sessionstore.aio import AsyncStore
 
 T = TypeVar("T")
@@ -215,6 +215,15 @@ class SyncedStore:
     @property
     def layout(self) -> str:
         return self._loop.run_until_complete(self.twin.layout())
+
+    def keeping(self, keeper: Keeper) -> SyncedStore:
+        kept = object.__new__(SyncedStore)
+        kept.twin, kept.paths, kept._loop = self.twin.keeping(keeper), self.paths, self._loop
+        return kept
+
+    @property
+    def keeper(self) -> Keeper | None:
+        return self.twin.keeper
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.twin, name)

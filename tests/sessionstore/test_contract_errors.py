@@ -11,6 +11,7 @@ import pytest
 
 import sessionstore
 from sessionstore import (
+    ABSENT,
     ConflictError,
     CorruptEntryError,
     CorruptStoreError,
@@ -21,6 +22,8 @@ from sessionstore import (
     InvalidKeyError,
     LockReentryError,
     LockTimeoutError,
+    Overlap,
+    OverlapError,
     SessionStoreError,
     StalePlanError,
     Store,
@@ -44,6 +47,7 @@ BUILTINS: list[tuple[type[SessionStoreError], type[Exception]]] = [
     (LockTimeoutError, TimeoutError),
     (LockReentryError, RuntimeError),
     (StalePlanError, ConflictError),
+    (OverlapError, ConflictError),
     (ConflictError, SessionStoreError),
     (UnsafeFileError, SessionStoreError),
     (FileTooLargeError, UnsafeFileError),
@@ -53,6 +57,7 @@ BUILTINS: list[tuple[type[SessionStoreError], type[Exception]]] = [
 DETAILS: dict[type[SessionStoreError], dict[str, Any]] = {
     ConflictError: {"keys": ("k", "l")},
     StalePlanError: {"keys": ("k",)},
+    OverlapError: {"overlaps": (Overlap("label", ABSENT, 1, None),), "etag": "0" * 32},
     StoreIOError: {"errno": 28},
     LockTimeoutError: {"holder": "pid 7", "held_s": 1.5, "waited_s": 2.5},
 }

@@ -42,6 +42,8 @@ NAMES |= {"InvalidKeyError", "InvalidEntryError", "EntryNotFoundError", "Conflic
 NAMES |= {"StalePlanError", "CorruptEntryError", "CorruptStoreError", "UnsafeFileError"}
 NAMES |= {"UnsupportedStoreError", "GatewayRunningError", "StoreIOError", "LockTimeoutError"}
 NAMES |= {"LockReentryError"}
+NAMES |= {"versions", "undo", "Version", "Keeper", "merge", "merging", "edits_between"}
+NAMES |= {"FieldEdit", "Overlap", "OverlapError", "ABSENT"}
 
 
 def test_public_names_are_those_of_the_design() -> None:
@@ -80,6 +82,16 @@ def test_both_openers_take_the_same_options() -> None:
     wanted = {"recorder", "durability", "timeout", "max_entry_bytes", "gateway_lock_dir"}
     assert parameters(open_store).keys() >= wanted
     assert parameters(discover).keys() == {"state_dir", "store_template"}
+
+
+def test_functions_on_a_store_are_methods_of_the_twin() -> None:
+    for call in (sessionstore.versions, sessionstore.undo):
+        ours = list(parameters(call).values())[1:]
+        theirs = list(parameters(getattr(AsyncStore, call.__name__)).values())[1:]
+        assert [(one.name, one.kind, one.default) for one in ours] == [
+            (one.name, one.kind, one.default) for one in theirs
+        ]
+        assert inspect.iscoroutinefunction(getattr(AsyncStore, call.__name__))
 
 
 def public_callables() -> dict[str, object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import open_store, versions
+from sessionstore import open_store, undo
 from sessionstore.editing import ABSENT, OverlapError
 from sessionstore.errors import CorruptStoreError
 from sessionstore.kept import Keeper
@@ -17,9 +17,9 @@ from sessionstore.versionfiles import (
     is_kept,
     keys_with_versions,
     read_version,
-    sweep,
     version_ids,
 )
+from sessionstore.versions import find_version, sweep, undone
 
 KEY = "agent:main:main"
 
@@ -84,10 +84,10 @@ def test_sweeping_removes_what_is_too_many_and_too_old(store: Store) -> None:
 def test_what_an_undo_would_leave_is_what_it_leaves(store: Store) -> None:
     version_id = change(store, label="new", category="x")
     store.patch(KEY, {"totalTokens": 7})
-    version = versions.find_version(store, version_id)
-    expected, overlaps = versions.undone(version, store.get(KEY))
+    version = find_version(store, version_id)
+    expected, overlaps = undone(version, store.get(KEY))
     assert overlaps == ()
-    assert versions.undo(store, version_id) == expected
+    assert undo(store, version_id) == expected
     assert expected is not None
     assert expected["totalTokens"] == 7
     assert "category" not in expected
@@ -99,9 +99,7 @@ def test_a_choice_does_not_count_for_a_value_that_nobody_saw(store: Store) -> No
     seen = "theirs"
     store.patch(KEY, {"label": "theirs again"})
     with pytest.raises(OverlapError) as caught:
-        versions.undo(
-            store, version_id, choices={"label": "mine"}, still=lambda _name, now: now == seen
-        )
+        undo(store, version_id, choices={"label": "mine"}, still=lambda _name, now: now == seen)
     assert caught.value.overlaps[0].now == "theirs again"
     assert (store.get(KEY) or {})["label"] == "theirs again"
 
@@ -109,9 +107,7 @@ def test_a_choice_does_not_count_for_a_value_that_nobody_saw(store: Store) -> No
 def test_keeping_what_is_there_needs_no_second_look(store: Store) -> None:
     version_id = change(store, label="new", category="x")
     store.patch(KEY, {"label": "theirs"})
-    entry = versions.undo(
-        store, version_id, choices={"label": "now"}, still=lambda _name, _now: False
-    )
+    entry = undo(store, version_id, choices={"label": "now"}, still=lambda _name, _now: False)
     assert entry is not None
     assert entry["label"] == "theirs"
     assert "category" not in entry
@@ -123,9 +119,9 @@ def test_undoing_a_creation_asks_about_every_field_used_since(tmp_path: Path) ->
     store.keeping(keeper).put(KEY, {"label": "made", "updatedAt": 5})
     store.patch(KEY, {"label": "theirs", "category": "x"})
     with pytest.raises(OverlapError) as caught:
-        versions.undo(store, keeper.ids[0], choices={"label": "mine"})
+        undo(store, keeper.ids[0], choices={"label": "mine"})
     assert [(o.name, o.opened, o.yours) for o in caught.value.overlaps] == [
         ("category", ABSENT, ABSENT)
     ]
-    versions.undo(store, keeper.ids[0], choices={"label": "mine", "category": "mine"})
+    undo(store, keeper.ids[0], choices={"label": "mine", "category": "mine"})
     assert store.get(KEY) is None
