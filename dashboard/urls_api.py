@@ -87,5 +87,6 @@ urlpatterns: list[URLPattern] = [
     path("v1/changes/<api_number:change_id>/undo", resource(post=changes.undo), name="api_undo"),
     path("v1/jobs", resource(get=jobs.list_of_jobs), name="api_jobs"),
     path("v1/jobs/<api_number:job_id>", resource(get=jobs.one_job), name="api_job"),
+    path("", about.nothing, name="api_root"),
     path("<path:rest>", about.nothing, name="api_nothing"),
 ]

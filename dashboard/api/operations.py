@@ -115,8 +115,7 @@ def resource(**methods: Operation) -> Callable[..., HttpResponse]:
 def _carried_out(
     operations: Mapping[str, Operation], request: ConsoleRequest, ids: Mapping[str, Any]
 ) -> HttpResponse:
-    prefix = request.via.removeprefix("api ")
-    limits.count(prefix, is_change=request.method not in SAFE_METHODS)
+    count_use(request)
     method = "GET" if request.method == "HEAD" else request.method or ""
     one = operations.get(method)
     if one is None:
@@ -125,6 +124,16 @@ def _carried_out(
     query = checked_query(request.GET, one.parameters)
     body = checked_body(read_json(request), one.body) if one.body else {}
     return one.view(Call(request, query, body), **ids)
+
+
+def count_use(request: ConsoleRequest) -> None:
+    """Count a request of its token.
+
+    Raises:
+        ApiError: the token has to wait.
+    """
+    prefix = request.via.removeprefix("api ")
+    limits.count(prefix, is_change=request.method not in SAFE_METHODS)
 
 
 def _other_method(operations: Mapping[str, Operation]) -> ApiError:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from dashboard.api.answers import ApiError, answer, problem_for
 from dashboard.api.document import document
 from dashboard.api.kinds import KINDS
-from dashboard.api.operations import Call, operation
+from dashboard.api.operations import Call, count_use, operation
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import token_required
 
@@ -39,7 +39,11 @@ def problem_kind(call: Call, code: str) -> HttpResponse:
 @token_required("viewer")
 def nothing(request: ConsoleRequest, rest: str = "") -> HttpResponse:
     """Answer for every other address below the API."""
-    return problem_for(request, _nothing_here())
+    try:
+        count_use(request)
+        raise _nothing_here()
+    except ApiError as error:
+        return problem_for(request, error)
 
 
 def _nothing_here() -> ApiError:
