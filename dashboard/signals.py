@@ -28,4 +28,5 @@ def _signed_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> 
 
 def _signed_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
     handle = request.session.get(sign_ins.HANDLE, "")
-    sign_ins.end(SignIn.objects.filter(handle=handle), _("you signed out."), timezone.now())
+    own = SignIn.objects.filter(handle=handle, user=user)
+    sign_ins.end(own, _("you signed out."), timezone.now())

@@ -58,6 +58,10 @@ def sso_login(request: HttpRequest) -> HttpResponseBase:
 @tells_problems
 def user_sso_add(request: HttpRequest, user_id: int) -> HttpResponseBase:
     """Map a name of the proxy to the account."""
+    if not sso.is_on():
+        raise not_there(
+            _("Single sign-on is off."), _("Set SESSIONSTORE_SSO_HEADER, and name the proxy.")
+        )
     account, form = found(user_id), SsoNameForm(request.POST, label_suffix="")
     refused = recent.confirmed(request) if form.is_valid() else ""
     if refused or not form.is_valid():
