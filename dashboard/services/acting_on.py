@@ -104,7 +104,7 @@ class _Ending:
         name = transcripts.archivable(paths, found)
         if name is None:
             self.left = _("Its transcript is locked and stays.") if found.locked else ""
-        elif other := _shares_transcript(self.task.reader, self.task.key, entry):
+        elif other := shares_transcript(self.task.reader, self.task.key, entry):
             self.left = _("Its transcript stays: %s uses it too.") % other
         else:
             archived = transcripts.archive_name(name, self.reason, at_ms=_now_ms())
@@ -166,7 +166,7 @@ class _Reset(_Ending):
         return store.reset(self.task.key, session_id=self.session_id)
 
 
-def _shares_transcript(reader: Reader, key: str, entry: Entry) -> str:
+def shares_transcript(reader: Reader, key: str, entry: Entry) -> str:
     """The key of another session with the same session id, as far as the index knows."""
     session_id = entry.get("sessionId")
     page = reader.page(Query(text=str(session_id), machine=True, limit=20)) if session_id else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.functional import Promise
@@ -98,9 +98,15 @@ def _clear(params: Mapping[str, Any], entry: Entry, now_ms: int) -> Effect:
 
 def _rename(params: Mapping[str, Any], entry: Entry, now_ms: int) -> Effect:
     label = str(params["label"]).strip()
-    if not label:
-        return _clear({"name": "label"}, entry, now_ms)
-    return _set({"name": "label", "value": label}, entry, now_ms)
+    if label:
+        effect = _set({"name": "label", "value": label}, entry, now_ms)
+    else:
+        effect = _clear({"name": "label"}, entry, now_ms)
+    if "seen" not in params:
+        return effect
+    # The label that the person saw, in a list that is empty without one: else it is a conflict.
+    seen = params["seen"][0] if params["seen"] else ABSENT
+    return replace(effect, edits=tuple(replace(edit, opened=seen) for edit in effect.edits))
 
 
 def _clear_overrides(params: Mapping[str, Any], entry: Entry, now_ms: int) -> Effect:
