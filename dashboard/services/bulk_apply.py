@@ -80,10 +80,12 @@ def moved_since(plan: Plan) -> list[Moved]:
     picked = again([item.picked for item in items]).picked
     now = effects(picked, plan.action, plan.params, now_ms=time.time_ns() // 1_000_000)
     rows = [one.row.updated_at_ms if one.row else None for one in picked]
+    # What is kept, not what may be shown: to a smaller scope than the maker's it has moved.
+    seen = [kept["seen"] for kept in plan.items]
     return [
         Moved(item, _why(item, fresh, updated))
-        for item, fresh, updated in zip(items, now, rows, strict=True)
-        if fresh.seen != item.effects.seen
+        for item, was, fresh, updated in zip(items, seen, now, rows, strict=True)
+        if fresh.seen != was
     ]
 
 

@@ -37,6 +37,8 @@ def value_of(name: str, text: str) -> Any:
         ValueError: it is not one of this field; the text says what is expected.
     """
     spec = OFFERED[name]
+    if not text and (spec.choices or spec.kind == "flag"):
+        raise ValueError(_("Choose the new value."))
     if not text:
         raise ValueError(_("Write a value; to remove the field, choose to clear it."))
     value = _parsed(spec, text)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard import listing, recent
-from dashboard.acting import actor_of
+from dashboard.acting import Actor, actor_of
 from dashboard.forms import SessionFilters
 from dashboard.forms_bulk import WITHOUT_PARAMS, ActionForm, ApplyForm, PickForm
 from dashboard.links import Link
@@ -38,8 +38,9 @@ from dashboard.services.bulk_plans import (
     plans_of,
     select_again,
 )
-from dashboard.services.bulk_selection import MOST, matching, ticked
+from dashboard.services.bulk_selection import Selection, matching, ticked
 from dashboard.services.bulk_words import BULK_ACTIONS, ORIGIN_WORDS
+from dashboard.services.problems import ProblemError
 
 from .answers import page_or_part, tells_problems
 
@@ -55,7 +56,6 @@ def plans(request: ConsoleRequest) -> HttpResponseBase:
 
 @require_POST
 @role_required("operator")
-@tells_problems
 def make(request: ConsoleRequest) -> HttpResponseBase:
     """Fix which sessions are meant; plan at once when the action needs to be told nothing."""
     pick = PickForm(request.POST)
@@ -64,16 +64,27 @@ def make(request: ConsoleRequest) -> HttpResponseBase:
     wanted = filters.wanted()
     store_id = pick.cleaned_data.get("store") or None
     is_all = pick.cleaned_data.get("which") == "matching"
-    if is_all:
-        selection = matching(wanted, store_id=store_id)
-    else:
-        selection = ticked(pick.cleaned_data.get("row") or [], wanted)
-    actor, source = actor_of(request), _source(filters, store_id, is_all=is_all)
+    source = _source(filters, store_id, is_all=is_all)
     action = request.POST.get("action", "")
-    if action in WITHOUT_PARAMS and not is_all:
-        return redirect("plan", make_plan(actor, selection, action, {}, source).pk)
+    try:
+        if is_all:
+            selection = matching(wanted, store_id=store_id)
+        else:
+            selection = ticked(pick.cleaned_data.get("row") or [], wanted)
+        return redirect(_made(actor_of(request), selection, action, source, at_once=not is_all))
+    except ProblemError as error:
+        context = {"problem": error.problem, "back": source["address"]}
+        return render(request, "plan_refused.html", context, status=error.problem.status)
+
+
+def _made(
+    actor: Actor, selection: Selection, action: str, source: dict[str, Any], *, at_once: bool
+) -> str:
+    """The address of the plan, or of the selection when the action has to be told more."""
+    if action in WITHOUT_PARAMS and at_once:
+        return reverse("plan", args=[make_plan(actor, selection, action, {}, source).pk])
     kept = reverse("plan", args=[keep_selection(actor, selection, source).pk])
-    return redirect(f"{kept}?do={action}" if action in BULK_ACTIONS else kept)
+    return f"{kept}?do={action}" if action in BULK_ACTIONS else kept
 
 
 def _source(filters: SessionFilters, store_id: str | None, *, is_all: bool) -> dict[str, Any]:
@@ -202,7 +213,6 @@ def _shared(request: HttpRequest, found: Plan, *, show: str) -> dict[str, Any]:
     return {
         "plan": found,
         "page": page,
-        "most": MOST,
         "links": {
             "changes": str(here.set("show", "changes")),
             "skipped": str(here.set("show", "skipped")),

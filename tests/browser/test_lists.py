@@ -177,7 +177,7 @@ def test_selected_rows_are_counted_aloud_and_downloaded(
     page.locator("[data-select]").nth(2).check()
     expect(page.locator("[data-selected-count]")).to_have_text("2")
     with page.expect_download() as download:
-        page.locator(".selected-only", has_text="CSV").click()
+        page.locator(".bulk-selected button", has_text="CSV").click()
     lines = Path(download.value.path()).read_text().splitlines()
     assert len(lines) == 3
     assert download.value.suggested_filename == "sessions.csv"
