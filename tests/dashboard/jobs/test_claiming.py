@@ -141,6 +141,18 @@ def test_a_claim_that_comes_late_changes_nothing(
     assert job.owner == "first"
 
 
+def test_a_claim_does_not_take_what_was_put_off_in_between(
+    bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ask(bob, "done")
+    [seen] = list(Job.objects.all())
+    claimed("first")
+    with Hold(job.pk, "first").writing() as held:
+        ending.give_back(held, not_before=timezone.now() + timedelta(minutes=1))
+    monkeypatch.setattr(claiming, "_claimable", lambda: [seen])
+    assert claimed("second") is None
+
+
 def test_looking_for_a_job_in_vain_is_one_query_by_an_index(bob: User) -> None:
     for _job in range(3):
         ask(bob, "done")
