@@ -303,7 +303,10 @@ def _checked(paths: StorePaths) -> StorePaths:
 def _each_once(stores: Iterable[StorePaths]) -> Iterator[StorePaths]:
     seen: set[str] = set()
     for paths in stores:
+        if paths.problem is not None:
+            yield paths  # not opened; a link to a store does not stand in its place either
+            continue
         real = real_path(paths.store_path.parent) + os.sep + paths.store_path.name
-        if paths.problem is not None or real not in seen:
+        if real not in seen:
             yield paths
         seen.add(real)

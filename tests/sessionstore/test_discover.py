@@ -198,6 +198,17 @@ def test_store_reached_by_two_paths_is_listed_once(state: Path, tmp_path: Path) 
     assert len([store for store in stores if store.problem is None]) == 1
 
 
+@pytest.mark.parametrize("part", [".", "sessions"])
+def test_a_link_to_a_store_does_not_hide_it(state: Path, part: str) -> None:
+    agent(state, "main")
+    link = state / "agents" / "a-link" / part
+    if part == "sessions":
+        link.parent.mkdir()
+    link.symlink_to(state / "agents" / "main" / part)
+    found = {store.agent_id: store.problem and store.problem.rule for store in discover(state)}
+    assert found == {"a-link": "linked-path", "main": None}
+
+
 @pytest.mark.parametrize("template", ["sessions.json", "./{agentId}/sessions.json"])
 def test_relative_template_is_refused(state: Path, template: str) -> None:
     with pytest.raises(UnsupportedStoreError):
