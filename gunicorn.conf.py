@@ -35,6 +35,8 @@ control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 # gunicorn would believe forwarding headers from loopback; ProxyMiddleware decides that alone.
 forwarded_allow_ips = ""
+# WSGI hands A_B on under the name of A-B, which must not pass for a header that names a person.
+header_map = "drop"
 certfile = None if settings.TLS_CERTIFICATE is None else str(settings.TLS_CERTIFICATE)
 keyfile = None if settings.TLS_KEY is None else str(settings.TLS_KEY)
 logconfig_dict = {

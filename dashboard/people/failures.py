@@ -5,6 +5,7 @@ Names here were typed by whoever stood at the door: hostile text, shown as such.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,9 +29,12 @@ _MOST_SHOWN = 120
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Failures of one account name in the last hour; ``wait_s`` until its next try is looked at."""
+    """Failures of one account name in the last hour; ``wait_s`` until its next try is looked at.
 
-    typed: str
+    People type passwords into the wrong field: ``id`` stands for the name where it is not shown.
+    """
+
+    id: str
     name: str
     failures: int
     addresses: int
@@ -65,7 +69,7 @@ def counted(now: datetime) -> tuple[Counted, ...]:
 def _counted(typed: str | None, failures: int, last_at: datetime, now: datetime) -> Counted:
     addresses = AccessAttempt.objects.filter(username=typed).values("ip_address").distinct()
     return Counted(
-        typed=typed or "",
+        id=_id(typed),
         name=shown((typed or "")[:_MOST_SHOWN]),
         failures=failures,
         addresses=addresses.count(),
@@ -91,8 +95,15 @@ def latest(limit: int = _MOST) -> tuple[Failure, ...]:
     )
 
 
-def forget(typed: str, *, by: Actor) -> int:
-    """Let an account name be tried again at once; return how many failures were forgotten."""
-    forgotten: int = AxesProxyHandler.reset_attempts(username=typed)
-    audit.record(None, action="login.forget", target=typed, details={"rows": forgotten}, by=by)
+def forget(ident: str, *, by: Actor) -> int:
+    """Let an account name be tried again at once; return how many rows were forgotten."""
+    typed = AccessAttempt.objects.values_list("username", flat=True).distinct()
+    forgotten = 0
+    for name in [name for name in typed if name is not None and _id(name) == ident]:
+        forgotten += AxesProxyHandler.reset_attempts(username=name)
+        audit.record(None, action="login.forget", target=name, by=by)
     return forgotten
+
+
+def _id(typed: str | None) -> str:
+    return hashlib.sha256((typed or "").encode("utf-8", "surrogatepass")).hexdigest()[:16]
