@@ -89,7 +89,7 @@ class UndoForm(forms.Form):
     def read(self) -> dict[str, object]:
         """What was sent, with everything that is not valid left out."""
         self.is_valid()
-        return self.cleaned_data
+        return self.cleaned_data if self.is_bound else {}
 
     @property
     def reason_text(self) -> str:

@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -23,7 +23,8 @@ from .tree import shown, visible
 MAX_FIELDS = 200
 MAX_LINES = 60
 MAX_LINE = 600
-_BEFORE_DIFFERENCE = 3
+_COMPARED_LINES = 200
+_AROUND = 3
 _BEFORE_IN_LINE = 80
 _PLAIN_NAME = re.compile(r"(?!x-)[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _TIMES = range(10**12, 10**13)
@@ -31,25 +32,26 @@ _TIMES = range(10**12, 10**13)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a value's JSON; ``changed``: the other side does not have it there."""
+    """One line of a value's JSON; ``changed``: the other side does not have it there.
+
+    ``fold`` is how many lines it stands for that are not shown; it has no text then.
+    """
 
     text: str
     changed: bool = False
+    fold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
     """A value as it is shown; ``there`` is False where the field is not set.
 
-    ``skipped`` lines that are the same stand before the first one, ``left`` after the last.
     ``at_ms`` is set where the value is a time. ``cut``: the whole is somewhere else.
     """
 
     there: bool
     lines: tuple[Line, ...] = ()
     size_bytes: int = 0
-    skipped: int = 0
-    left: int = 0
     cut: bool = False
     at_ms: int | None = None
 
@@ -105,18 +107,13 @@ def sides(name: str, values: Sequence[Any]) -> list[Side]:
 def _sides(values: Sequence[Any], texts: Sequence[list[str]]) -> list[Side]:
     present = [lines for lines in texts if lines]
     first = _first_difference(present)
-    start = max(0, first - _BEFORE_DIFFERENCE)
+    start = max(0, first - _AROUND)
     inside = 0
     if first == 0 and all(len(lines) == 1 for lines in present):
         inside = max(0, _first_difference([lines[0] for lines in present]) - _BEFORE_IN_LINE)
-    windows = [lines[start : start + MAX_LINES] for lines in texts]
+    windows = [lines[start : start + _COMPARED_LINES] for lines in texts]
     return [
-        _side(
-            value,
-            texts[at],
-            tuple(_cut(windows[at], _changed(windows, at), inside)),
-            skipped=start,
-        )
+        _side(value, texts[at], list(_folded(windows, at)), start=start, inside=inside)
         for at, value in enumerate(values)
     ]
 
@@ -167,36 +164,51 @@ def _first_difference(texts: Sequence[Sequence[str]]) -> int:
     return sum(1 for _column in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
-def _changed(windows: Sequence[list[str]], at: int) -> set[int]:
-    """Lines that the next window does not have; the last window is compared with the first."""
-    own, other = windows[at], windows[(at + 1) % len(windows)]
-    if len(own) < 2 or not other:
-        return set()
+def _changed(own: list[str], other: list[str]) -> set[int]:
+    """Lines of one side that the other does not have."""
     blocks = difflib.SequenceMatcher(None, own, other, autojunk=False).get_matching_blocks()
     kept = {line for block in blocks for line in range(block.a, block.a + block.size)}
     return set(range(len(own))) - kept
 
 
-def _cut(window: list[str], changed: set[int], inside: int) -> Iterator[Line]:
-    for at, text in enumerate(window):
-        ends = "…" if len(text) > inside + MAX_LINE else ""
-        begins = "…" if inside else ""
-        part = visible(text[inside : inside + MAX_LINE])
-        yield Line(f"{begins}{part}{ends}", at in changed)
+def _folded(windows: Sequence[list[str]], at: int) -> Iterator[Line]:
+    """The lines of one side around what the next side, for the last the first, does not have."""
+    own, other = windows[at], windows[(at + 1) % len(windows)]
+    changed = _changed(own, other) if len(own) > 1 and other else set()
+    near = {line + off for line in changed for off in range(-_AROUND, _AROUND + 1)}
+    hidden = 0
+    for line, text in enumerate(own):
+        if changed and line not in near:
+            hidden += 1
+            continue
+        if hidden:
+            yield Line("", fold=hidden)
+            hidden = 0
+        yield Line(text, line in changed)
+    if hidden:
+        yield Line("", fold=hidden)
 
 
-def _side(value: Any, text: list[str], lines: tuple[Line, ...], *, skipped: int) -> Side:
+def _side(value: Any, text: list[str], lines: list[Line], *, start: int, inside: int) -> Side:
     if value is ABSENT:
         return Side(there=False)
-    size = sum(len(line.encode("utf-8", "surrogatepass")) for line in text)
-    left = max(0, len(text) - skipped - len(lines))
+    shown_lines = [_cut(line, inside) for line in lines[:MAX_LINES]]
+    left = len(text) - start - sum(line.fold or 1 for line in shown_lines)
+    if skipped := min(start, len(text)):
+        shown_lines.insert(0, Line("", fold=skipped))
+    if left > 0:
+        shown_lines.append(Line("", fold=left))
     is_time = isinstance(value, int) and value in _TIMES
     return Side(
         there=True,
-        lines=lines,
-        size_bytes=size,
-        skipped=min(skipped, len(text)),
-        left=left,
-        cut=bool(left or skipped) or any("…" in line.text[:1] + line.text[-1:] for line in lines),
+        lines=tuple(shown_lines),
+        size_bytes=sum(len(line.encode("utf-8", "surrogatepass")) for line in text),
+        cut=any(line.fold or "…" in line.text[:1] + line.text[-1:] for line in shown_lines),
         at_ms=value if is_time else None,
     )
+
+
+def _cut(line: Line, inside: int) -> Line:
+    begins = "…" if inside else ""
+    ends = "…" if len(line.text) > inside + MAX_LINE else ""
+    return replace(line, text=f"{begins}{visible(line.text[inside : inside + MAX_LINE])}{ends}")

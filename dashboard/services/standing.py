@@ -134,7 +134,7 @@ def _told(looked: Look) -> Standing:
         POSSIBLE: _("It can be taken back."),
         NOTHING: _("Its fields are back as they were already; there is nothing to take back."),
         SESSION_GONE: _("The session was deleted since; take that back first."),
-        PRUNED: _("What it replaced is no longer kept: newer changes have taken its place."),
+        PRUNED: _("What it replaced is no longer kept; a session has only so many versions."),
         DAMAGED: _("The file with what it replaced is damaged."),
         NOT_LOOKED: _("Not looked at yet; open it to see."),
     }

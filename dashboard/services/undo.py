@@ -57,6 +57,14 @@ class ChangeDetail:
     version: Version | None = field(default=None, repr=False)
 
     @property
+    def is_mirror(self) -> bool:
+        """Whether taking it back does the exact opposite: nobody touched its fields since."""
+        if self.did is None or self.would is None or self.choices or self.did.more:
+            return False
+        fields = {pair.id for pair in self.did.pairs}
+        return {pair.id for pair in self.would.pairs} | {"updatedAt"} == fields | {"updatedAt"}
+
+    @property
     def difference(self) -> dict[str, Any] | None:
         """What it did, for programs: both masked values of each field."""
         if self.version is None:

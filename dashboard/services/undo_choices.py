@@ -72,15 +72,29 @@ def seen_of(change: Change, overlaps: Iterable[Overlap]) -> str:
     return ",".join(tokens)
 
 
+def holding(answers: Answers, seen: str) -> dict[str, str]:
+    """The answers, by the ids of fields, that were made for the values of a newer form."""
+    before, now = _tokens(answers.seen), _tokens(seen)
+    return {
+        ident: answer
+        for ident, answer in answers.fields.items()
+        if ident in now and now[ident] == before.get(ident)
+    }
+
+
 def still_for(change: Change, seen: str) -> Callable[[str, Any], bool]:
     """Whether a field has the value that the posted form was made for."""
-    tokens = dict(item.split(":", 1) for item in seen.split(",") if ":" in item)
+    tokens = _tokens(seen)
 
     def still(name: str, now: Any) -> bool:
         token = tokens.get(field_id(name), "")
         return hmac.compare_digest(token.encode(), _token(change, name, now).encode())
 
     return still
+
+
+def _tokens(seen: str) -> dict[str, str]:
+    return dict(item.split(":", 1) for item in seen.split(",") if ":" in item)
 
 
 def _token(change: Change, name: str, now: Any) -> str:

@@ -14,8 +14,9 @@ from dashboard.services.problems import not_there
 from dashboard.services.session import find_session
 
 from .answers import page_or_part, tells_problems
+from .versions import versions_tab
 
-TABS = ("fields", "json", "file", "problems")
+TABS = ("fields", "json", "file", "versions", "problems")
 
 
 @require_safe
@@ -28,6 +29,8 @@ def session(request: HttpRequest, store_id: str, ref: str) -> HttpResponseBase:
     usual = "problems" if found.entry is None else "fields"
     tab = asked if asked in TABS else usual
     context = {"session": found, "row": found.row, "tab": tab}
+    if tab == "versions":
+        context |= versions_tab(request, store_id, ref)
     return page_or_part(request, "session.html", "_session_tab.html", context)
 
 

@@ -1,0 +1,140 @@
+"""Changes that operators made: the list, one of them, and taking it or a whole job's back."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from dashboard import change_listing
+from dashboard.acting import Actor, actor_of
+from dashboard.forms_undo import WAITS_S, ChangeFilters, UndoForm
+from dashboard.preferences import preferences_of
+from dashboard.requests import ConsoleRequest
+from dashboard.roles import role_required
+from dashboard.services.carrying import Saved
+from dashboard.services.change_problems import LockedError
+from dashboard.services.problems import ProblemError, not_there
+from dashboard.services.undo import change_detail, take_back
+from dashboard.services.undo_choices import holding
+from dashboard.services.undo_jobs import undo_job, undo_later
+from dashboard.services.undo_list import WantedChanges, job_note, list_changes
+from dashboard.services.undo_words import fields_read_back
+
+from .answers import page_or_part, tells_problems
+
+
+@require_safe
+@role_required("viewer")
+@tells_problems
+def changes(request: HttpRequest) -> HttpResponseBase:
+    """Show one page of the list; HTMX gets the list without its form."""
+    form, wanted = asked(request)
+    listed = list_changes(wanted)
+    link = change_listing.link_of(form, request.GET)
+    links = change_listing.links(link, listed)
+    context = {
+        "form": form,
+        "list": listed,
+        "links": links,
+        "chips": change_listing.chips(form, link),
+        "notes": change_listing.notes(form, listed),
+        "field_errors": list(change_listing.errors(form)),
+    }
+    response = page_or_part(request, "changes.html", "_change_view.html", context)
+    if request.headers.get("HX-Trigger") == "filters":
+        # The form sends empty fields too; the address names what differs.
+        response.headers["HX-Replace-Url"] = links["self"]
+    return response
+
+
+def asked(request: HttpRequest) -> tuple[ChangeFilters, WantedChanges]:
+    """Read the address: the form, and what it asks for."""
+    form = ChangeFilters(request.GET, zone=preferences_of(request).shown_zone)
+    return form, form.wanted()
+
+
+@require_safe
+@role_required("viewer")
+@tells_problems
+def change(request: HttpRequest, change_id: int) -> HttpResponseBase:
+    """Show one change: what it did, how it stands, and what taking it back would do now."""
+    return _page(request, change_id, UndoForm(), {})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required("operator")
+@tells_problems
+def change_undo(request: HttpRequest, change_id: int) -> HttpResponseBase:
+    """Take one change back; a refusal shows the change again with what has to be decided."""
+    if request.method != "POST":
+        return redirect("change", change_id)
+    form, actor = UndoForm(request.POST), _actor(request)
+    if form.read().get("later"):
+        job = undo_later(actor, change_id, reason=form.reason_text)
+        messages.success(request, _("A job takes it back as soon as the lock can be had."))
+        return redirect("job", job.pk)
+    try:
+        saved = take_back(
+            actor, change_id, form.answers(), reason=form.reason_text, wait_s=form.wait_s
+        )
+    except LockedError as error:
+        return _page(request, change_id, form, {"locked": error}, status=409)
+    except ProblemError as error:
+        return _page(request, change_id, form, {"refusal": error.problem}, error.problem.status)
+    _tell(request, saved)
+    return redirect("change", saved.change_id or change_id)
+
+
+def _page(
+    request: HttpRequest, change_id: int, form: UndoForm, more: dict[str, Any], status: int = 200
+) -> HttpResponseBase:
+    detail = change_detail(change_id)
+    answers = holding(form.answers(), detail.seen)
+    context = {
+        "detail": detail,
+        "row": detail.row,
+        "choices": [(choice, answers.get(choice.id, "")) for choice in detail.choices],
+        "form": form,
+        "waits": WAITS_S,
+        **more,
+    }
+    return render(request, "change.html", context, status=status)
+
+
+def _tell(request: HttpRequest, saved: Saved) -> None:
+    """Say what was done, and what was found when it was read again."""
+    if saved.unchanged:
+        messages.info(request, saved.skipped)
+        return
+    said = [_("It is taken back."), fields_read_back(len(saved.changed)), *saved.notes]
+    if not saved.verified:
+        said[1] = _("A writer changed the session again right after; look at what is there now.")
+    message = " ".join(said)
+    (messages.success if saved.verified else messages.warning)(request, message)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required("operator")
+@tells_problems
+def job_undo(request: HttpRequest, job_id: int) -> HttpResponseBase:
+    """Ask whether everything that a job changed is to be taken back; POST has a job do it."""
+    note = job_note(job_id)
+    if note is None:
+        raise not_there(
+            _("No change of such a job is on record, or no longer."),
+            _("Open the list of changes and choose one that is there."),
+        )
+    if request.method != "POST":
+        return render(request, "job_undo.html", {"note": note})
+    job = undo_job(_actor(request), job_id, reason=UndoForm(request.POST).reason_text)
+    return redirect("job", job.pk)
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return actor_of(cast(ConsoleRequest, request))
