@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,12 +56,22 @@ class Transcript:
     locked: bool = False
 
 
-def find_transcript(paths: StorePaths, key: str, entry: Entry) -> Transcript:
-    """Find a session's transcript and look at its status. A handful of ``lstat`` calls."""
+def find_transcript(
+    paths: StorePaths,
+    key: str,
+    entry: Entry,
+    *,
+    may_look_at: Callable[[str], bool] = lambda agent: True,
+) -> Transcript:
+    """Find a session's transcript and look at its status. A handful of ``lstat`` calls.
+
+    ``sessionFile`` may name a file of another agent; where ``may_look_at`` refuses that agent,
+    it counts as leading out, whether or not the file is there.
+    """
     named = entry.get("sessionFile")
     refused: Refusal = ""
     if isinstance(named, str) and named:
-        place = _contained(paths, named)
+        place = _contained(paths, named, may_look_at)
         if place is None:
             refused = "outside"
         else:
@@ -165,7 +176,7 @@ def _derived(paths: StorePaths, key: str, entry: Entry) -> list[Path]:
     return [directory / f"{session_id}-topic-{topic}.jsonl", plain]
 
 
-def _contained(paths: StorePaths, named: str) -> Path | None:
+def _contained(paths: StorePaths, named: str, may_look_at: Callable[[str], bool]) -> Path | None:
     """The path that ``sessionFile`` names if it stays where transcripts may be."""
     directory = paths.store_path.parent
     if "\0" in named:
@@ -175,7 +186,8 @@ def _contained(paths: StorePaths, named: str) -> Path | None:
     real = Path(real_path(place.parent)) / place.name
     if real.is_relative_to(home) and real != home:
         return place
-    return place if _is_of_sibling(home, real) else None
+    is_readable = _is_of_sibling(home, real) and may_look_at(real.parent.parent.name)
+    return place if is_readable else None
 
 
 def _is_of_sibling(home: Path, real: Path) -> bool:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from sessionstore.paths import StorePaths
 from sessionstore.transcripts import find_transcript
 
+from .. import scope
 from .tree import shown
 
 
@@ -27,8 +28,11 @@ class Transcript:
 
 
 def transcript_of(paths: StorePaths, key: str, entry: dict[str, Any]) -> Transcript:
-    """Find a session's transcript and look at its status. A handful of ``lstat`` calls."""
-    found = find_transcript(paths, key, entry)
+    """Find a session's transcript and look at its status. A handful of ``lstat`` calls.
+
+    Files of agents outside the scope are not looked at, whatever an entry names.
+    """
+    found = find_transcript(paths, key, entry, may_look_at=lambda agent: scope.allows(shown(agent)))
     return Transcript(
         path="" if found.path is None else shown(str(found.path))[:400],
         why=_why(found.why),

@@ -119,6 +119,24 @@ def test_own_sessions_open(main_client: Client) -> None:
     assert main_client.get(address).status_code == 200
 
 
+def test_an_entry_that_names_a_file_of_the_other_agent_does_not_show_it(
+    small_state: Path, main_client: Client, carol: User
+) -> None:
+    there = small_state / "agents" / "work" / "sessions" / "secret.jsonl"
+    there.write_text("x" * 12_345)
+    store = open_store(small_state / "agents" / "main" / "sessions")
+    address = f"/stores/{id_of('main')}/sessions/{ref_of('main')}.json"
+    seen = []
+    for name in ("secret.jsonl", "missing.jsonl"):
+        store.patch("agent:main:telegram:direct:ada", {"sessionFile": str(there.with_name(name))})
+        seen.append(main_client.get(address).json()["transcript"])
+    assert seen[0] == seen[1]
+    assert "12345" not in str(seen[0])
+    limit(carol, "main", "work")
+    store.patch("agent:main:telegram:direct:ada", {"sessionFile": str(there)})
+    assert main_client.get(address).json()["transcript"]["size_bytes"] == 12_345
+
+
 def test_a_live_list_says_of_rows_out_of_scope_that_they_are_gone(main_client: Client) -> None:
     shown = f"1 0123456789abcdef {id_of('work')}-{ref_of('work')}"
     page = main_client.get("/sessions/", headers={"HX-Request": "true", "X-Live": shown}).text
