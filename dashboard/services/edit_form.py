@@ -48,6 +48,12 @@ class Section:
     title: Text
     controls: tuple[Control, ...]
 
+    @property
+    def caution(self) -> Text:
+        """What a change of any of them can do."""
+        cautions = {str(control.spec.caution) for control in self.controls}
+        return cautions.pop() if len(cautions) == 1 else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -131,6 +137,17 @@ def wanted_of(opened: Opened, posted: Posted, *, now_ms: int) -> Wanted:
     names = {each.name for each in typed}
     follows = followers_of(_MODEL) if names & {_MODEL, _PROVIDER} else ()
     return Wanted(opened, tuple(typed), follows, errors)
+
+
+def made_again(opened: Opened, posted: Posted, wanted: Wanted) -> Wanted:
+    """What a new session gets: all that is typed, and what the form was to keep as it was."""
+    typed = {each.name: each for each in wanted.typed}
+    for spec in FORM_FIELDS:
+        value = opened.of(spec.name).value
+        keeps = posted.get(field_of(spec.name)) == KEEP or keep_field_of(spec.name) in posted
+        if keeps and value is not ABSENT:
+            typed.setdefault(spec.name, Typed(spec.name, Seen(), value))
+    return replace(wanted, typed=tuple(typed.values()))
 
 
 def _was_touched(spec: FieldSpec, seen: Seen, text: str, posted: Posted) -> bool:

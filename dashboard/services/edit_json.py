@@ -46,10 +46,9 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class EntryText:
-    """An entry as text, and what is kept as it is."""
+    """An entry as text, and what the page shows of it."""
 
     text: str
-    kept: tuple[Kept, ...]
     opened: Opened
 
 
@@ -68,8 +67,18 @@ def entry_text(look: Look, *, user_id: int | None) -> EntryText:
         names=texts,
         kept=kept,
     )
-    rows = tuple(Kept(shown(name)[:200], why, size) for name, (why, size) in kept.items())
-    return EntryText(pretty(texts), rows, opened)
+    return EntryText(pretty(texts), opened)
+
+
+def kept_of(entry: Entry, opened: Opened) -> tuple[Kept, ...]:
+    """The fields that the text leaves out, as they are now."""
+    left_out = _left_out(entry)
+    unnamed = (_("was left out when the page was opened"), 0)
+    return tuple(
+        Kept(shown(name)[:200], *left_out.get(name, unnamed))
+        for name in entry
+        if name_digest(name) in opened.kept
+    )
 
 
 def _left_out(entry: Entry) -> dict[str, tuple[str, int]]:

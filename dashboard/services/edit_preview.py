@@ -14,8 +14,8 @@ from sessionstore.editing import ABSENT, FieldEdit, Overlap, merge, same
 from sessionstore.entries import Entry
 from sessionstore.locks import HeldLock
 
-from .change_records import value_text
 from .change_rules import label_holder
+from .comparing import Pair, pair
 from .edit_form import Wanted
 from .edit_look import Look
 from .edit_opened import is_still
@@ -24,33 +24,39 @@ from .field_spec import Text
 from .field_table import spec_of
 from .tree import shown
 
-_LONGEST = 2_000
 _MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One field that would change. Values are masked JSON; empty where the field is not there.
+    """One field that would change.
 
     ``follows``: nobody typed it, it comes with another. ``risk`` says what the change can do.
     """
 
-    name: str
-    before: str
-    after: str
+    pair: Pair
     follows: bool = False
     overlaps: bool = False
     risk: Text = ""
 
 
 @dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field, and on which line of a text it is (0: not in a text)."""
+
+    name: str
+    said: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
-    """What saving would do now. ``errors`` are sentences by field, ``moved`` names fields that
+    """What saving would do now. ``moved`` names fields that
     others changed since the page was opened and that stay as they have them.
     """
 
     lines: tuple[Line, ...] = ()
-    errors: tuple[tuple[str, str], ...] = ()
+    errors: tuple[FieldError, ...] = ()
     moved: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     gone: bool = False
@@ -78,10 +84,18 @@ def preview_of(look: Look, wanted: Wanted) -> Preview:
     moved = moved_since(wanted, fresh) if look.entry is not None else ()
     return Preview(
         lines=lines,
-        errors=tuple((shown(name)[:100], said) for name, said in errors.items()),
+        errors=field_errors(wanted, errors),
         moved=moved,
         steps=_steps(look, lines, moved) if lines and not errors else (),
         gone=look.entry is None and not wanted.opened.creates,
+    )
+
+
+def field_errors(wanted: Wanted, errors: Mapping[str, str]) -> tuple[FieldError, ...]:
+    """Errors as the page lists them."""
+    return tuple(
+        FieldError(shown(name)[:100], said, wanted.lines.get(name, 0))
+        for name, said in errors.items()
     )
 
 
@@ -113,9 +127,7 @@ def _line(
     follows = edit.name in wanted.follows
     spec = spec_of(edit.name)
     return Line(
-        name=shown(edit.name)[:200],
-        before=value_text(fresh.get(edit.name, ABSENT), name=edit.name, longest=_LONGEST),
-        after=value_text(edit.yours, name=edit.name, longest=_LONGEST),
+        pair=pair(edit.name, fresh.get(edit.name, ABSENT), edit.yours),
         follows=follows,
         overlaps=not follows and any(o.name == edit.name for o in overlaps),
         risk=spec.risk if wanted.any_field else spec.caution,
@@ -128,7 +140,7 @@ def _label_check(look: Look) -> Callable[[str], str | None]:
 
 def _steps(look: Look, lines: Sequence[Line], moved: Sequence[str]) -> tuple[str, ...]:
     """What happens on Save, one sentence for each step."""
-    names = ", ".join(line.name for line in lines[:_MOST_NAMED])
+    names = ", ".join(line.pair.name for line in lines[:_MOST_NAMED])
     count = len(lines)
     merges = ngettext(
         "Merges %(count)d field: %(names)s.", "Merges %(count)d fields: %(names)s.", count

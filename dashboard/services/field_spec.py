@@ -143,7 +143,7 @@ class FieldSpec:
             "milliseconds": _("in milliseconds"),
             "tokens": _("in tokens"),
         }
-        return units.get(self.kind, _("without a unit"))
+        return units.get(self.kind, _("as a plain count"))
 
     @property
     def is_text(self) -> bool:

@@ -21,6 +21,7 @@ from .fleet import PAGE_BUDGET_S, below_state, fleet
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import Freshness, Reader, refresh_all
 from .rows import SessionRow, session_row
+from .session_history import Lives, lives_of
 from .transcripts import Transcript, transcript_of
 from .tree import Node, tree_of
 
@@ -41,6 +42,7 @@ class Session:
     transcript: Transcript | None
     locks: tuple[HeldLock, ...]
     locks_known: bool
+    lives: Lives
     findings: tuple[Finding, ...]
     problem: Problem | None
     damage: Damage | None
@@ -58,6 +60,7 @@ class _Raw:
     damage: Damage | None
     transcript: Transcript | None
     locks: tuple[HeldLock, ...] | None
+    lives: Lives
 
 
 def find_session(store_id: str, ref: str) -> Session:
@@ -93,6 +96,7 @@ def find_session(store_id: str, ref: str) -> Session:
         transcript=raw.transcript
         and replace(raw.transcript, path=below_state(raw.transcript.path)),
         locks=raw.locks or (),
+        lives=raw.lives,
         locks_known=raw.locks is not None,
         findings=_findings(reader, row.key),
         problem=raw.problem,
@@ -144,6 +148,9 @@ def _read(paths: StorePaths, key: str, file_name: str, has_key: bool) -> _Raw:
         damage=damage,
         transcript=transcript_of(paths, key, entry) if entry is not None else None,
         locks=_locks(paths, key),
+        lives=lives_of(paths, key, current_id=(entry or {}).get("sessionId"))
+        if has_key
+        else Lives(),
     )
 
 

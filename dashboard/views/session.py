@@ -9,26 +9,30 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from dashboard import twins
+from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
 from dashboard.services.problems import not_there
 from dashboard.services.session import find_session
 
 from .answers import page_or_part, tells_problems
+from .edit_results import may_edit, result_context
 from .versions import versions_tab
 
-TABS = ("fields", "json", "file", "versions", "problems")
+TABS = ("fields", "json", "file", "versions", "history", "problems")
 
 
 @require_safe
 @role_required("viewer")
 @tells_problems
-def session(request: HttpRequest, store_id: str, ref: str) -> HttpResponseBase:
+def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBase:
     """Show one tab of a session; HTMX gets the tab without the page."""
     found = find_session(store_id, ref)
     asked = request.GET.get("tab")
     usual = "problems" if found.entry is None else "fields"
     tab = asked if asked in TABS else usual
-    context = {"session": found, "row": found.row, "tab": tab}
+    context = {"session": found, "row": found.row, "tab": tab, "may_edit": may_edit(request)}
+    if not request.htmx:
+        context |= {"made": result_context(request, store_id, ref)}
     if tab == "versions":
         context |= versions_tab(request, store_id, ref)
     return page_or_part(request, "session.html", "_session_tab.html", context)
