@@ -97,12 +97,11 @@ def _again(item: JobItem, most: int) -> str:
     """When an item that could not be done will be tried again."""
     if item.state != WAITING or item.not_before is None:
         return ""
-    left_s = max(0, round((item.not_before - timezone.now()).total_seconds()))
-    return _("Tries again in %(left)d s, %(retries)d of %(most)d times.") % {
-        "left": left_s,
-        "retries": item.retries,
-        "most": most,
-    }
+    left_s = round((item.not_before - timezone.now()).total_seconds())
+    told = {"left": left_s, "retries": item.retries, "most": most}
+    if left_s <= 0:
+        return _("Tried again as soon as a runner is free, %(retries)d of %(most)d times.") % told
+    return _("Tried again in %(left)d s, %(retries)d of %(most)d times.") % told
 
 
 def item_word(state: str) -> str:

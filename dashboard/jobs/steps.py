@@ -23,7 +23,7 @@ class Step:
     icon: str
 
 
-def steps_for(actor: Actor, job: Job) -> tuple[Step, ...]:
+def steps_for(actor: Actor, job: Job, *, is_stalled: bool) -> tuple[Step, ...]:
     """The steps that this person may take now; none in read-only mode."""
     if settings.READ_ONLY or not may_steer(actor, job):
         return ()
@@ -32,16 +32,16 @@ def steps_for(actor: Actor, job: Job) -> tuple[Step, ...]:
         (Step("pause", _("Pause"), "pause"), job.state == WAITING or (is_running and not wanted)),
         (Step("resume", _("Resume"), "play"), job.state == PAUSED or wanted == "pause"),
         (
-            Step("cancel", _cancel_label(job), "close"),
+            Step(
+                "cancel",
+                _("Cancel after this item") if is_running and not is_stalled else _("Cancel"),
+                "close",
+            ),
             job.state not in FINISHED and wanted != "cancel",
         ),
         (Step("retry", _("Try failed items again"), "refresh"), _can_retry(job)),
     )
     return tuple(step for step, is_possible in every if is_possible)
-
-
-def _cancel_label(job: Job) -> str:
-    return _("Cancel after this item") if job.state == RUNNING else _("Cancel")
 
 
 def _can_retry(job: Job) -> bool:

@@ -25,7 +25,9 @@ from .answers import tells_problems
 @tells_problems
 def pause(request: HttpRequest, job_id: int) -> HttpResponseBase:
     """Stop after the item at hand, until somebody resumes it."""
-    return _steer(request, job_id, queue.pause, _("The job pauses after the item at hand."))
+    return _steer(
+        request, job_id, queue.pause, _("The job is paused; an item at hand is finished first.")
+    )
 
 
 @require_POST
@@ -41,7 +43,9 @@ def resume(request: HttpRequest, job_id: int) -> HttpResponseBase:
 @tells_problems
 def cancel(request: HttpRequest, job_id: int) -> HttpResponseBase:
     """End the job after the item at hand."""
-    return _steer(request, job_id, queue.cancel, _("The job ends after the item at hand."))
+    return _steer(
+        request, job_id, queue.cancel, _("The job is cancelled; an item at hand is finished first.")
+    )
 
 
 @require_POST

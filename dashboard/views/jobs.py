@@ -67,7 +67,11 @@ def job(request: HttpRequest, job_id: int) -> HttpResponseBase:
     context = {
         "job": page,
         "row": page.row,
-        "steps": steps_for(actor_of(cast(ConsoleRequest, request)), page.job),
+        "steps": steps_for(
+            actor_of(cast(ConsoleRequest, request)),
+            page.job,
+            is_stalled=page.row.silent_s is not None,
+        ),
         "tabs": _tabs(link, "result", page.results, item_word),
         "links": _links(link, page.page, page.pages),
         "is_live": form.cleaned_data.get("live") != "off",

@@ -131,7 +131,9 @@ def test_the_buttons_pause_resume_and_cancel(
     page.goto(f"{live_server.url}/jobs/{job.pk}/")
     expect(page.locator("#job-state")).to_have_text("Running")
     page.locator("#job-pause").click()
-    expect(page.locator("#messages")).to_contain_text("pauses after the item at hand")
+    expect(page.locator("#messages")).to_contain_text(
+        "The job is paused; an item at hand is finished first."
+    )
     expect(page.locator("#job-state")).to_have_text("Running, pauses after this item")
     work.let(1)
     expect(page.locator("#job-state")).to_have_text("Paused", timeout=15_000)

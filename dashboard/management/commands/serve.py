@@ -19,6 +19,10 @@ from dashboard import accounts
 from dashboard.serving import demo_place, exposure, preparation
 from dashboard.serving.children import Children
 
+#: Two, so that a long job on one store keeps nobody waiting on another, and so that a job whose
+#: runner dies is taken over at once.
+_RUNNERS = 2
+
 
 class Command(BaseCommand):
     """Serve the console with gunicorn and run its jobs; ``--demo`` adds a state to look at."""
@@ -90,7 +94,8 @@ class Command(BaseCommand):
         children.start("gunicorn", [sys.executable, "-m", "gunicorn"], environment)
         if not settings.READ_ONLY:
             runner = [sys.executable, str(settings.BASE_DIR / "manage.py"), "jobs"]
-            children.start_again_and_again("the job runner", runner, environment)
+            for number in range(1, _RUNNERS + 1):
+                children.start_again_and_again(f"job runner {number}", runner, environment)
         return children.wait()
 
     def _print_setup_link(self) -> None:

@@ -113,6 +113,18 @@ def test_a_job_whose_runner_is_silent_is_stalled(bob: User, viewer_client: Clien
     )
 
 
+def test_a_stalled_job_is_cancelled_at_once_and_its_button_says_so(
+    bob: User, operator_client: Client
+) -> None:
+    job = ask(bob, "done")
+    claiming.claim("runner")
+    assert "Cancel after this item" in text_of(operator_client, f"/jobs/{job.pk}/")
+    Job.objects.update(lease_until=Now() - timedelta(seconds=1))
+    assert "Cancel after this item" not in text_of(operator_client, f"/jobs/{job.pk}/")
+    operator_client.post(f"/jobs/{job.pk}/cancel/")
+    assert Job.objects.get().state == "cancelled"
+
+
 def test_a_job_that_waits_for_another_on_its_store_says_for_which(
     bob: User, viewer_client: Client, store_id: str
 ) -> None:
@@ -222,7 +234,10 @@ def test_an_item_that_will_be_tried_again_says_when(bob: User, viewer_client: Cl
     job = ask(bob, items=[("", "one", {"does": "retry", "says": "The session is locked."})])
     run()
     text = text_of(viewer_client, f"/jobs/{job.pk}/")
-    assert re.search(r"The session is locked\. Tries again in [01] s, 1 of 5 times\.", text)
+    assert re.search(
+        r"The session is locked\. Tried again (in 1 s|as soon as a runner is free), 1 of 5 times\.",
+        text,
+    )
     assert "goes on" in text
 
 
@@ -463,7 +478,7 @@ def test_the_buttons_of_a_page_do_what_they_say(
     assert buttons(operator_client) == buttons(admin_client) == ["pause", "cancel"]
     answer = operator_client.post(f"{path}pause/", follow=True)
     assert answer.redirect_chain == [(path, 302)]
-    assert "The job pauses after the item at hand." in answer.text
+    assert "The job is paused; an item at hand is finished first." in answer.text
     assert buttons(operator_client) == ["resume", "cancel"]
     admin_client.post(f"{path}resume/")
     run()
