@@ -64,12 +64,11 @@ class ChangeDetail:
         fields = {pair.id for pair in self.did.pairs}
         return {pair.id for pair in self.would.pairs} | {"updatedAt"} == fields | {"updatedAt"}
 
-    @property
-    def difference(self) -> dict[str, Any] | None:
-        """What it did, for programs: both masked values of each field."""
+    def difference(self, *, field: str = "") -> dict[str, Any] | None:
+        """What it did, for programs: both masked values of each field, or of one by its id."""
         if self.version is None:
             return None
-        return whole_values(self.version.entry, _after(self.version))
+        return whole_values(self.version.entry, _after(self.version), field=field)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from dashboard.models import Change, Job
@@ -52,11 +52,10 @@ class JobNote:
 
     id: int
     title: str
-    count: int
-    open: int
-    undone: int
-    first_ms: int
-    last_ms: int
+    count: int = 0
+    open: int = 0
+    undone: int = 0
+    last_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +189,6 @@ def _notes(changes: QuerySet[Change], jobs: set[int], now: datetime) -> dict[int
             count=Count("pk"),
             undone=Count("pk", filter=Q(undone_by_id__isnull=False)),
             open=Count("pk", filter=_state(OPEN, now)),
-            first=Min("at"),
             last=Max("at"),
         )
     )
@@ -206,7 +204,6 @@ def _note(row: Mapping[str, Any], titles: Mapping[int, str]) -> JobNote:
         count=row["count"],
         open=row["open"],
         undone=row["undone"],
-        first_ms=int(row["first"].timestamp() * 1000),
         last_ms=int(row["last"].timestamp() * 1000),
     )
 

@@ -14,16 +14,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dashboard import change_listing
 from dashboard.acting import Actor, actor_of
 from dashboard.forms_undo import WAITS_S, ChangeFilters, UndoForm
+from dashboard.jobs.seeing import find_job
 from dashboard.preferences import preferences_of
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
 from dashboard.services.carrying import Saved
 from dashboard.services.change_problems import LockedError
-from dashboard.services.problems import ProblemError, not_there
+from dashboard.services.problems import ProblemError
 from dashboard.services.undo import change_detail, take_back
 from dashboard.services.undo_choices import holding
 from dashboard.services.undo_jobs import undo_job, undo_later
-from dashboard.services.undo_list import WantedChanges, job_note, list_changes
+from dashboard.services.undo_list import JobNote, WantedChanges, job_note, list_changes
 from dashboard.services.undo_words import fields_read_back
 
 from .answers import page_or_part, tells_problems
@@ -125,11 +126,8 @@ def _tell(request: HttpRequest, saved: Saved) -> None:
 def job_undo(request: HttpRequest, job_id: int) -> HttpResponseBase:
     """Ask whether everything that a job changed is to be taken back; POST has a job do it."""
     note = job_note(job_id)
-    if note is None:
-        raise not_there(
-            _("No change of such a job is on record, or no longer."),
-            _("Open the list of changes and choose one that is there."),
-        )
+    if note is None:  # a job that changed nothing, or none at all
+        note = JobNote(job_id, find_job(job_id).title)
     if request.method != "POST":
         return render(request, "job_undo.html", {"note": note})
     job = undo_job(_actor(request), job_id, reason=UndoForm(request.POST).reason_text)

@@ -57,9 +57,10 @@ def changes_csv(request: HttpRequest) -> HttpResponseBase:
 @role_required("viewer")
 @tells_problems
 def change_json(request: HttpRequest, change_id: int) -> HttpResponseBase:
-    """Give one change with what it did, uncut."""
+    """Give one change with what it did, uncut; with ``field`` only that."""
     detail = change_detail(change_id)
-    content = {**_plain(detail.row), "difference": detail.difference}
+    difference = detail.difference(field=request.GET.get("field", ""))
+    content = {**_plain(detail.row), "difference": difference}
     return twins.json_response(f"change-{change_id}", content)
 
 
