@@ -49,7 +49,9 @@ class ItemFilters(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """``results`` counts all items; ``items`` are one page of those that were asked for."""
+    """``results`` counts all items; ``items`` are one page of those that were asked for.
+
+    ``has_changes`` tells whether any item changed what could be taken back."""
 
     job: Job
     row: JobRow
@@ -58,6 +60,7 @@ class JobPage:
     result: str
     page: int
     pages: int
+    has_changes: bool
     has_runner: bool
     read_at_ms: int
 
@@ -113,6 +116,7 @@ def job_page(job_id: int, filters: ItemFilters) -> JobPage:
         result=result,
         page=page,
         pages=pages,
+        has_changes=job.items.filter(change_id__isnull=False).exists(),
         has_runner=life.is_any_alive(),
         read_at_ms=time.time_ns() // 1_000_000,
     )

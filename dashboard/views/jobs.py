@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -22,7 +23,7 @@ from dashboard.jobs.seeing import state_word
 from dashboard.jobs.steps import steps_for
 from dashboard.links import Link
 from dashboard.requests import ConsoleRequest
-from dashboard.roles import role_required
+from dashboard.roles import includes, role_required
 
 from .answers import STOP_POLLING, page_or_part, tells_problems
 
@@ -64,14 +65,12 @@ def job(request: HttpRequest, job_id: int) -> HttpResponseBase:
     form = ItemFilters(request.GET)
     page = job_page(job_id, form)
     link = _link(form, reverse("job", args=[job_id]))
+    actor = actor_of(cast(ConsoleRequest, request))
     context = {
         "job": page,
         "row": page.row,
-        "steps": steps_for(
-            actor_of(cast(ConsoleRequest, request)),
-            page.job,
-            is_stalled=page.row.silent_s is not None,
-        ),
+        "may_undo": includes(actor.role, "operator") and not settings.READ_ONLY,
+        "steps": steps_for(actor, page.job, is_stalled=page.row.silent_s is not None),
         "tabs": _tabs(link, "result", page.results, item_word),
         "links": _links(link, page.page, page.pages),
         "is_live": form.cleaned_data.get("live") != "off",

@@ -492,6 +492,22 @@ def test_the_buttons_of_a_page_do_what_they_say(
     assert AuditEvent.objects.filter(action="job.cancel").count() == 0
 
 
+def test_what_a_job_changed_can_be_taken_back_by_operators(
+    bob: User, operator_client: Client, viewer_client: Client
+) -> None:
+    job = ask(bob, items=[("", "one", {"change_id": 7}), ("", "two", {})])
+    unchanged = ask(bob, "skipped")
+    path, link = f"/jobs/{job.pk}/", f"/undo/jobs/{job.pk}/"
+    assert link not in operator_client.get(path).text
+    run()
+    run()
+    page = operator_client.get(path).text
+    assert link in page
+    assert 'href="/undo/7/"' in page
+    assert link not in viewer_client.get(path).text
+    assert "/undo/jobs/" not in operator_client.get(f"/jobs/{unchanged.pk}/").text
+
+
 def test_a_step_that_comes_too_late_is_refused_with_the_reason(
     bob: User, operator_client: Client
 ) -> None:
