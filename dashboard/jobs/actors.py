@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from dashboard import roles, scope
 from dashboard.acting import Actor, actor_of_job
-from dashboard.models import AgentScope, ApiToken, Job, JobStore
+from dashboard.models import ApiToken, Job, JobStore
 
 from .kinds import Kind
 
@@ -39,13 +39,13 @@ def actor_for(job: Job, kind: Kind) -> Actor:
         raise NoLongerAllowedError(_("The account of %s is no longer active.") % job.actor)
     _check_token(job)
     now = roles.role_of(user)
-    role = job.role if roles.includes(now, job.role) else (now or "")
+    role = roles.lesser(now, job.role) or ""
     if not roles.includes(role, kind.role):
         raise NoLongerAllowedError(
             _("%(name)s no longer has the role that this asks for: %(role)s.")
             % {"name": job.actor, "role": kind.role}
         )
-    agents = scope.both(asked.agents, _agents_of(user, now))
+    agents = scope.both(asked.agents, roles.agents_of(user, now))
     _check_stores(job, agents)
     return replace(asked, role=role, agents=agents)
 
@@ -56,14 +56,6 @@ def _check_token(job: Job) -> None:
         return
     if not ApiToken.objects.filter(prefix=prefix, revoked_at=None).exists():
         raise NoLongerAllowedError(_("The API token that asked for this was revoked."))
-
-
-def _agents_of(user: User, role: str | None) -> frozenset[str] | None:
-    """The agent scope of a person; it does not bind admins."""
-    if role == "admin":
-        return None
-    found = AgentScope.objects.filter(user=user).first()
-    return None if found is None else frozenset(found.agents)
 
 
 def _check_stores(job: Job, agents: frozenset[str] | None) -> None:
