@@ -67,3 +67,13 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return f"plan {self.id}: {self.title}"
+
+    @property
+    def created_at_ms(self) -> int:
+        """When it was made, in epoch milliseconds."""
+        return int(self.created_at.timestamp() * 1000)
+
+    @property
+    def expires_at_ms(self) -> int:
+        """Until when it holds, in epoch milliseconds."""
+        return int(self.expires_at.timestamp() * 1000)

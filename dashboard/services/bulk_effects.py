@@ -97,7 +97,7 @@ class Planner:
         if read is None:
             return Effects(skip=_("It is not there any more."))
         if isinstance(read, Problem):
-            return Effects(skip=f"{read.title}. {read.detail}")
+            return Effects(skip=_("%s; its own page says more.") % read.title)
         origin = override_origin(read)
         effect = effect_of(self.action, self.params, read, now_ms=self.now_ms)
         skip = effect.skip or self._broken_rule(reader, key, read, effect)

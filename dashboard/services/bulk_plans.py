@@ -169,7 +169,7 @@ def _kept(
     return Plan.objects.create(
         id=secrets.token_hex(16),
         action=action,
-        title=title(action, params, changing if action else len(items))[:300],
+        title=title(action, params, changing or len(items))[:300],
         params=dict(params),
         source=dict(source),
         items=[item.to_json() for item in items],
