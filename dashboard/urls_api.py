@@ -59,6 +59,7 @@ urlpatterns: list[URLPattern] = [
         resource(get=sessions.one_session, patch=edits.patch, delete=edits.delete),
         name="api_session",
     ),
+    path(f"{_SESSION}/changes", resource(get=changes.list_of_session), name="api_session_changes"),
     path(f"{_SESSION}/history", resource(get=sessions.history), name="api_history"),
     path(f"{_SESSION}/versions", resource(get=sessions.versions), name="api_versions"),
     path(

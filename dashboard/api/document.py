@@ -91,7 +91,7 @@ def _operation(path: str, one: Operation) -> dict[str, Any]:
         "parameters": [
             *({"name": name, "in": "path", "required": True, "schema": _IDS[name]} for name in ids),
             *map(_parameter, one.parameters),
-            *map(_precondition, one.preconditions),
+            *(_precondition(name, one) for name in one.preconditions),
         ],
         "responses": {**_answers(one), **_problems(codes_of(one))},
     }
@@ -113,9 +113,14 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _precondition(name: str) -> dict[str, Any]:
-    said = "Entity tags as they were given, in double quotes."
-    return {"name": name, "in": "header", "description": said, "schema": {"type": "string"}}
+def _precondition(name: str, one: Operation) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "description": "Entity tags as they were given, in double quotes.",
+        "required": name == "If-Match" and one.needs_if_match,
+        "schema": {"type": "string", "pattern": '^"[!#-~]*"(, "[!#-~]*")*$'},
+    }
 
 
 def _answers(one: Operation) -> dict[str, Any]:

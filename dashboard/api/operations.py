@@ -55,7 +55,8 @@ class Operation:
     """What the document says about one method of one address.
 
     ``answer`` and ``body`` are names of schemas; an operation without ``body`` takes none.
-    ``preconditions`` names the headers that it looks at, ``problems`` the codes that it may answer
+    ``preconditions`` names the headers that it looks at, ``needs_if_match`` that it must have
+    one, ``problems`` the codes that it may answer
     with besides those that every operation has.
     """
 
@@ -67,8 +68,8 @@ class Operation:
     description: str = ""
     parameters: tuple[Parameter, ...] = ()
     body: str = ""
-    needs_body: bool = False
     preconditions: tuple[str, ...] = ()
+    needs_if_match: bool = False
     problems: tuple[str, ...] = ()
     has_etag: bool = False
     view: View = field(repr=False, kw_only=True)

@@ -9,7 +9,7 @@ from dashboard.services.stores import SORTS as STORE_SORTS
 from dashboard.services.vocabulary import FLAGS, KINDS, SORTS
 
 from .checking import Parameter
-from .schema_parts import REASON, REF, STORE_ID
+from .schema_parts import REASON, STORE_ID
 
 LAST_PAGE = 10_000_000
 
@@ -33,12 +33,17 @@ def _text(longest: int) -> dict[str, Any]:
 _YES_OR_NO = _words("yes", "no")
 _MOMENT = {
     "type": "string",
-    "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2}([T ].{1,30})?|[0-9]{1,6} ?(min|h|d|w))$",
+    "maxLength": 40,
+    "anyOf": [
+        {"format": "date"},
+        {"format": "date-time"},
+        {"pattern": "^[0-9]{1,6} ?(min|h|d|w)$"},
+    ],
     "examples": ["2026-11-20", "2026-11-20T14:30Z", "7d"],
 }
 _SIZE = {
     "type": "string",
-    "pattern": "^[0-9]{1,12}(\\.[0-9]{1,3})? ?([kKmMgG]?([iI]?[bB])?)$",
+    "pattern": "^[0-9]{1,12}(\\.[0-9]{1,3})? ?([bB]|[kKmMgG]([iI]?[bB])?)?$",
     "examples": ["64KiB", "1.5m", "5000"],
 }
 
@@ -80,7 +85,6 @@ EXACT_KEY = Parameter(
     "key", "The whole key; it is folded as everywhere.", {"type": "string"}, is_required=True
 )
 OF_STORE = Parameter("store_id", "Only those of this store.", STORE_ID)
-OF_SESSION = Parameter("ref", "Only those of this session; with `store_id`.", REF)
 WHY = Parameter("reason", "Why, for the audit.", REASON)
 KEEP_TRANSCRIPT = Parameter(
     "archive_transcript",

@@ -108,6 +108,7 @@ unarchive: Operation = described(
     group="Changes",
     body="SetField",
     preconditions=("If-Match",),
+    needs_if_match=True,
     problems=(*CHANGE_PROBLEMS, "moved", "precondition_required"),
     has_etag=True,
 )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
 from dashboard import scope
 from dashboard.api import shapes
 from dashboard.api.answers import answer
-from dashboard.api.checking import refuse
 from dashboard.api.conditions import required_tags
 from dashboard.api.operations import Call, operation
 from dashboard.api.pages import page_of
-from dashboard.api.parameters import OF_SESSION, OF_STORE, PAGING
+from dashboard.api.parameters import OF_STORE, PAGING
 from dashboard.models import Change
 from dashboard.services import changing
 from dashboard.services.problems import not_there
@@ -29,21 +27,26 @@ from .edits import CHANGE_PROBLEMS, matching, told
     description="Newest first: the undo list.",
     answer="Changes",
     group="Changes",
-    parameters=(OF_STORE, OF_SESSION, *PAGING),
-    problems=("not_found",),
+    parameters=(OF_STORE, *PAGING),
 )
 def list_of_changes(call: Call) -> HttpResponse:
     """One page of the changes of sessions within the token's agents."""
-    found = _visible()
-    store_id, ref = call.query.get("store_id"), call.query.get("ref")
-    if store_id is not None:
-        found = found.filter(store_id=store_id)
-    if ref is not None:
-        if store_id is None:
-            refuse([{"in": "query", "field": "ref", "message": _("It needs store_id.")}])
-        found = found.filter(key=key_behind(str(store_id), ref))
-    page, rows = page_of(found, call.query)
-    return answer({**page, "changes": [shapes.change(row) for row in rows]})
+    found, store_id = _visible(), call.query.get("store_id")
+    return _page(call, found if store_id is None else found.filter(store_id=store_id))
+
+
+@operation(
+    "listChangesOfSession",
+    "List what was changed in a session",
+    answer="Changes",
+    group="Changes",
+    parameters=PAGING,
+    problems=("not_found",),
+)
+def list_of_session(call: Call, store_id: str, ref: str) -> HttpResponse:
+    """One page of the changes of one session."""
+    key = key_behind(store_id, ref)
+    return _page(call, _visible().filter(store_id=store_id, key=key))
 
 
 @operation("getChange", "Read a change", answer="Change", group="Changes", problems=("not_found",))
@@ -82,6 +85,7 @@ def undo(call: Call, change_id: int) -> HttpResponse:
     group="Versions",
     body="Restore",
     preconditions=("If-Match",),
+    needs_if_match=True,
     problems=(*CHANGE_PROBLEMS, "moved", "gone", "precondition_required"),
     has_etag=True,
 )
@@ -100,14 +104,19 @@ def restore(call: Call, store_id: str, ref: str, version_id: str) -> HttpRespons
     return told(saved)
 
 
-def _visible() -> Any:
+def _page(call: Call, found: QuerySet[Change]) -> HttpResponse:
+    page, rows = page_of(found, call.query)
+    return answer({**page, "changes": [shapes.change(row) for row in rows]})
+
+
+def _visible() -> QuerySet[Change]:
     agents = scope.current()
     found = Change.objects.order_by("-at", "-pk")
     return found if agents is None else found.filter(agent__in=agents)
 
 
 def _found(change_id: int) -> Change:
-    change: Change | None = _visible().filter(pk=change_id).first()
+    change = _visible().filter(pk=change_id).first()
     if change is None:
         raise not_there(
             _("There is no change with this number, or no longer."),

@@ -79,6 +79,7 @@ def patch(call: Call, store_id: str, ref: str) -> HttpResponse:
     group="Changes",
     parameters=(WHY, KEEP_TRANSCRIPT),
     preconditions=("If-Match",),
+    needs_if_match=True,
     problems=(*CHANGE_PROBLEMS, "moved", "precondition_required"),
 )
 def delete(call: Call, store_id: str, ref: str) -> HttpResponse:

@@ -148,14 +148,12 @@ def test_changes_are_listed_newest_first(operator: Program, ada: str, store_id: 
     answer = operator.get("/changes").json()
     assert [row["action"] for row in answer["changes"]] == ["archive", "rename"]
     assert all(row["can_be_undone"] for row in answer["changes"])
-    query = f"store_id={store_id}&ref={ref_of(KEY)}&per=25&page=2"
-    assert operator.get(f"/changes?{query}").json()["changes"] == []
+    assert operator.get(f"/changes?store_id={store_id}&per=25&page=2").json()["changes"] == []
+    assert operator.get(f"{ada}/changes").json()["matched"] == 2
+    other = f"/stores/{store_id}/sessions/{ref_of(OTHER)}"
+    assert operator.get(f"{other}/changes").json()["matched"] == 0
     one = answer["changes"][0]
     assert operator.get(f"/changes/{one['id']}").json() == one
-
-
-def test_changes_of_a_session_ask_for_its_store(operator: Program, store: Store) -> None:
-    assert code_of(operator.get(f"/changes?ref={ref_of(KEY)}")) == "invalid"
 
 
 def test_jobs_are_read_with_their_items(viewer: Program, store_id: str, bulk_job: int) -> None:
