@@ -121,6 +121,8 @@ def read(spec: FieldSpec, text: str, *, now_ms: int) -> Any:
         value = now_ms if text == NOW else text
     elif spec.is_whole:
         value = _whole(text)
+    elif visible(text) != text or "\n" in text:
+        raise ValueError(_("It holds characters that cannot be seen, such as line breaks."))
     if said := error_of(spec.name, value):
         raise ValueError(said)
     return value

@@ -56,7 +56,7 @@ def at(store_id: str) -> Address:
 def form_of(text: str) -> dict[str, str]:
     """What a browser would post of a page's form, untouched."""
     form = re.search(r'<form id="edit-form".*?</form>', text, re.DOTALL)
-    form = form or re.search(r'<main.*<form.*?</form>', text, re.DOTALL)
+    form = form or re.search(r"<main.*<form.*?</form>", text, re.DOTALL)
     assert form, text[:400]
     body = form[0]
     posted: dict[str, str] = {}
@@ -71,8 +71,11 @@ def form_of(text: str) -> dict[str, str]:
         chosen = re.findall(r'<option value="([^"]*)" selected', options)
         assert len(chosen) == 1, (name, options)
         posted[name] = html.unescape(chosen[0])
-    for name, inner in re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>\n(.*?)</textarea>', body, re.DOTALL):
-        posted[name] = html.unescape(inner).replace("\n", "\r\n")
+    for name, inner in re.findall(
+        r'<textarea[^>]* name="([^"]+)"[^>]*>\n(.*?)</textarea>', body, re.DOTALL
+    ):
+        lines = html.unescape(inner).replace("\r\n", "\n")
+        posted[name] = lines.replace("\n", "\r\n")
     return posted
 
 
