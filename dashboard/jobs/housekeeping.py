@@ -41,8 +41,8 @@ def remove_old_jobs(now: datetime) -> int:
 
 
 def remove_old_sign_ins(now: datetime) -> int:
-    """Sign-ins that ended long ago; the audit keeps what it knows of them."""
-    return SignIn.objects.filter(ended_at__lt=now - SIGN_INS_KEPT).delete()[0]
+    """Sign-ins not used for long, ended or lapsed; the audit keeps what it knows of them."""
+    return SignIn.objects.filter(seen_at__lt=now - SIGN_INS_KEPT).delete()[0]
 
 
 def remove_expired_sessions(now: datetime) -> int:

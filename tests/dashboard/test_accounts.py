@@ -196,6 +196,19 @@ def test_setup_token_makes_one_admin_for_many_callers_at_once() -> None:
     assert User.objects.count() == 1
 
 
+def test_making_the_first_admin_needs_the_form_token(db: None) -> None:
+    token = accounts.issue_setup_token(timezone.now())
+    form = {"token": token, "username": "eve", "password1": PASSWORD, "password2": PASSWORD}
+    assert Client(enforce_csrf_checks=True).post("/setup/", form).status_code == 403
+    assert not User.objects.exists()
+
+
+def test_signing_in_needs_the_form_token(carol: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    assert sign_in(client, "carol", PASSWORD).status_code == 403
+    assert "sessionstore_session" not in client.cookies
+
+
 # --- One's own password --------------------------------------------------------------------------
 
 

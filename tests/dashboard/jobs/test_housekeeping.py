@@ -70,15 +70,21 @@ def test_expired_plans_and_changes_go(now: datetime) -> None:
     assert [change.key for change in Change.objects.all()] == ["young"]
 
 
-def test_sign_ins_go_long_after_they_ended(bob: User, now: datetime) -> None:
+def test_sign_ins_go_long_after_they_were_used(bob: User, now: datetime) -> None:
     long_ago, lately = now - timedelta(days=91), now - timedelta(days=89)
-    for handle, ended_at in (("old", long_ago), ("young", lately), ("open", None)):
+    rows = (
+        ("old", long_ago, long_ago),
+        ("lapsed", long_ago, None),
+        ("young", lately, lately),
+        ("open", lately, None),
+    )
+    for handle, seen_at, ended_at in rows:
         SignIn.objects.create(
             handle=handle,
             user=bob,
             created_at=long_ago,
             confirmed_at=long_ago,
-            seen_at=long_ago,
+            seen_at=seen_at,
             ended_at=ended_at,
         )
     keep_house()

@@ -153,6 +153,14 @@ def test_a_scope_without_agents_shows_nothing(
     assert json.loads(viewer_client.get("/sessions.json").getvalue())["total"] == 0
 
 
+def test_whoever_sees_nothing_is_told_that_it_is_a_limit(
+    small_state: Path, viewer_client: Client, carol: User
+) -> None:
+    limit(carol, "elsewhere")
+    for address in ("/", "/stores/"):
+        assert "limited what you see to: elsewhere" in viewer_client.get(address).text
+
+
 def test_people_without_a_scope_see_every_agent(small_state: Path, viewer_client: Client) -> None:
     assert len(viewer_client.get("/stores.json").json()["stores"]) == 2
 
