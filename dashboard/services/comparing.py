@@ -197,6 +197,8 @@ def _side(value: Any, text: list[str], lines: list[Line], *, start: int, inside:
     if skipped := min(start, len(text)):
         shown_lines.insert(0, Line("", fold=skipped))
     if left > 0:
+        ends_folded = bool(shown_lines) and shown_lines[-1].fold
+        left += shown_lines.pop().fold if ends_folded else 0
         shown_lines.append(Line("", fold=left))
     is_time = isinstance(value, int) and value in _TIMES
     return Side(
