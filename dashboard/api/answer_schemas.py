@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dashboard.services import standing
+
 from .schema_parts import (
     AT,
     COUNT,
@@ -83,6 +85,11 @@ _INCARNATION = record(
         "label": maybe(TEXT),
     }
 )
+_STANDINGS = (
+    *(standing.POSSIBLE, standing.CHOICE, standing.UNDONE, standing.EXPIRED, standing.PRUNED),
+    *(standing.STORE_GONE, standing.SESSION_GONE, standing.DAMAGED, standing.NOTHING),
+    standing.NOT_LOOKED,
+)
 _VERSION_HEAD: dict[str, Schema] = {
     "id": VERSION_ID,
     "at": maybe(AT),
@@ -92,6 +99,9 @@ _VERSION_HEAD: dict[str, Schema] = {
     "changed": listed(TEXT),
     "created": FLAG,
     "removed": FLAG,
+    "is_now": FLAG,
+    "change_id": maybe(COUNT),
+    "undone": FLAG,
 }
 _DIFFERENCE = record({"field": TEXT, "before": TEXT, "after": TEXT})
 _CHANGE = record(
@@ -101,19 +111,21 @@ _CHANGE = record(
         "actor": TEXT,
         "via": TEXT,
         "store_id": STORE_ID,
-        "store": TEXT,
+        "store_name": TEXT,
+        "agent": TEXT,
         "ref": REF,
         "key": TEXT,
         "action": TEXT,
         "fields": listed(TEXT),
         "version_id": TEXT,
         "reason": TEXT,
-        "request_id": TEXT,
         "expires_at": AT,
         "job_id": maybe(COUNT),
-        "undoes": maybe(COUNT),
-        "undone_by": maybe(COUNT),
+        "undoes_id": maybe(COUNT),
+        "undone_by_id": maybe(COUNT),
         "can_be_undone": FLAG,
+        "standing": {"enum": list(_STANDINGS)},
+        "standing_words": TEXT,
     }
 )
 _JOB = record(
@@ -173,7 +185,9 @@ ANSWERS: dict[str, Schema] = {
         }
     ),
     "History": record({"incarnations": listed(_INCARNATION)}),
-    "Versions": record({"versions": listed(record(_VERSION_HEAD))}),
+    "Versions": record(
+        {"exists": FLAG, "damaged": listed(TEXT), "versions": listed(record(_VERSION_HEAD))}
+    ),
     "Version": record({**_VERSION_HEAD, "entry": maybe(ENTRY), "written": ENTRY}),
     "Changes": record({**_PAGE, "changes": listed(_CHANGE)}),
     "Change": _CHANGE,

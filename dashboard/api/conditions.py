@@ -47,6 +47,11 @@ def is_known(request: HttpRequest, etag: str) -> bool:
     return "*" in tags or f'"{etag}"' in {tag.removeprefix("W/") for tag in tags}
 
 
+def expects_none(request: HttpRequest) -> bool:
+    """Whether the caller says that there is no such session (``If-None-Match: *``)."""
+    return _tags(request, "If-None-Match") == ("*",)
+
+
 def _tags(request: HttpRequest, name: str) -> tuple[str, ...] | None:
     text = request.headers.get(name)
     if text is None:

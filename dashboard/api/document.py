@@ -119,7 +119,7 @@ def _precondition(name: str, one: Operation) -> dict[str, Any]:
         "in": "header",
         "description": "Entity tags as they were given, in double quotes.",
         "required": name == "If-Match" and one.needs_if_match,
-        "schema": {"type": "string", "pattern": '^"[!#-~]*"(, "[!#-~]*")*$'},
+        "schema": {"type": "string", "pattern": '^([*]|"[!#-~]*"(, "[!#-~]*")*)$'},
     }
 
 
@@ -129,7 +129,7 @@ def _answers(one: Operation) -> dict[str, Any]:
     answers: dict[str, Any] = {
         "200": {"description": one.summary, "headers": headers, "content": content}
     }
-    if "If-None-Match" in one.preconditions:
+    if one.preconditions == ("If-None-Match",):
         answers["304"] = {"description": "The caller has it as it is.", "headers": headers}
     return answers
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils import timezone
-
-from dashboard.models import Change
+from dashboard.services.change_rows import ChangeRow
 from dashboard.services.changing import Saved
-from dashboard.services.fleet import fleet
+from dashboard.services.incarnations import Incarnation
 from dashboard.services.masking import masked_entry
-from dashboard.services.past import Incarnation, Version
-from dashboard.services.refs import SESSION_LENGTH, digest
 from dashboard.services.rows import SessionRow
 from dashboard.services.session import Session
 from dashboard.services.stores import StoreRow
 from dashboard.services.tree import masked
+from dashboard.services.versions import History, VersionRow
 from dashboard.twins import iso
 
 _STORE_FIELDS = (
@@ -28,6 +24,10 @@ _ROW_FIELDS = (
     *("store_id", "ref", "key", "title", "agent", "kind", "machine", "channel", "status"),
     *("session_id", "updated_at_ms", "size_bytes", "model", "total_tokens", "context_tokens"),
     "problem",
+)
+_CHANGE_FIELDS = (
+    *("id", "actor", "via", "store_id", "store_name", "agent", "ref", "key", "version_id"),
+    *("reason", "job_id", "undoes_id", "undone_by_id"),
 )
 _MOST_FINDINGS = 1_000
 
@@ -84,50 +84,43 @@ def incarnation(life: Incarnation) -> dict[str, Any]:
     }
 
 
-def version_head(version: Version) -> dict[str, Any]:
+def version_head(found: History, row: VersionRow) -> dict[str, Any]:
     """A version in a list: what the change was, without what it replaced."""
+    one = found.versions[row.id]
     return {
-        "id": version.id,
-        "at": iso(version.at_ms),
-        "by": masked(version.by),
-        "action": masked(version.action),
-        "reason": masked(version.reason),
-        "changed": [masked(name) for name in version.changed],
-        "created": version.entry is None,
-        "removed": version.removed,
+        "id": row.id,
+        "at": iso(row.at_ms),
+        "by": row.by,
+        "action": masked(one.action),
+        "reason": row.reason,
+        "changed": [masked(name) for name in one.changed],
+        "created": not row.existed,
+        "removed": row.removed,
+        "is_now": row.is_now,
+        "change_id": row.change_id,
+        "undone": row.undone,
     }
 
 
-def version(one: Version) -> dict[str, Any]:
+def version(found: History, row: VersionRow) -> dict[str, Any]:
     """A version with the entry that the change replaced and the values that it wrote."""
-    return version_head(one) | {
+    one = found.versions[row.id]
+    return version_head(found, row) | {
         "entry": None if one.entry is None else masked_entry(one.entry),
         "written": masked_entry(dict(one.written)),
     }
 
 
-def change(one: Change) -> dict[str, Any]:
-    """A change on record."""
-    reader = fleet().known(one.store_id)
-    return {
-        "id": one.pk,
-        "at": moment(one.at),
-        "actor": masked(one.actor),
-        "via": one.via,
-        "store_id": one.store_id,
-        "store": masked(one.store_name),
-        "ref": reader.refs.of(one.key) if reader else digest(one.key)[:SESSION_LENGTH],
-        "key": masked(one.key),
-        "action": one.action,
-        "fields": texts(one.fields),
-        "version_id": one.version_id,
-        "reason": masked(one.reason),
-        "request_id": one.request_id,
-        "expires_at": moment(one.expires_at),
-        "job_id": one.job_id,
-        "undoes": one.undoes_id,
-        "undone_by": one.undone_by_id,
-        "can_be_undone": one.undone_by_id is None and one.expires_at > timezone.now(),
+def change(row: ChangeRow) -> dict[str, Any]:
+    """A change on record, and how it stands."""
+    return {name: getattr(row, name) for name in _CHANGE_FIELDS} | {
+        "at": iso(row.at_ms),
+        "action": row.kind,
+        "fields": list(row.fields),
+        "expires_at": iso(row.expires_at_ms),
+        "can_be_undone": row.standing.can,
+        "standing": row.standing.state,
+        "standing_words": row.standing.sentence,
     }
 
 
@@ -161,11 +154,6 @@ def moment(at: datetime) -> str:
 def maybe_moment(at: datetime | None) -> str | None:
     """The same, or None."""
     return None if at is None else moment(at)
-
-
-def texts(values: Iterable[Any]) -> list[str]:
-    """Texts that a JSON column holds, masked."""
-    return [masked(str(value)) for value in values]
 
 
 def _maybe(text: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from dashboard.api import shapes
 from dashboard.api.answers import answer, unchanged
@@ -11,9 +12,10 @@ from dashboard.api.conditions import is_known
 from dashboard.api.operations import Call, operation
 from dashboard.api.parameters import EXACT_KEY
 from dashboard.services.entry_now import ref_of_key
-from dashboard.services.past import incarnations_of, version_of, versions_of
-from dashboard.services.problems import Problem, ProblemError
+from dashboard.services.incarnations import incarnations_of
+from dashboard.services.problems import Problem, ProblemError, not_there
 from dashboard.services.session import find_session
+from dashboard.services.versions import history_of
 
 
 @operation(
@@ -73,14 +75,16 @@ def history(call: Call, store_id: str, ref: str) -> HttpResponse:
 @operation(
     "listVersions",
     "List what operators' changes of a session replaced",
+    description="Also of a session that is gone. `damaged` tells of versions that cannot be read.",
     answer="Versions",
     group="Versions",
     problems=("not_found",),
 )
 def versions(call: Call, store_id: str, ref: str) -> HttpResponse:
     """The versions that are kept, newest first."""
-    found = versions_of(store_id, ref)
-    return answer({"versions": [shapes.version_head(version) for version in found]})
+    found = history_of(store_id, ref)
+    heads = [shapes.version_head(found, row) for row in found.rows]
+    return answer({"exists": found.there, "damaged": list(found.damaged), "versions": heads})
 
 
 @operation(
@@ -94,4 +98,11 @@ def versions(call: Call, store_id: str, ref: str) -> HttpResponse:
 )
 def version(call: Call, store_id: str, ref: str, version_id: str) -> HttpResponse:
     """What one change replaced, masked."""
-    return answer(shapes.version(version_of(store_id, ref, version_id)))
+    found = history_of(store_id, ref)
+    row = found.row(version_id)
+    if row is None:
+        raise not_there(
+            _("The session has no version with this id, or no longer."),
+            _("Versions are kept for a limited time and number; a backup may have it."),
+        )
+    return answer(shapes.version(found, row))

@@ -325,7 +325,7 @@ def test_a_deleted_session_comes_back(
     assert entry(store) == before
     assert code_of(operator.post(f"/changes/{gone['change_id']}/undo")) == "gone"
     undone = operator.get(f"/changes/{gone['change_id']}").json()
-    assert (undone["undone_by"], undone["can_be_undone"]) == (back.json()["change_id"], False)
+    assert (undone["undone_by_id"], undone["standing"]) == (back.json()["change_id"], "undone")
 
 
 def test_undo_of_a_field_that_was_changed_since_needs_a_choice(
@@ -351,6 +351,31 @@ def test_a_version_is_restored_over_what_was_seen(
     answer = operator.post(path, {"fields": ["label"]}, if_match=matching(operator, ada))
     assert answer.status_code == 200
     assert (entry(store)["label"], entry(store)["totalTokens"]) == ("Ada", 5)
+
+
+def test_a_session_that_is_gone_is_restored_only_where_none_is(
+    operator: Program, admin: Program, ada: str, store: Store
+) -> None:
+    before = entry(store)
+    gone = admin.delete(ada, if_match=matching(admin, ada)).json()
+    path = f"{ada}/versions/{gone['version_id']}/restore"
+    assert operator.get(f"{ada}/versions").json()["exists"] is False
+    assert operator.get(f"{ada}/changes").json()["matched"] == 1
+    store.put(KEY, {"sessionId": "younger", "updatedAt": AT})
+    assert code_of(operator.post(path, if_none_match="*")) == "moved"
+    store.delete(KEY)
+    assert operator.post(path, if_none_match="*").status_code == 200
+    assert entry(store) == before
+
+
+def test_the_list_of_changes_says_which_cannot_be_taken_back(
+    operator: Program, ada: str, store: Store
+) -> None:
+    operator.post(f"{ada}/rename", {"label": "New"})
+    store.patch(KEY, {"label": "Theirs"})
+    [change] = operator.get("/changes").json()["changes"]
+    assert (change["standing"], change["can_be_undone"]) == ("choice", True)
+    assert "label" in change["standing_words"]
 
 
 # --- Everything around a change ------------------------------------------------------------------
