@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from .forms import Several
 from .services.bulk_fields import OFFERED, value_of
+from .services.bulk_selection import malformed
 from .services.bulk_words import BULK_ACTIONS, ORIGIN_WORDS
 
 WITHOUT_PARAMS = frozenset({"archive", "unarchive", "delete"})
@@ -32,9 +34,36 @@ class PickForm(forms.Form):
     list = forms.CharField(required=False, max_length=4_000)
     store = forms.RegexField(r"[0-9a-f]{12}", required=False)
 
+    def __init__(self, sent: QueryDict) -> None:
+        """Read what was sent.
+
+        Raises:
+            ProblemError: it is not what the list's form sends. Leaving out what cannot be read
+                could make the selection larger than the list that was looked at.
+        """
+        super().__init__(sent)
+        if not self.is_valid():
+            raise malformed()
+
+    @property
+    def rows(self) -> Sequence[str]:
+        """Ids of the ticked rows."""
+        found: Sequence[str] = self.cleaned_data["row"]
+        return found
+
+    @property
+    def is_all(self) -> bool:
+        """Whether everything that matches is meant."""
+        return bool(self.cleaned_data["which"])
+
+    @property
+    def store_id(self) -> str | None:
+        """The store whose list it is; None for that of all stores."""
+        return self.cleaned_data["store"] or None
+
     def query(self) -> QueryDict:
         """What the list was asked, as its address said it."""
-        return QueryDict(self.cleaned_data.get("list") or "")
+        return QueryDict(self.cleaned_data["list"])
 
 
 class ActionForm(forms.Form):

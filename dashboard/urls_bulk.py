@@ -24,6 +24,8 @@ register_converter(PlanIdConverter, "plan")
 urlpatterns: list[URLPattern] = [
     path("sessions/selected/", bulk_twins.selected, name="selected"),
     path("plans/", bulk.plans, name="plans"),
+    path("plans.json", bulk_twins.plans_json, name="plans_json"),
+    path("plans.csv", bulk_twins.plans_csv, name="plans_csv"),
     path("plans/new/", bulk.make, name="plan_make"),
     path("plans/<plan:plan_id>/", bulk.plan, name="plan"),
     path("plans/<plan:plan_id>.json", bulk_twins.plan_json, name="plan_json"),

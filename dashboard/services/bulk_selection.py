@@ -62,7 +62,7 @@ def ticked(ids: Sequence[str], wanted: Wanted) -> Selection:
     found = [_ROW.fullmatch(ident) for ident in dict.fromkeys(ids)]
     pairs = [(match[1], match[2]) for match in found if match is not None]
     if len(pairs) != len(found):
-        raise _malformed()
+        raise malformed()
     check_count(len(pairs))
     readers = readers_of({store_id for store_id, _ref in pairs})
     refresh_all(list(readers.values()), budget_s=PAGE_BUDGET_S)
@@ -178,7 +178,8 @@ def _no_store() -> str:
     return _("Its store is not there any more, or is outside of your scope.")
 
 
-def _malformed() -> ProblemError:
+def malformed() -> ProblemError:
+    """The refusal of a form that is not one of ours."""
     return ProblemError(
         Problem(
             _("This selection cannot be read"),

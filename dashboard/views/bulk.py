@@ -31,6 +31,7 @@ from dashboard.services.bulk_apply import (
 from dashboard.services.bulk_fields import OFFERED, sections
 from dashboard.services.bulk_pages import SHOWS, plan_page
 from dashboard.services.bulk_plans import (
+    check_action,
     find_plan,
     keep_selection,
     make_plan,
@@ -56,22 +57,21 @@ def plans(request: ConsoleRequest) -> HttpResponseBase:
 
 @require_POST
 @role_required("operator")
+@tells_problems
 def make(request: ConsoleRequest) -> HttpResponseBase:
     """Fix which sessions are meant; plan at once when the action needs to be told nothing."""
     pick = PickForm(request.POST)
-    pick.is_valid()  # what is not valid is left out, and a selection of nothing is refused below
     filters = SessionFilters(pick.query(), zone=preferences_of(request).shown_zone)
     wanted = filters.wanted()
-    store_id = pick.cleaned_data.get("store") or None
-    is_all = pick.cleaned_data.get("which") == "matching"
-    source = _source(filters, store_id, is_all=is_all)
+    source = _source(filters, pick)
     action = request.POST.get("action", "")
     try:
-        if is_all:
-            selection = matching(wanted, store_id=store_id)
+        if pick.is_all:
+            selection = matching(wanted, store_id=pick.store_id)
         else:
-            selection = ticked(pick.cleaned_data.get("row") or [], wanted)
-        return redirect(_made(actor_of(request), selection, action, source, at_once=not is_all))
+            selection = ticked(pick.rows, wanted)
+        at_once = action in WITHOUT_PARAMS and not pick.is_all
+        return redirect(_made(actor_of(request), selection, action, source, at_once=at_once))
     except ProblemError as error:
         context = {"problem": error.problem, "back": source["address"]}
         return render(request, "plan_refused.html", context, status=error.problem.status)
@@ -81,18 +81,19 @@ def _made(
     actor: Actor, selection: Selection, action: str, source: dict[str, Any], *, at_once: bool
 ) -> str:
     """The address of the plan, or of the selection when the action has to be told more."""
-    if action in WITHOUT_PARAMS and at_once:
+    if at_once:
         return reverse("plan", args=[make_plan(actor, selection, action, {}, source).pk])
     kept = reverse("plan", args=[keep_selection(actor, selection, source).pk])
     return f"{kept}?do={action}" if action in BULK_ACTIONS else kept
 
 
-def _source(filters: SessionFilters, store_id: str | None, *, is_all: bool) -> dict[str, Any]:
+def _source(filters: SessionFilters, pick: PickForm) -> dict[str, Any]:
     """Where the sessions were picked, as the plan says it later."""
+    store_id = pick.store_id
     path = reverse("store_sessions", args=[store_id]) if store_id else reverse("sessions")
     link = Link(path, tuple(filters.asked())).drop("page", "live", "select", "row")
     return {
-        "how": "matching" if is_all else "rows",
+        "how": "matching" if pick.is_all else "rows",
         "address": str(link),
         "filters": [[chip.label, chip.value] for chip in listing.chips(filters, link)],
     }
@@ -125,6 +126,7 @@ def again(request: ConsoleRequest, plan_id: str) -> HttpResponseBase:
         action, params = form.cleaned_data["action"], form.params()
     else:
         action, params = found.action, found.params
+    check_action(actor, action)
     without = []
     if request.POST.get("without") == "moved":
         without = [(m.item.picked.store_id, m.item.picked.ref) for m in moved_since(found)]
@@ -139,10 +141,11 @@ def apply(request: ConsoleRequest, plan_id: str) -> HttpResponseBase:
     """Have a plan applied by a job, if everything is still as the plan shows it."""
     actor = actor_of(request)
     found = find_plan(actor, plan_id)
-    is_dangerous = found.action in ACTIONS and ACTIONS[found.action].dangerous
+    check_action(actor, found.action)
+    is_dangerous = ACTIONS[found.action].dangerous
     form = ApplyForm(request.POST, expected=found.changing if is_dangerous else None)
     refused = ""
-    if form.is_valid() and is_dangerous and includes(request.role, "admin"):
+    if form.is_valid() and is_dangerous:
         refused = recent.confirmed(request)
     if not form.is_valid() or refused:
         return _plan_page(request, found, form, refused=refused, status=422)

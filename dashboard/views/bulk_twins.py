@@ -20,7 +20,7 @@ from dashboard.roles import allowed_when_read_only, role_required
 from dashboard.services.bulk_export import exported
 from dashboard.services.bulk_items import PlanItem
 from dashboard.services.bulk_pages import SHOWS, chosen_items
-from dashboard.services.bulk_plans import find_plan, items_of
+from dashboard.services.bulk_plans import find_plan, items_of, plans_of
 from dashboard.services.bulk_selection import Picked, rows_of, ticked
 from dashboard.services.bulk_words import told_params
 from dashboard.services.problems import Problem, ProblemError
@@ -29,7 +29,27 @@ from .answers import tells_problems
 from .session_twins import plain_row, rows_csv
 
 _HEADER = ("store_id", "ref", "agent", "key", "title", "override_origin", "changes", "reason")
+_ABOUT = (
+    *("id", "title", "action", "total", "changing", "digest", "actor", "created_at", "expires_at"),
+    "job_id",
+)
 EXPORT_FORMATS = ("jsonl", "json")
+
+
+@require_safe
+@role_required("operator")
+def plans_json(request: ConsoleRequest) -> HttpResponseBase:
+    """Give the list of plans as JSON."""
+    plans = [_about(plan) for plan in plans_of(actor_of(request))]
+    return twins.json_response("plans", {"plans": plans})
+
+
+@require_safe
+@role_required("operator")
+def plans_csv(request: ConsoleRequest) -> HttpResponseBase:
+    """Give the list of plans as CSV."""
+    rows = [list(_about(plan).values()) for plan in plans_of(actor_of(request))]
+    return twins.csv_response("plans", list(_ABOUT), rows)
 
 
 @require_safe
@@ -38,18 +58,8 @@ EXPORT_FORMATS = ("jsonl", "json")
 def plan_json(request: ConsoleRequest, plan_id: str) -> HttpResponseBase:
     """Give a plan as JSON, every session of it."""
     plan = find_plan(actor_of(request), plan_id)
-    content = {
-        "id": plan.pk,
-        "title": plan.title,
-        "action": plan.action,
+    content = _about(plan) | {
         "told": dict(told_params(plan.action, plan.params)),
-        "digest": plan.digest,
-        "by": plan.actor,
-        "created_at": plan.created_at.isoformat(),
-        "expires_at": plan.expires_at.isoformat(),
-        "job": plan.job_id,
-        "total": plan.total,
-        "changing": plan.changing,
         "picked": {"filters": plan.source.get("filters", []), "late": plan.source.get("late", [])},
         "sessions": [_plain(item) for item in _asked_items(request, plan)],
     }
@@ -110,9 +120,8 @@ def whole_entries(request: ConsoleRequest, plan_id: str) -> HttpResponseBase:
 def selected(request: ConsoleRequest) -> HttpResponseBase:
     """Give the ticked rows of the list as CSV or JSON, or their masked entries. Changes nothing."""
     pick = PickForm(request.POST)
-    pick.is_valid()
     filters = SessionFilters(pick.query(), zone=preferences_of(request).shown_zone)
-    selection = ticked(pick.cleaned_data.get("row") or [], filters.wanted())
+    selection = ticked(pick.rows, filters.wanted())
     form = request.POST.get("format", "")
     if form in EXPORT_FORMATS:
         return _entries(form, selection.picked, masked=True)
@@ -129,6 +138,13 @@ def _entries(form: str, picked: Sequence[Picked], *, masked: bool) -> HttpRespon
     if form == "json":
         return twins.json_stream(name, {"masked": masked}, "sessions", rows, attachment=True)
     return twins.lines_response(name, rows)
+
+
+def _about(plan: Plan) -> dict[str, Any]:
+    about = {name: getattr(plan, name) for name in _ABOUT}
+    for name in ("created_at", "expires_at"):
+        about[name] = twins.iso(getattr(plan, f"{name}_ms"))
+    return about
 
 
 def _asked_items(request: ConsoleRequest, plan: Plan) -> list[PlanItem]:

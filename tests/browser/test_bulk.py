@@ -166,7 +166,7 @@ def test_everything_that_matches_is_offered_once_a_whole_page_is_ticked(
     expect(page.get_by_role("heading", name="66 sessions selected")).to_be_visible()
 
 
-def test_going_back_finds_the_ticks_again(page: Page, visit: Visit, store: Store) -> None:
+def test_the_count_fits_the_ticks_after_going_back(page: Page, visit: Visit, store: Store) -> None:
     visit("/sessions/")
     tick(page, "kim", "sam")
     page.get_by_role("button", name="Archive", exact=True).click()

@@ -210,6 +210,32 @@ def test_a_selection_that_cannot_be_is_refused_with_the_way_back(
     assert not Plan.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"which": "matching", "store": "no store at all"},
+        {"which": "matching", "list": "q=" + "a" * 5_000},
+        {"which": "everything"},
+    ],
+)
+def test_a_form_that_cannot_be_read_selects_nothing_rather_than_more(
+    sent: dict[str, Any], store: Store, operator_client: Client
+) -> None:
+    assert operator_client.post("/plans/new/", sent).status_code == 400
+    assert operator_client.post("/sessions/selected/", sent).status_code == 400
+    assert not Plan.objects.exists()
+
+
+def test_a_selection_without_an_action_is_not_applied(
+    store: Store, operator_client: Client
+) -> None:
+    chosen = planned(operator_client).partition("?")[0]
+    for sent in ({}, {"digest": Plan.objects.get().digest, "reason": "x"}):
+        assert operator_client.post(f"{chosen}apply/", sent).status_code == 422
+    assert operator_client.post(f"{chosen}again/", {"without": "moved"}).status_code == 422
+    assert not Job.objects.exists()
+
+
 def test_a_missing_value_is_told_at_its_field_and_the_rest_is_kept(
     store: Store, operator_client: Client
 ) -> None:
@@ -377,6 +403,14 @@ def test_a_scope_that_shrank_hides_the_sessions_and_stops_the_plan(
     answer = client.post(f"{plan}apply/", {"digest": digest, "reason": "x"})
     assert answer.status_code == 409
     assert not Job.objects.exists()
+
+
+def test_the_list_of_plans_has_twins(store: Store, operator_client: Client) -> None:
+    plan = planned(operator_client, action="archive")
+    listed = operator_client.get("/plans.json").json()["plans"]
+    assert [(one["title"], one["changing"]) for one in listed] == [("Archive 5 sessions", 5)]
+    assert listed[0]["id"] in plan
+    assert "Archive 5 sessions" in operator_client.get("/plans.csv").getvalue().decode()
 
 
 # --- Downloads ----------------------------------------------------------------------------------
