@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from django.http import QueryDict
@@ -67,7 +66,7 @@ def checked_body(body: Any, schema: str) -> dict[str, Any]:
     Raises:
         ApiError: it does not; each place is told by its JSON pointer.
     """
-    found = _validator(schema).iter_errors(body)
+    found = Draft202012Validator(SCHEMAS[schema]).iter_errors(body)
     refuse(told for error in found for told in _in_body(error))
     assert isinstance(body, dict)
     return body
@@ -97,11 +96,6 @@ def _read(given: list[str], schema: Mapping[str, Any]) -> tuple[Any, str]:
         value = given[0]
     error = next(iter(Draft202012Validator(schema).iter_errors(value)), None)
     return value, "" if error is None else _message(error)
-
-
-@lru_cache(maxsize=64)
-def _validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(SCHEMAS[name])
 
 
 def _in_body(error: ValidationError) -> list[Told]:

@@ -33,7 +33,7 @@ def one_session(call: Call, store_id: str, ref: str) -> HttpResponse:
     """The masked entry, unless the caller has it already."""
     found = find_session(store_id, ref)
     if found.entry is None:
-        raise ProblemError(found.problem or Problem("The entry is damaged", "", "", 422))
+        raise ProblemError(found.problem or Problem(_("The entry cannot be read"), "", "", 422))
     if is_known(call.request, found.etag):
         return unchanged(found.etag)
     return answer(shapes.session(found), etag=found.etag)
