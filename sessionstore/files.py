@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from .errors import FileTooLargeError, SessionStoreError, StoreIOError, UnsafeFileError
+from .renames import rename_exclusively
 
 Durability = Literal["none", "relaxed", "strict"]
 DURABILITIES: tuple[Durability, ...] = ("none", "relaxed", "strict")
@@ -50,6 +51,7 @@ _HINTS = {
     errno.EIO: "the disk reported an error; check the kernel log",
     errno.EXDEV: "the store and its .sessionstore folder must be on one file system",
     errno.EMFILE: "raise the limit of open files",
+    errno.EEXIST: "something has this name already; look at it, and move one of them away",
 }
 
 
@@ -201,14 +203,19 @@ def _kind(mode: int) -> str:
     return next((name for test, name in names if test(mode)), "device")
 
 
-def list_names(path: str | os.PathLike[str] | int) -> list[str]:
-    """Names in a directory, unordered. A missing directory raises FileNotFoundError."""
+def list_names(
+    path: str | os.PathLike[str] | int, *, shown: str | os.PathLike[str] = "the directory"
+) -> list[str]:
+    """Names in a directory, unordered. A missing directory raises FileNotFoundError.
+
+    ``shown`` is what a message calls an open one.
+    """
     try:
         return os.listdir(path)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise io_error("list", "the directory" if isinstance(path, int) else path, error) from error
+        raise io_error("list", shown if isinstance(path, int) else path, error) from error
 
 
 def status_of(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> os.stat_result | None:
@@ -281,23 +288,21 @@ def move_into(name: str, target: str, *, from_fd: int, to_fd: int) -> bool:
 def rename_new(name: str, target: str, *, dir_fd: int) -> bool:
     """Rename inside an open directory, never over anything; False when ``name`` is not there.
 
-    A second name first, then the old one goes, so there is no moment without the file. Where
-    the file system has no hard links the target is looked for first.
+    In one step where the system can. Elsewhere a second name comes first, then the old one
+    goes, so there is no moment without the file; where both are left by a process that died in
+    between, the next call finishes it. Without hard links the target is looked for first.
 
     Raises:
         StoreIOError: the target exists (``EEXIST``), or the system refused.
     """
     try:
         try:
-            os.link(name, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_SECOND_NAME:
+            if not rename_exclusively(name, target, dir_fd=dir_fd):
+                _rename_in_steps(name, target, dir_fd)
+        except FileExistsError:
+            if not _are_one_file(name, target, dir_fd=dir_fd):
                 raise
-            if status_of(target, dir_fd=dir_fd) is not None:
-                raise FileExistsError(errno.EEXIST, "exists", target) from error
-            os.rename(name, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
-            return True
-        os.unlink(name, dir_fd=dir_fd)
+            os.unlink(name, dir_fd=dir_fd)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -305,6 +310,24 @@ def rename_new(name: str, target: str, *, dir_fd: int) -> bool:
             raise
         raise io_error("rename", name, error) from error
     return True
+
+
+def _rename_in_steps(name: str, target: str, dir_fd: int) -> None:
+    try:
+        os.link(name, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_SECOND_NAME:
+            raise
+        if status_of(target, dir_fd=dir_fd) is not None:
+            raise FileExistsError(errno.EEXIST, "exists", target) from error
+        os.rename(name, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        return
+    os.unlink(name, dir_fd=dir_fd)
+
+
+def _are_one_file(name: str, target: str, *, dir_fd: int) -> bool:
+    first = os.lstat(name, dir_fd=dir_fd)
+    return os.path.samestat(first, os.lstat(target, dir_fd=dir_fd))
 
 
 def close_directory(fd: int) -> None:
@@ -333,8 +356,8 @@ def _make_directory(path: Path) -> None:
         os.mkdir(path, DIRECTORY_MODE)
         os.chmod(path, DIRECTORY_MODE)  # mkdir obeys the umask, which may strip even ours
     except FileExistsError:
-        status = os.lstat(path)
-        if not stat.S_ISDIR(status.st_mode):
+        status = status_of(path)
+        if status is not None and not stat.S_ISDIR(status.st_mode):
             raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a directory") from None
     except FileNotFoundError:
         raise

@@ -138,7 +138,7 @@ class Keeping:
     def _keep(self, old: bytes | None, new: New) -> Version:
         fd = open_folder(self._paths, self._key)
         try:
-            names = file_names(fd)
+            names = file_names(fd, folder_of(self._paths, self._key))
             version = self._version_of(old, new, number=_next_number(names))
             name = begun_name(version.id)
             try:
@@ -203,9 +203,11 @@ def took_place(version: Version, after: Entry | None) -> bool:
     Asked of a version that is only begun. Its own fields decide, since writers may have changed
     others: one has the value that the change wrote, or none has the one that it replaced.
     """
-    before, now = version.entry or {}, after or {}
+    if after is None:  # gone: nobody can tell, and a version is what it can come back from
+        return version.entry is not None
+    before, now = version.entry or {}, after
     if version.removed:  # whoever comes after a removal has another session id
-        return after is None or not _same_field("sessionId", before, now)
+        return not _same_field("sessionId", before, now)
     names = [name for name in version.changed if name != "updatedAt"] or version.changed
     return any(_same_field(name, version.written, now) for name in names) or not any(
         _same_field(name, before, now) for name in names

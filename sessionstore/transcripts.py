@@ -18,7 +18,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from .entries import Entry
-from .errors import SessionStoreError, UnsafeFileError
+from .errors import SessionStoreError, StoreIOError, UnsafeFileError
 from .files import (
     close_directory,
     open_directory,
@@ -158,6 +158,11 @@ def _rename(paths: StorePaths, name: str, target: str) -> bool:
         moved = rename_new(name, target, dir_fd=fd)
         sync_descriptor(fd, folder)
         return moved
+    except StoreIOError as error:
+        if error.path == name:
+            error.message = error.message.replace(name, str(folder / name), 1)
+            error.path = str(folder / name)
+        raise
     finally:
         close_directory(fd)
 

@@ -112,9 +112,10 @@ def keys_with_versions(paths: StorePaths, start: str) -> list[str]:
     return [key for key in keys if key is not None and _digest(key).startswith(start)]
 
 
-def file_names(folder: int) -> list[str]:
+def file_names(fd: int, folder: Path) -> list[str]:
     """Names of the versions in an open folder, oldest first."""
-    found = (match for name in list_names(folder) if (match := _NAME.fullmatch(name)))
+    names = list_names(fd, shown=folder)
+    found = (match for name in names if (match := _NAME.fullmatch(name)))
     return [match[0] for match in sorted(found, key=lambda match: (int(match[1]), match[2]))]
 
 
@@ -248,7 +249,7 @@ def _ids_in(folder: Path) -> list[str]:
     except FileNotFoundError:
         return []
     try:
-        names = file_names(fd)
+        names = file_names(fd, folder)
     finally:
         close_directory(fd)
     return list(dict.fromkeys(f"{folder.name}-{_stem(name)}" for name in reversed(names)))

@@ -105,7 +105,7 @@ def sweep(
         except (FileNotFoundError, UnsafeFileError):
             continue  # gone by now, or nothing of ours
         try:
-            found = file_names(fd)
+            found = file_names(fd, folder)
             too_many = surplus(found, keep_count=keep_count, older_than_ms=older_than_ms)
             gone = sum(remove_one(fd, name) for name in too_many)
             if gone:
