@@ -20,8 +20,10 @@ from sessionstore.transcripts import archivable, find_transcript
 from .acting_on import shares_transcript
 from .actions import ACTIONS, Action, effect_of, override_origin
 from .comparing import Pair, pair
+from .edit_controls import shown_value, written
 from .edit_look import Look
-from .edit_opened import is_masked
+from .edit_opened import is_masked, seen_of
+from .field_table import FIELDS
 from .fleet import PAGE_BUDGET_S
 from .problems import Problem
 from .tree import shown
@@ -39,7 +41,7 @@ class ActPage:
 
     ``pairs`` are the fields that change, ``kept`` names those that stay where that is of
     interest. ``moves_transcript``: there is one that would be archived. ``label`` is the one there
-    now, None where there is none or it is masked.
+    now; ``label_note`` says why it is not in the form.
     """
 
     action: Action
@@ -49,8 +51,13 @@ class ActPage:
     sentences: tuple[str, ...] = ()
     moves_transcript: bool = False
     skip: str = ""
-    label: str | None = None
-    label_masked: bool = False
+    label: str = ""
+    label_note: str = ""
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends the incarnation, and with it the use of its transcript."""
+        return self.action.name in _ENDS
 
 
 def act_page(look: Look, action: str) -> ActPage:
@@ -62,8 +69,7 @@ def act_page(look: Look, action: str) -> ActPage:
     if action not in OWN_PAGES:
         raise KeyError(action)
     entry = look.entry or {}
-    label = entry.get("label", ABSENT)
-    is_shown = isinstance(label, str) and not is_masked("label", label)
+    label, note = _label(entry.get("label", ABSENT))
     told, moves = _transcript(look, action) if action in _ENDS else ("", False)
     return ActPage(
         action=ACTIONS[action],
@@ -73,9 +79,21 @@ def act_page(look: Look, action: str) -> ActPage:
         sentences=tuple(_sentences(look, action, told)),
         moves_transcript=moves,
         skip="" if action == "rename" else _skip(look, action),
-        label=label if is_shown else None,
-        label_masked=label is not ABSENT and not is_shown,
+        label=label,
+        label_note=note,
     )
+
+
+def _label(value: Any) -> tuple[str, str]:
+    """A label for the form, or empty and why."""
+    seen = seen_of("label", value)
+    if seen.masked:
+        return "", _("It has a label that is masked and not shown here; what you type replaces it.")
+    text = written(FIELDS["label"], seen)
+    if text is None:
+        said = _("Its label is %s, which the field cannot hold; what you type replaces it.")
+        return "", said % shown_value(FIELDS["label"], seen)
+    return text, ""
 
 
 def seen_label(look: Look) -> str:

@@ -129,7 +129,7 @@ def _page(
         "page": page,
         "address": _address(look, action),
         "notice": notice,
-        "label": posted.get("label", page.label or ""),
+        "label": posted.get("label", page.label),
         "label_error": (errors or {}).get("label", ""),
         "seen": seen_label(look),
         "etag": look.etag,
