@@ -20,7 +20,7 @@ from .errors import ConflictError
 class _Absent(enum.Enum):
     """The type of :data:`ABSENT`."""
 
-    ABSENT = enum.auto()
+    ABSENT = b"absent"  # bytes: JSON has none, so it can never be stored for a value
 
     def __repr__(self) -> str:
         return "ABSENT"
