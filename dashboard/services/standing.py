@@ -79,10 +79,9 @@ def standings(
     }
 
 
-def standing_of(change: Change, looked: Look, now: datetime) -> Standing:
-    """How one change stands whose version and entry were read already."""
-    known = fleet().known(change.store_id)
-    readers = {} if known is None else {known.id: known}
+def standing_of(change: Change, looked: Look, now: datetime, reader: Reader | None) -> Standing:
+    """How one change stands whose version and entry were read already, from its store if there."""
+    readers = {} if reader is None else {reader.id: reader}
     said = _on_record(change, now, readers, _those_that_undid([change]))
     return said or _told(looked)
 

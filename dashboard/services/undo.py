@@ -24,7 +24,7 @@ from .change_problems import VanishedError
 from .change_rows import ChangeRow, find_change, row_of
 from .comparing import Comparison, compare, whole_values
 from .fleet import PAGE_BUDGET_S, fleet
-from .problems import Problem, ProblemError, problem_of
+from .problems import Problem, problem_of
 from .readers import Reader, refresh_all
 from .standing import DAMAGED, NOT_LOOKED, Look, look_at, standing_of
 from .tree import shown
@@ -90,7 +90,7 @@ def change_detail(change_id: int) -> ChangeDetail:
     change = find_change(change_id)
     reader = _reader(change)
     visit = _Visit(Look(NOT_LOOKED)) if reader is None else _visit(reader, change)
-    standing = standing_of(change, visit.look, timezone.now())
+    standing = standing_of(change, visit.look, timezone.now(), reader)
     version, now = visit.version, visit.now
     overlaps: tuple[Overlap, ...] = ()
     would = None
@@ -149,11 +149,10 @@ def take_back(
 
 
 def _reader(change: Change) -> Reader | None:
-    try:
-        reader = fleet().reader(change.store_id)
-    except ProblemError:
-        return None
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    found = (reader for reader in fleet().scan().readers if reader.id == change.store_id)
+    reader = next(found, None)
+    if reader is not None:
+        refresh_all([reader], budget_s=PAGE_BUDGET_S)
     return reader
 
 
