@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +55,16 @@ IN_TOTAL = Limit(free=100, first_wait_s=5, longest_wait_s=60)
 #: The account of tries with tokens and links; no account can have a name with a space. These wait
 #: by address only: else whoever knows the public part of a token could lock its owner out.
 NO_ACCOUNT = "no account"
+_LONGEST_NAME = 150
+
+
+def counted_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str | None:
+    """Return the account name to count by: as typed, cut to what a name may have and columns hold.
+
+    django-axes asks (``AXES_USERNAME_CALLABLE``), with credentials or with the form alone.
+    """
+    typed = (credentials or request.POST).get("username")
+    return None if typed is None else str(typed)[:_LONGEST_NAME]
 
 
 def seconds_to_wait(username: str | None, address: str | None, now: datetime) -> int:

@@ -217,6 +217,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 AXES_FAILURE_LIMIT = 1
 AXES_HANDLER = "dashboard.throttling.ThrottleHandler"
 AXES_COOLOFF_TIME = timedelta(hours=1)
+AXES_USERNAME_CALLABLE = "dashboard.throttling.counted_name"
 AXES_CLIENT_IP_CALLABLE = "dashboard.addresses.throttle_address"
 AXES_LOCKOUT_CALLABLE = "dashboard.views.errors.too_many_tries"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False

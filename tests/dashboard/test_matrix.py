@@ -44,6 +44,8 @@ ADDRESSES = all_addresses()
 KNOWN = frozenset({"store_id", "ref", "user_id", "token_id", "sign_in_id", "change_id", "job_id"})
 #: Operators may do these to what they asked for themselves; the job of the world is somebody's.
 OWN_ONLY = frozenset({"job_pause", "job_resume", "job_cancel", "job_retry"})
+#: Says of everything below it that there is nothing, to those who may ask.
+NOTHING = frozenset({"api_root"})
 MADE_UP_STORE = "0123456789ab"
 DIFFERS = re.compile(
     r"""
@@ -190,7 +192,12 @@ def _check(
         assert (status == 403) is not allowed, said
     if allowed and "store_id" in address.converters and THIS not in someone.sees:
         assert status == _without_store(world, someone, address, method), said
-    elif allowed and method == "GET" and not set(address.converters) - KNOWN:
+    elif (
+        allowed
+        and method == "GET"
+        and not set(address.converters) - KNOWN
+        and not (address.name in NOTHING)
+    ):
         assert status != 404 or _is_out_of_scope(someone, address), said
     for agent in {THIS, OTHER} - someone.sees:
         text = answer.getvalue().decode("utf-8", "replace")

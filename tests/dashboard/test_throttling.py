@@ -111,6 +111,14 @@ def test_user_agents_and_extra_fields_do_not_evade_the_count(client: Client, car
     assert attempt(client, "carol", PASSWORD) == 429
 
 
+def test_names_too_long_for_an_account_are_counted_as_far_as_columns_hold_them(
+    client: Client,
+) -> None:
+    answers = [attempt(client, "x" * (300 + n), REMOTE_ADDR=f"192.0.2.{n}") for n in range(5)]
+    assert answers[-1] == 429
+    assert {len(row.username or "") for row in AccessAttempt.objects.all()} == {150}
+
+
 def test_unknown_accounts_wait_exactly_as_known_ones(client: Client, carol: User) -> None:
     known = [attempt(client, "carol", REMOTE_ADDR="192.0.2.1") for _ in range(7)]
     unknown = [attempt(client, "nobody", REMOTE_ADDR="192.0.2.2") for _ in range(7)]
