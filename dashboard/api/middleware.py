@@ -1,7 +1,8 @@
-"""What holds for requests to the API before anyone is known: no cookies, no other site's pages."""
+"""What holds for requests to the API before anyone is known: no cookies, no clear text, no other site."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
@@ -24,6 +25,11 @@ class ApiMiddleware:
     def __call__(self, request: ConsoleRequest) -> HttpResponseBase:
         if is_api(request):
             request.META.pop("HTTP_COOKIE", None)
+            if settings.HTTPS_ONLY and not request.is_secure():
+                raise RefusedError(
+                    _("The API answers over HTTPS only; this came in the clear."),
+                    _("Use https:// and rotate the token, which others may have read."),
+                )
             if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
                 raise RefusedError(
                     _("This was asked for by a page of another site."),

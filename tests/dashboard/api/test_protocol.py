@@ -112,6 +112,15 @@ def test_no_other_origin_is_ever_allowed(viewer: Program, ada: str) -> None:
         assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
+def test_a_token_in_the_clear_is_refused_where_https_is_asked_for(
+    viewer: Program, ada: str, settings: Any
+) -> None:
+    settings.HTTPS_ONLY = settings.SECURE_SSL_REDIRECT = True
+    assert code_of(viewer.get(ada)) == "refused"
+    headers = {"Authorization": f"Bearer {viewer.token}"}
+    assert viewer.client.get(f"/api/v1{ada}", secure=True, headers=headers).status_code == 200
+
+
 # --- What a request must look like ---------------------------------------------------------------
 
 
