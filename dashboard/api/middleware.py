@@ -1,4 +1,4 @@
-"""What holds for requests to the API before anyone is known: no cookies, no clear text, no other site."""
+"""What holds for API requests before anyone is known: no cookies, no clear text, no other site."""
 
 from __future__ import annotations
 
