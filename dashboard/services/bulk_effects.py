@@ -151,7 +151,7 @@ class Planner:
     def _difference(self, edit: FieldEdit) -> Difference:
         after = value_text(edit.yours, name=edit.name, longest=_LONGEST_VALUE)
         if self._known(edit.yours) == ["now"]:
-            after = _("the time when it is applied")
+            after = _("when applied")
         before = value_text(edit.opened, name=edit.name, longest=_LONGEST_VALUE)
         return Difference(shown(edit.name)[:100], before, after)
 

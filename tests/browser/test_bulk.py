@@ -253,7 +253,7 @@ def test_no_page_of_bulk_actions_has_a_violation(
     visit("/sessions/")
     tick(page, "kim", "sam", "lin")
     look("three ticked")
-    page.get_by_role("button", name="Choose what to do").click()
+    page.locator("[data-act]").click()
     chosen = page.url
     for do in ("", "archive", "clear_overrides", "set_field", "clear_field", "export", "delete"):
         page.goto(f"{chosen}?do={do}")
@@ -277,6 +277,26 @@ def test_no_page_of_bulk_actions_has_a_violation(
     visit("/plans/")
     look("plans")
     assert found == {}
+
+
+def test_hostile_sessions_neither_run_nor_stick_out_of_a_plan(
+    page: Page, visit: Visit, hostile_state: Path
+) -> None:
+    store = open_store(hostile_state / "agents" / "main" / "sessions")
+    store.put("agent:main:explicit:" + "k" * 4_000, {"sessionId": "long", "label": "w" * 500})
+    page.set_viewport_size({"width": 320, "height": 700})
+    visit("/sessions/?machine=yes")
+    page.get_by_label("Select all on this page").check()
+    page.get_by_role("button", name="Choose").click()
+    addresses = [page.url]
+    page.get_by_role("link", name="Clear a field").click()
+    page.get_by_label("Field", exact=True).select_option("label")
+    page.get_by_role("button", name="See what would change").click()
+    addresses += [f"{page.url}?show=changes", f"{page.url}?show=skipped"]
+    for address in addresses:
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert page.evaluate("window.broken") is None
 
 
 # --- Without scripts ----------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def test_archiving_leaves_the_archived_and_the_damaged_alone_and_says_why(
     assert (plan.total, plan.changing, plan.title) == (7, 5, "Archive 5 sessions")
     assert items["lin"].effects.skip == "It is archived already."
     assert "damaged" in items["bad"].effects.skip
-    assert differences(items["ada"]) == {"archivedAt": ("", "the time when it is applied")}
+    assert differences(items["ada"]) == {"archivedAt": ("", "when applied")}
 
 
 def test_unarchiving_takes_only_the_archived(plan_for: MakePlan) -> None:
