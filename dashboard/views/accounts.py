@@ -68,7 +68,8 @@ def safe_target(request: HttpRequest) -> str:
     is_ours = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return target if is_ours else settings.LOGIN_REDIRECT_URL
+    # A path: a word alone would be looked up as the name of a route.
+    return target if is_ours and target.startswith("/") else settings.LOGIN_REDIRECT_URL
 
 
 @sign_in_required

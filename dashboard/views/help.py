@@ -29,7 +29,9 @@ def help_page(request: HttpRequest) -> HttpResponseBase:
 def preferences(request: HttpRequest) -> HttpResponseBase:
     """Keep what was chosen and go back to the page it was chosen on."""
     target = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
+    is_ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
+    # A path: a word alone would be looked up as the name of a route.
+    if not is_ours or not target.startswith("/"):
         target = "/"
     response = redirect(target)
     for name, value in chosen.cookies_for(request.POST).items():

@@ -126,4 +126,5 @@ def _back(request: HttpRequest) -> str:
     """The page that the form was on, when it is one of ours."""
     target = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
-    return target if is_ours else "account"
+    # A path: a word alone would be looked up as the name of a route.
+    return target if is_ours and target.startswith("/") else "account"
