@@ -39,12 +39,18 @@ MakePlan = Callable[..., Plan]
 def store(tmp_path: Path, settings: Any) -> Store:
     """The sessions of the cast, a cron run and a damaged file, watched by the console."""
     settings.STATE_DIR = tmp_path / "state"
-    store = open_store(settings.STATE_DIR / "agents" / "main" / "sessions")
-    for number, (name, fields) in enumerate(CAST.items()):
-        store.put(key(name), {"sessionId": f"id-{name}", "updatedAt": AT - number, **fields})
+    store = fill(settings.STATE_DIR)
     store.put("agent:main:cron:night", {"sessionId": "cron", "updatedAt": AT - 100})
     damaged = store.paths.directory / "agent%3Amain%3Atelegram%3Adirect%3Abad.json"
     damaged.write_bytes(b'{"label": ')
+    return store
+
+
+def fill(state_dir: Path) -> Store:
+    """The cast in a store below a state directory."""
+    store = open_store(state_dir / "agents" / "main" / "sessions")
+    for number, (name, fields) in enumerate(CAST.items()):
+        store.put(key(name), {"sessionId": f"id-{name}", "updatedAt": AT - number, **fields})
     return store
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -17,33 +14,12 @@ from dashboard.services.bulk_plans import make_plan
 from dashboard.services.bulk_selection import matching
 from dashboard.services.vocabulary import Wanted
 from sessionstore.store import Store
-from tests.conftest import REPOSITORY
 from tests.dashboard.bulk.conftest import run_once
+from tests.dashboard.bulk.writers import WRITERS, Writers
 
 pytestmark = pytest.mark.django_db
 
 SESSIONS = 30
-WRITERS = ("first", "second", "third")
-
-
-class Writers:
-    """Writer processes on one store."""
-
-    def __init__(self, store: Store) -> None:
-        command = [sys.executable, "-m", "tests.dashboard.bulk.writer", str(store.path)]
-        self.running = {
-            name: subprocess.Popen(
-                [*command, name], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
-            )
-            for name in WRITERS
-        }
-
-    def stop(self) -> dict[str, dict[str, int]]:
-        """End them, and give what each wrote."""
-        for child in self.running.values():
-            child.terminate()
-        outputs = {name: child.communicate(timeout=30)[0] for name, child in self.running.items()}
-        return {name: json.loads(text) for name, text in outputs.items()}
 
 
 @pytest.fixture
