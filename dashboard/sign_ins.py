@@ -29,8 +29,14 @@ _SEEN_STEP = timedelta(minutes=1)
 
 
 def begin(request: HttpRequest, user: User) -> SignIn:
-    """Write a sign-in down and have its session name it. To be called by the signal only."""
+    """Write a sign-in down and have its session name it. To be called by the signal only.
+
+    One that the browser had until now is over.
+    """
     now = timezone.now()
+    before: SignIn | None = getattr(request, "sign_in", None)
+    if before is not None:
+        end(SignIn.objects.filter(pk=before.pk), _("you signed in anew."), now)
     by_sso = request.session.get(BACKEND_SESSION_KEY) == SSO_BACKEND
     sign_in = SignIn.objects.create(
         handle=secrets.token_hex(16),

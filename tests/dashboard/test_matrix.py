@@ -192,16 +192,15 @@ def _check(
         assert (status == 403) is not allowed, said
     if allowed and "store_id" in address.converters and THIS not in someone.sees:
         assert status == _without_store(world, someone, address, method), said
-    elif (
-        allowed
-        and method == "GET"
-        and not set(address.converters) - KNOWN
-        and not (address.name in NOTHING)
-    ):
+    elif allowed and method == "GET" and _is_surely_there(address):
         assert status != 404 or _is_out_of_scope(someone, address), said
     for agent in {THIS, OTHER} - someone.sees:
         text = answer.getvalue().decode("utf-8", "replace")
         assert [mark for mark in world.marks[agent] if mark in text] == [], said
+
+
+def _is_surely_there(address: Address) -> bool:
+    return not set(address.converters) - KNOWN and address.name not in NOTHING
 
 
 def _is_out_of_scope(someone: Someone, address: Address) -> bool:

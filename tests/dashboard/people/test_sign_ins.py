@@ -110,6 +110,16 @@ def test_signing_out_ends_the_row_and_the_cookie_opens_nothing(carol: User) -> N
     assert again.get("/account/").status_code == 302
 
 
+@pytest.mark.parametrize("name", ["carol", "alice"])
+def test_signing_in_again_ends_the_sign_in_before(carol: User, alice: User, name: str) -> None:
+    client = in_as("carol")
+    client.post("/login/", {"username": name, "password": PASSWORD})
+    ended, current = SignIn.objects.order_by("pk")
+    assert ended.ended_because == "you signed in anew."
+    assert (current.user.get_username(), current.ended_at) == (name, None)
+    assert client.get("/account/").status_code == 200
+
+
 def test_an_ended_sign_in_is_audited_once(viewer_client: Client, carol: User) -> None:
     SignIn.objects.update(ended_at=timezone.now(), ended_because="an admin ended it.")
     viewer_client.get("/account/")
