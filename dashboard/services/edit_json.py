@@ -86,7 +86,7 @@ def _left_out(entry: Entry) -> dict[str, tuple[str, int]]:
     kept: dict[str, tuple[str, int]] = {}
     for name, value in entry.items():
         if is_masked(name, value):
-            kept[name] = (_("holds something masked"), sizes[name])
+            kept[name] = (_("holds something masked"), 0)  # a mask has no trace of the length
         elif sizes[name] > LARGEST_CARRIED:
             kept[name] = (_("is large"), sizes[name])
         elif why := _untypable({name: value}):

@@ -112,11 +112,7 @@ class FieldSpec:
         if self.kind == "cost":
             return _("Expected is an amount from 0.")
         if self.kind in _WHOLE:
-            return _("Expected is a whole number from %(least)s to %(most)s, %(unit)s.") % {
-                "least": f"{self.least:,}",
-                "most": f"{self.most:,}",
-                "unit": self.unit,
-            }
+            return _("Expected is a whole number from %s.") % self.range
         if self.pattern:
             return _(
                 "Expected are 1 to %d letters, digits, dots, underscores and dashes, "
@@ -136,14 +132,15 @@ class FieldSpec:
         )
 
     @property
-    def unit(self) -> str:
-        """What its number counts."""
+    def range(self) -> str:
+        """From where to where its number goes, and what it counts."""
         units = {
-            "time": _("in milliseconds since 1970"),
-            "milliseconds": _("in milliseconds"),
-            "tokens": _("in tokens"),
+            "time": _("%(least)s to %(most)s, in milliseconds since 1970"),
+            "milliseconds": _("%(least)s to %(most)s, in milliseconds"),
+            "tokens": _("%(least)s to %(most)s, in tokens"),
         }
-        return units.get(self.kind, _("as a plain count"))
+        words = units.get(self.kind, _("%(least)s to %(most)s"))
+        return words % {"least": f"{self.least:,}", "most": f"{self.most:,}"}
 
     @property
     def is_text(self) -> bool:

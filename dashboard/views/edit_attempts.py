@@ -122,7 +122,7 @@ def _waiting_page(
         "passed_s": max(0, chosen - round(left)),
         "watch": _watches(posted),
     }
-    return render(request, "edit_waiting.html", context, status=409)
+    return render(request, "edit_waiting.html", context)
 
 
 def after(request: HttpRequest, saved: Saved, *, watch: bool = False) -> HttpResponse:

@@ -117,12 +117,16 @@ def answer(request: ConsoleRequest, editor: Editor, store_id: str, ref: str) -> 
     try:
         wanted = editor.wanted(opened, posted, now_ms=time.time_ns() // 1_000_000)
     except JsonTextError as mistake:
-        return show(page, mistake=mistake, status=422)
+        return show(page, mistake=mistake, status=200 if _only_checks(posted) else 422)
     if opened.creates:
         wanted = made_again(seen_first, posted, wanted)
-    if posted.get("do", "check") == "check":
+    if _only_checks(posted):
         return show(page, preview=preview_of(look, wanted))
     return _save(page, wanted)
+
+
+def _only_checks(posted: Mapping[str, str]) -> bool:
+    return posted.get("do", "check") == "check"
 
 
 def _save(page: Page, wanted: Wanted) -> HttpResponse:
@@ -173,7 +177,7 @@ def show(
         "confirm_error": confirm_error,
         "reason": page.reason,
     }
-    if getattr(request, "htmx", False) and page.posted.get("do", "check") == "check":
+    if getattr(request, "htmx", False) and _only_checks(page.posted):
         return render(request, "_edit_preview.html", context, status=status)
     asked = request.GET.get("field", "") if fresh else ""
     posted = {} if fresh and page.editor is not TEXT else page.posted

@@ -39,6 +39,14 @@ def locked(client: Client, address: str, form: dict[str, str]) -> str:
     return text
 
 
+def waiting_for(client: Client, address: str, form: dict[str, str]) -> str:
+    answer = client.post(address, form | {"do": "wait"})
+    text: str = answer.content.decode()
+    assert answer.status_code == 200, text
+    assert "Waiting for the session" in text
+    return text
+
+
 def release(holder: Child) -> None:
     holder.say("go on")
     assert holder.hear() == "done"
@@ -75,11 +83,11 @@ def test_waiting_counts_down_and_saves_once_the_lock_is_free(
 ) -> None:
     form = opened(operator_client, at()) | {"f-label": "mine", "do": "save"}
     asked = form_of(locked(operator_client, at(), form))
-    waiting = locked(operator_client, at(), asked | {"do": "wait", "wait_s": "10"})
+    waiting = waiting_for(operator_client, at(), asked | {"wait_s": "10"})
     assert "10 seconds left" in waiting
     assert 'hx-trigger="load delay:100ms"' in waiting
     before = events()
-    waiting = locked(operator_client, at(), form_of(waiting) | {"do": "wait"})
+    waiting = waiting_for(operator_client, at(), form_of(waiting))
     assert re.search(r"Try again, [89] s left", waiting)
     assert events() == before  # looking is no try
     threading.Timer(0.3, lambda: holder.say("go on")).start()
@@ -95,7 +103,7 @@ def test_waiting_by_htmx_moves_the_whole_page_on(
 ) -> None:
     form = opened(operator_client, at()) | {"f-label": "mine", "do": "watch"}
     asked = form_of(locked(operator_client, at(), form))
-    waiting = form_of(locked(operator_client, at(), asked | {"do": "wait", "wait_s": "10"}))
+    waiting = form_of(waiting_for(operator_client, at(), asked | {"wait_s": "10"}))
     release(holder)
     answer = operator_client.post(at(), waiting | {"do": "wait"}, headers={"HX-Request": "true"})
     assert answer.status_code == 204
@@ -113,11 +121,13 @@ def test_waiting_ends_with_the_choice_again(
     monkeypatch.setattr(edit_waiting, "CHOICES_S", (1,))
     form = opened(operator_client, at()) | {"f-label": "mine", "do": "save"}
     asked = form_of(locked(operator_client, at(), form))
-    text = locked(operator_client, at(), asked | {"do": "wait", "wait_s": "1"})
+    text = waiting_for(operator_client, at(), asked | {"wait_s": "1"})
     began_s = time.monotonic()
     while "deadline" in form_of(text):
-        text = locked(operator_client, at(), form_of(text) | {"do": "wait"})
+        answer = operator_client.post(at(), form_of(text) | {"do": "wait"})
+        text = answer.content.decode()
         assert time.monotonic() - began_s < 5
+    assert answer.status_code == 409
     assert "all of the 1 seconds that you chose" in text
     assert form_of(text)["f-label"] == "mine"
     assert (store.get(ADA) or {})["label"] == "Ada"
@@ -223,7 +233,7 @@ def test_actions_offer_the_same_three_ways(
     text = locked(operator_client, address, form)
     for way in ("Wait for the lock", "Try as a job", "Give up"):
         assert way in text
-    waiting = locked(operator_client, address, form_of(text) | {"do": "wait", "wait_s": "10"})
+    waiting = waiting_for(operator_client, address, form_of(text) | {"wait_s": "10"})
     holder.kill()
     answer: Any = operator_client.post(address, form_of(waiting) | {"do": "wait"})
     assert answer.status_code == 302
