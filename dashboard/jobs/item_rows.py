@@ -100,8 +100,8 @@ def _again(item: JobItem, most: int) -> str:
     left_s = round((item.not_before - timezone.now()).total_seconds())
     told = {"left": left_s, "retries": item.retries, "most": most}
     if left_s <= 0:
-        return _("Tried again as soon as a runner is free, %(retries)d of %(most)d times.") % told
-    return _("Tried again in %(left)d s, %(retries)d of %(most)d times.") % told
+        return _("Tried again as soon as a runner is free (%(retries)d of %(most)d).") % told
+    return _("Tried again in %(left)d s (%(retries)d of %(most)d).") % told
 
 
 def item_word(state: str) -> str:

@@ -235,7 +235,7 @@ def test_an_item_that_will_be_tried_again_says_when(bob: User, viewer_client: Cl
     run()
     text = text_of(viewer_client, f"/jobs/{job.pk}/")
     assert re.search(
-        r"The session is locked\. Tried again (in 1 s|as soon as a runner is free), 1 of 5 times\.",
+        r"The session is locked\. Tried again (in 1 s|as soon as a runner is free) \(1 of 5\)\.",
         text,
     )
     assert "goes on" in text
