@@ -17,7 +17,7 @@ from .change_problems import MovedError
 from .comparing import Comparison, compare, field_id, names_by_id
 from .problems import Problem, ProblemError, not_there
 from .tree import shown
-from .undoing import compared_etag, restored
+from .undoing import DAMAGED, compared_etag, restored
 from .versions import History, VersionRow, history_of
 
 NOW = "now"
@@ -39,7 +39,8 @@ class RestorePlan:
     """What restoring a version, or one field of it, would do to the entry as it is now.
 
     ``field`` is the raw name, None for the whole entry; ``etag`` that of what was compared.
-    ``creates``: the session is gone and would be there again.
+    ``creates``: the session is gone and would be there again. ``repairs``: what is there cannot be
+    read and would go to quarantine.
     """
 
     history: History
@@ -48,6 +49,7 @@ class RestorePlan:
     comparison: Comparison
     etag: str
     creates: bool
+    repairs: bool
 
     @property
     def token(self) -> str:
@@ -98,7 +100,7 @@ def plan_restore(store_id: str, ref: str, version_id: str, field: str) -> Restor
             _("This version is no longer kept: versions go after a time, or when there are many."),
             _("Open the session's versions and choose another one, or look in a backup."),
         )
-    if history.now_problem is not None:
+    if history.now_problem is not None and not history.repairable:
         raise ProblemError(history.now_problem)
     name = _field(history, version, field)
     names = None if name is None else [name]
@@ -108,8 +110,9 @@ def plan_restore(store_id: str, ref: str, version_id: str, field: str) -> Restor
         row=row,
         field=name,
         comparison=compare(history.now, entry),
-        etag=compared_etag(history.now, names),
-        creates=history.now is None,
+        etag=DAMAGED if history.repairable else compared_etag(history.now, names),
+        creates=history.now is None and not history.repairable,
+        repairs=history.repairable,
     )
 
 
@@ -155,7 +158,7 @@ def _field(history: History, version: Version, field: str) -> str | None:
         return None
     if history.now is None:
         raise _refused(
-            _("The session is gone, and one field alone makes no session."),
+            _("There is no entry to put the field into, and one field alone makes no session."),
             _("Restore the whole entry."),
         )
     name = names_by_id([*version.entry, *history.now]).get(field)

@@ -12,7 +12,12 @@ from dashboard.models import Change
 from sessionstore import entries, transcripts
 from sessionstore.editing import ABSENT, Choice
 from sessionstore.entries import Entry
-from sessionstore.errors import ConflictError, SessionStoreError
+from sessionstore.errors import (
+    ConflictError,
+    CorruptEntryError,
+    SessionStoreError,
+    UnsafeFileError,
+)
 from sessionstore.kept import Version, read_version
 from sessionstore.store import Store
 from sessionstore.versions import undo
@@ -23,6 +28,9 @@ from .change_problems import VanishedError
 from .change_records import Task
 from .change_rules import checker
 from .problems import Problem
+
+DAMAGED = "damaged"
+"""Instead of an etag: what is there cannot be read, and the person saw that."""
 
 _NOT_RESTORED = "updatedAt"
 """When a session was last active is a fact, which bringing back an old value does not change."""
@@ -84,6 +92,8 @@ def restore(
 
     ``opened_etag`` is that of the entry which the version was compared with, whole or only what
     is replaced (:func:`compared_etag`), "" when there was none. ``updatedAt`` stays what it is.
+    With :data:`DAMAGED` the whole entry takes the place of a file that cannot be read, which goes
+    to quarantine; no version is kept of that, so ``Saved.skipped`` says what was done.
 
     Raises:
         MovedError: the entry is another one by now: compare again.
@@ -102,9 +112,16 @@ def restore(
         return entry
 
     def run(store: Store) -> object:
+        if opened_etag == DAMAGED:
+            check(None, source)
+            return _over_damage(store, key, source)
         return store.update(key, change, create=version.entry is not None)
 
-    return carry_out(task, Work(run, fields=names, note={"restores": version_id}), wait_s=wait_s)
+    def skipped() -> str:
+        return _("The damaged file is in quarantine.") if opened_etag == DAMAGED else ""
+
+    work = Work(run, fields=names, note={"restores": version_id}, skipped=skipped)
+    return carry_out(task, work, wait_s=wait_s)
 
 
 def restored(source: Entry, fresh: Entry | None, fields: Sequence[str] | None) -> Entry:
@@ -175,6 +192,18 @@ def _role_for(action: str) -> str:
     """Whoever may do it may undo it; bringing a deleted session back loses nothing."""
     known = ACTIONS.get(action)
     return "operator" if known is None or action == "delete" else known.role
+
+
+def _over_damage(store: Store, key: str, entry: Entry) -> object:
+    try:
+        store.get(key)
+    except (CorruptEntryError, UnsafeFileError):
+        return store.put(key, entry)
+    raise ConflictError(
+        f"session {key!r} can be read again; nothing was written",
+        key=key,
+        hint="compare it again and repeat the step",
+    )
 
 
 def _check_unmoved(

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from dashboard import scope
 from dashboard.models import Change
 from sessionstore.entries import Entry, equal, updated_at_ms
-from sessionstore.errors import SessionStoreError
+from sessionstore.errors import CorruptEntryError, SessionStoreError, UnsafeFileError
 from sessionstore.kept import Version, read_version
 from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
@@ -66,7 +66,8 @@ class VersionRow:
 class History:
     """All versions of a session, newest first. ``there``: the session exists.
 
-    ``now_problem`` says why the entry that is there cannot be read. ``damaged`` are the messages
+    ``now_problem`` says why the entry that is there cannot be read; ``repairable``: it is damaged,
+    and a version may take its place. ``damaged`` are the messages
     of versions that cannot. The raw key and entries are for whoever changes something.
     """
 
@@ -79,6 +80,7 @@ class History:
     rows: tuple[VersionRow, ...]
     damaged: tuple[str, ...]
     now_problem: Problem | None
+    repairable: bool
     raw_key: str = field(repr=False)
     now: Entry | None = field(repr=False)
     versions: Mapping[str, Version] = field(repr=False)
@@ -94,6 +96,7 @@ class _Read:
     damaged: list[str]
     now: Entry | None
     problem: Problem | None
+    repairable: bool = False
 
 
 def history_of(store_id: str, ref: str) -> History:
@@ -121,6 +124,7 @@ def history_of(store_id: str, ref: str) -> History:
         rows=tuple(row for row, _version in kept),
         damaged=tuple(read.damaged),
         now_problem=read.problem,
+        repairable=read.repairable,
         raw_key=key,
         now=now,
         versions={version.id: version for _row, version in kept},
@@ -189,7 +193,8 @@ def _read(paths: StorePaths, key: str) -> _Read:
         with open_store(paths.store_path) as store:
             return _Read(kept, damaged, store.get(key), None)
     except SessionStoreError as error:
-        return _Read(kept, damaged, None, problem_of(error))
+        repairable = isinstance(error, CorruptEntryError | UnsafeFileError)
+        return _Read(kept, damaged, None, problem_of(error), repairable)
 
 
 def _carried_out(store_id: str, read: _Read) -> list[tuple[VersionRow, Version]]:

@@ -117,6 +117,9 @@ def version_restore(
         return _page(request, fresh, form, {"refusal": error.problem}, error.problem.status)
     except ProblemError as error:
         return _page(request, plan, form, {"refusal": error.problem}, error.problem.status)
+    if plan.repairs:
+        messages.success(request, _("It is restored. The damaged file is in quarantine."))
+        return redirect("session", store_id, ref)
     _tell(request, saved)
     if saved.change_id is None:
         return redirect("session_versions", store_id, ref)

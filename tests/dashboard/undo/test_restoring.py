@@ -227,11 +227,57 @@ def test_a_locked_session_says_who_holds_it_and_offers_to_wait(
     with locked(store):
         answer = operator_client.post(path, {"token": token, "reason": "typed already"})
     assert answer.status_code == 409
-    assert "The session is locked" in answer.text
+    assert "Another program holds its lock" in answer.text
     assert "Try again and wait for up to" in answer.text
     assert "typed already" in answer.text
     again = {"token": token_in(operator_client, path), "wait": "10"}
     assert operator_client.post(path, again).status_code == 302
+
+
+# --- Damage --------------------------------------------------------------------------------------
+
+
+def damage(store: Store) -> bytes:
+    """Damage the session's file, and give what is in it."""
+    path = next(store.paths.directory.glob("*ada.json"))
+    path.write_bytes(b'{"label": "half')
+    return path.read_bytes()
+
+
+def test_a_version_takes_the_place_of_a_damaged_file_which_is_kept(
+    store: Store, store_id: str, edit: Edit, operator_client: Client
+) -> None:
+    path = address(edit(label="Anna"), store_id)
+    bad = damage(store)
+    page = operator_client.get(path).text
+    assert "goes to quarantine" in page
+    assert "half" not in page
+    answer = restore(operator_client, path, reason="disk was full")
+    assert answer["Location"] == path_of(store_id)
+    assert "The damaged file is in quarantine." in operator_client.get(answer["Location"]).text
+    assert store.get(KEY) == ENTRY
+    kept = [p.read_bytes() for p in store.paths.sidecar.rglob("quarantine/**/*") if p.is_file()]
+    assert bad in kept
+    assert AuditEvent.objects.filter(action="session.restore", outcome="done").count() == 1
+
+
+def test_a_damaged_file_that_a_writer_has_replaced_since_is_left(
+    store: Store, store_id: str, edit: Edit, operator_client: Client
+) -> None:
+    path = address(edit(label="Anna"), store_id)
+    damage(store)
+    token = token_in(operator_client, path)
+    store.put(KEY, {**ENTRY, "label": "theirs"})
+    assert operator_client.post(path, {"token": token}).status_code == 409
+    assert (store.get(KEY) or {})["label"] == "theirs"
+
+
+def test_one_field_does_not_repair_a_damaged_file(
+    store: Store, store_id: str, edit: Edit, operator_client: Client
+) -> None:
+    path = address(edit(label="Anna"), store_id)
+    damage(store)
+    assert operator_client.post(path, {"token": "x", "field": "label"}).status_code == 422
 
 
 # --- What cannot be restored ---------------------------------------------------------------------
