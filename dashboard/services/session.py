@@ -17,6 +17,7 @@ from sessionstore.store import open_store
 from .damage import Damage, damage_of
 from .entry_fields import FieldGroup, groups_of
 from .entry_file import EntryFile, entry_file
+from .findings import masked_finding
 from .fleet import PAGE_BUDGET_S, below_state, fleet
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import Freshness, Reader, refresh_all
@@ -176,4 +177,4 @@ def _findings(reader: Reader, key: str) -> tuple[Finding, ...]:
     found = [f for f in reader.findings() if f.key == key]
     if row is not None and row.problem is not None and row.problem not in found:
         found.insert(0, row.problem)
-    return tuple(found)
+    return tuple(masked_finding(finding) for finding in found)

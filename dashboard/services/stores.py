@@ -15,6 +15,7 @@ from sessionstore.locks import HeldLock
 from sessionstore.paths import StorePaths
 
 from .facts import Disk, StoreFiles, disk_of, files_of, locks_of
+from .findings import masked_finding
 from .fleet import PAGE_BUDGET_S, Scan, below_state, fleet
 from .layouts import LAYOUT_WORDS, both_layouts, layout_note, layout_of
 from .problems import Problem, problem_of
@@ -160,7 +161,7 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
     locks = None if isinstance(look, Problem) or isinstance(look.locks, Problem) else look.locks
     layout = layout_of(summary, files, reader.paths)
     found = [*([both_layouts(reader.paths)] if layout == "both" else []), *reader.findings()]
-    findings = tuple(_masked(finding) for finding in found)
+    findings = tuple(masked_finding(finding) for finding in found)
     biggest = summary.largest if summary else None
     return StoreRow(
         id=reader.id,
@@ -189,17 +190,6 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
     )
 
 
-def _masked(finding: Finding) -> Finding:
-    return Finding(
-        finding.rule,
-        finding.severity,
-        None if finding.key is None else str(redact(finding.key)),
-        None if finding.path is None else below_state(shown(finding.path)),
-        below_state(shown(finding.message)),
-        shown(finding.hint),
-    )
-
-
 def _skipped(scan: Scan) -> list[StoreRow]:
     return [
         StoreRow(
@@ -210,7 +200,7 @@ def _skipped(scan: Scan) -> list[StoreRow]:
             layout="unknown",
             layout_note="",
             is_open=False,
-            findings=(_masked(skipped.finding),),
+            findings=(masked_finding(skipped.finding),),
         )
         for skipped in scan.skipped
     ]

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from ..entries import redact
 from ..errors import Finding
 from .fields import OVERRIDES, Fields
 from .kinds import agent_id_of_key, channel_in_key, kind_of, rest_of_key
@@ -21,6 +22,7 @@ Shared = TypeVar("Shared")
 LARGE_BYTES: Final = 64 * 1024
 MAX_TEXT: Final = 200
 MAX_WORD: Final = 40
+_SHORTEST_KEY, _LONGEST_KEY = 12, 4_096
 MAX_TIME_MS: Final = 253_402_300_799_999  # the last moment of the year 9999
 MAX_COUNT: Final = 2**53
 _MAX_SHARED: Final = 50_000
@@ -96,7 +98,7 @@ class Rows:
         rest = rest_of_key(key)
         return Row(
             key=key,
-            traits=self.traits(kind_of(rest), channel_in_key(rest) or "", "", flags, False, True),
+            traits=self.traits(kind_of(rest), _word(channel_in_key(rest)), "", flags, False, True),
             agent_id=self.agent_of(key),
             size_bytes=size,
             problem=problem,
@@ -137,7 +139,8 @@ class Rows:
 def clean(text: str, limit: int = MAX_TEXT) -> str:
     """Text for a list: one line, cut, without control, direction or surrogate characters."""
     if len(text) > limit:
-        text = text[: limit - 1] + "…"
+        # Masked before it is cut: the rest of a key would not be known for one any more.
+        text = str(redact(text[: limit + _LONGEST_KEY]))[: limit - 1] + "…"
     if text.isprintable():
         return text
     return "".join(
@@ -147,9 +150,12 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def _word(value: object) -> str:
-    if value is None:
+    if not isinstance(value, str):
         return ""
-    return clean(value.strip().lower(), MAX_WORD) if isinstance(value, str) else ""
+    word = value.strip()
+    if not word.isalnum() or len(word) > _SHORTEST_KEY:
+        word = str(redact(word))  # before it is folded, for the same reason
+    return clean(word.lower(), MAX_WORD)
 
 
 def _text(value: object) -> str:
