@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from .addresses import client_address
 from .logs import plain_text
 from .models import SignIn
+from .services.tree import masked
 from .sso import BACKEND as SSO_BACKEND
 
 HANDLE = "sign_in"
@@ -42,7 +43,7 @@ def begin(request: HttpRequest, user: User) -> SignIn:
         handle=secrets.token_hex(16),
         user=user,
         address=client_address(request),
-        program=plain_text(request.META.get("HTTP_USER_AGENT", ""), longest=200)[:200],
+        program=plain_text(masked(request.META.get("HTTP_USER_AGENT", "")), longest=200)[:200],
         sso_name=getattr(request, "sso_name", "") if by_sso else "",
         created_at=now,
         seen_at=now,

@@ -29,6 +29,7 @@ from .addresses import client_address
 from .models import ApiToken
 from .refusals import RefusedError
 from .services.problems import Problem, ProblemError
+from .services.tree import masked
 
 LONGEST = timedelta(days=365)
 USUAL = timedelta(days=90)
@@ -83,7 +84,7 @@ def issue(
     text = f"{prefix}_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         token = ApiToken.objects.create(
-            name=name,
+            name=masked(name)[:100],
             user=owner,
             prefix=prefix,
             digest=_digest(text),
