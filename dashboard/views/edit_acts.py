@@ -57,7 +57,9 @@ def _act(request: ConsoleRequest, store_id: str, ref: str, action: str) -> HttpR
         return impossible(request, look)
     if request.method != "POST":
         return _page(request, look, action, {})
-    posted = {name: request.POST.get(name, "") for name in (*_FIELDS, "do", "wait_s", "deadline")}
+    posted = {
+        name: request.POST.get(name, "") for name in (*_FIELDS, "do", "wait_s", "deadline", "ready")
+    }
     posted["reason"] = posted["reason"].strip()[:_LONGEST_REASON]
     if action == "delete" and (refusal := recent.confirmed(request)):
         return _page(request, look, action, posted, confirm_error=refusal, status=422)

@@ -82,11 +82,13 @@ def _wait(
         chosen = waiting.chosen_s(posted.get("wait_s", ""))
         return _waiting_page(request, step, waiting.deadline_after(chosen, **whose), posted)
     chosen, left = waiting.left_of(deadline, **whose)
-    step_s = min(waiting.STEP_S, left)
-    if left and not waiting.is_free_within(asked.store_id, asked.key, step_s):
-        return _waiting_page(request, step, deadline, posted)
+    if left and not posted.get("ready"):
+        is_free = waiting.is_free_within(asked.store_id, asked.key, min(waiting.STEP_S, left))
+        # A page that waits by itself comes again to save: whoever gives up meanwhile saves nothing.
+        if not is_free or request.htmx:
+            return _waiting_page(request, step, deadline, posted, ready=is_free)
     try:
-        saved = carry(actor_of(request), asked, wait_s=step_s)
+        saved = carry(actor_of(request), asked, wait_s=waiting.TRY_S)
     except LockedError as error:
         if left > waiting.STEP_S:
             return _waiting_page(request, step, deadline, posted)
@@ -111,7 +113,12 @@ def _locked_page(
 
 
 def _waiting_page(
-    request: HttpRequest, step: Step, deadline: str, posted: Mapping[str, str]
+    request: HttpRequest,
+    step: Step,
+    deadline: str,
+    posted: Mapping[str, str],
+    *,
+    ready: bool = False,
 ) -> HttpResponse:
     whose = {"store_id": step.row.store_id, "ref": step.row.ref}
     chosen, left = waiting.left_of(deadline, **whose)
@@ -121,6 +128,7 @@ def _waiting_page(
         "left_s": round(left),
         "passed_s": max(0, chosen - round(left)),
         "watch": _watches(posted),
+        "ready": ready,
     }
     return render(request, "edit_waiting.html", context)
 

@@ -105,7 +105,12 @@ def test_waiting_by_htmx_moves_the_whole_page_on(
     asked = form_of(locked(operator_client, at(), form))
     waiting = form_of(waiting_for(operator_client, at(), asked | {"wait_s": "10"}))
     release(holder)
-    answer = operator_client.post(at(), waiting | {"do": "wait"}, headers={"HX-Request": "true"})
+    htmx = {"HX-Request": "true"}
+    ready = operator_client.post(at(), waiting | {"do": "wait"}, headers=htmx)
+    assert (store.get(ADA) or {})["label"] == "Ada"  # it looked; the page has to come to save
+    again = form_of(ready.content.decode())
+    assert again["ready"] == "1"
+    answer = operator_client.post(at(), again | {"do": "wait"}, headers=htmx)
     assert answer.status_code == 204
     change = Change.objects.get()
     assert answer["HX-Redirect"] == at(ADA, f"?changed={change.pk}&watch=1")

@@ -128,6 +128,16 @@ def test_checking_without_scripts_is_the_whole_page_with_all_that_was_typed(
     assert (again["f-label"], again["reason"]) == ("Ada L.", "why")
 
 
+@pytest.mark.parametrize("do", ["save", "watch", "job"])
+def test_a_part_of_the_page_never_saves(
+    do: str, store: Store, at: Address, operator_client: Client
+) -> None:
+    form = opened(operator_client, at()) | {"f-label": "Ada L.", "do": do}
+    text = text_of(operator_client.post(at(), form, headers=HTMX))
+    assert text.startswith('<div id="edit-preview"')
+    assert (store.get(ADA) or {})["label"] == "Ada"
+
+
 def test_checking_writes_nothing_at_all(store: Store, at: Address, operator_client: Client) -> None:
     form = opened(operator_client, at())
     preview(operator_client, at(), form, f_label="Ada L.")
