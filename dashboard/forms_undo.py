@@ -17,6 +17,7 @@ USUAL_SIZE = 50
 USUAL_WAIT_S = 2
 WAITS_S = (USUAL_WAIT_S, 10, 20)
 _LARGEST = 2**63 - 1
+_LONGEST_REASON = 500
 _CHOICE = "choice-"
 
 STATES = (
@@ -78,7 +79,6 @@ class ChangeFilters(forms.Form):
 class UndoForm(forms.Form):
     """Taking one change back: why, how long to wait, and what was chosen for which values."""
 
-    reason = forms.CharField(required=False, max_length=500, label=_("Reason"))
     wait = forms.TypedChoiceField(
         required=False, coerce=int, choices=[(wait, str(wait)) for wait in WAITS_S]
     )
@@ -94,7 +94,7 @@ class UndoForm(forms.Form):
     @property
     def reason_text(self) -> str:
         """Why, as it was typed; empty for none."""
-        return str(self.read().get("reason") or "")
+        return str(self.data.get("reason", "")).replace("\0", "").strip()[:_LONGEST_REASON]
 
     @property
     def wait_s(self) -> int:

@@ -191,7 +191,7 @@ def test_filters_narrow_the_list_while_typing(page: Page, visit: Visit, edit: Ed
 def addresses(store: Store, store_id: str, edit: Edit, operator: Actor, admin: Actor) -> list[str]:
     """Every kind of page with something to show."""
     first = edit(label="Anna", reason="asked for", goal={"a": [1, {"b": "c"}]})
-    edit(label=MARKUP, **{MARKUP: MARKUP})
+    hostile = edit(label=MARKUP * 3, reason="R" * 300, **{MARKUP: "x" * 9_000, "W" * 300: MARKUP})
     undone = edit(category="x")
     changing.take_back(operator, undone)
     store.patch(KEY, {"label": "theirs"})
@@ -207,7 +207,13 @@ def addresses(store: Store, store_id: str, edit: Edit, operator: Actor, admin: A
     session = path_of(store_id)
     return [
         *("/undo/", f"/undo/?job={job.pk}", "/undo/?q=nothing", "/undo/?after=soon&bogus=1"),
-        *(f"/undo/{first}/", f"/undo/{made}/", f"/undo/{undone}/", f"/undo/jobs/{job.pk}/"),
+        *(
+            f"/undo/{first}/",
+            f"/undo/{hostile}/",
+            f"/undo/{made}/",
+            f"/undo/{undone}/",
+            f"/undo/jobs/{job.pk}/",
+        ),
         f"{session}?tab=versions&a={version_id}",
         f"{session}versions/",
         f"{session}versions/{version_id}/restore/",

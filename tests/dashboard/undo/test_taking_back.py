@@ -180,6 +180,13 @@ def test_an_edit_is_taken_back_and_later_writes_stay(
     assert "/sessions/" in page
 
 
+def test_a_reason_that_is_too_long_is_cut_and_not_lost(edit: Edit, send: Send) -> None:
+    send(edit(label="Anna"), reason="why\0 " + "x" * 900)
+    reason = Change.objects.latest("pk").reason
+    assert reason.startswith("why xxx")
+    assert len(reason) == 500
+
+
 def test_an_undo_is_undone(store: Store, edit: Edit, send: Send) -> None:
     send(edit(label="Anna"))
     send(Change.objects.latest("pk").pk)
