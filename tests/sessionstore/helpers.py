@@ -197,12 +197,19 @@ class Child:
 
 
 class SyncedStore:
-    """An :class:`AsyncStore` behind plain calls, so that one suite serves both."""
+    """An :class:`AsyncStore` behind plain calls, so that one suite serves both.
+
+    Its loop has a thread of its own: the browser tests leave a running loop in the main thread.
+    """
 
     def __init__(self, store: AsyncStore) -> None:
         self.twin = store
         self.paths = store.blocking.paths
         self._loop = asyncio.new_event_loop()
+        self._thread = ThreadPoolExecutor(1)
+
+    def _run(self, awaited: Coroutine[Any, Any, T]) -> T:
+        return self._thread.submit(self._loop.run_until_complete, awaited).result()
 
     @property
     def path(self) -> Path:
@@ -214,11 +221,12 @@ class SyncedStore:
 
     @property
     def layout(self) -> str:
-        return self._loop.run_until_complete(self.twin.layout())
+        return self._run(self.twin.layout())
 
     def keeping(self, keeper: Keeper) -> SyncedStore:
         kept = object.__new__(SyncedStore)
-        kept.twin, kept.paths, kept._loop = self.twin.keeping(keeper), self.paths, self._loop
+        kept.twin, kept.paths = self.twin.keeping(keeper), self.paths
+        kept._loop, kept._thread = self._loop, self._thread
         return kept
 
     @property
@@ -229,15 +237,16 @@ class SyncedStore:
         method = getattr(self.twin, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            return self._loop.run_until_complete(method(*args, **kwargs))
+            return self._run(method(*args, **kwargs))
 
         return call
 
     def close(self) -> None:
         if self._loop.is_closed():
             return
-        self._loop.run_until_complete(self.twin.close())
+        self._run(self.twin.close())
         self._loop.close()
+        self._thread.shutdown()
 
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
