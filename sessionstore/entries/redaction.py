@@ -64,7 +64,7 @@ _SECRET_VALUE = re.compile(
     | (?<=hooks\.slack\.com/services/)[A-Za-z0-9/]{20,}
     | (?<=://)[^/\s:@]*:[^/\s@]+(?=@)
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,  # a key of a session is folded to lower case
 )
 # A scheme or a secret name, then its value. Digits alone are a count, not a secret; a mask stays
 # as it is, so that masking twice is masking once.

@@ -45,6 +45,13 @@ def test_redact_masks_known_forms_of_keys_anywhere_in_text(secret: str, frame: s
         assert word == "" or word not in shown
 
 
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret[:12])
+def test_redact_masks_keys_that_were_folded_as_keys_of_sessions_are(secret: str) -> None:
+    folded = f"agent:main:telegram:group:{secret}".lower()
+    assert MASK in redact(folded)
+    assert secret.rpartition(" ")[2].lower() not in redact(folded)
+
+
 @pytest.mark.parametrize(
     "name",
     [
