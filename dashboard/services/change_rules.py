@@ -11,18 +11,20 @@ from django.utils.translation import gettext as _
 
 from sessionstore.editing import ABSENT, FieldEdit, same
 from sessionstore.entries import Entry
-from sessionstore.errors import CorruptEntryError
-from sessionstore.index import Query
+from sessionstore.errors import CorruptEntryError, UnsafeFileError
+from sessionstore.index import Query, Row
+from sessionstore.index.reading import clean
 from sessionstore.store import open_store
 
 from .carrying import Saved
 from .change_problems import InvalidFieldsError
-from .entry_rules import errors_of, writable_fields
+from .entry_rules import errors_of, label_errors, writable_fields
 from .fleet import PAGE_BUDGET_S
+from .problems import ProblemError, still_reading
 from .readers import Reader, refresh_all
 from .tree import shown
 
-_MOST_NAMESAKES = 50
+_EVERY = 10_000_000
 
 Check = Callable[[Entry | None, Entry], None]
 
@@ -58,25 +60,53 @@ def checker(reader: Reader, key: str) -> Check:
     return check
 
 
+def label_checker(reader: Reader, key: str) -> Check:
+    """A check of an entry that comes back: its values were there, but its label may be taken.
+
+    Raises:
+        InvalidFieldsError: from the check.
+    """
+
+    def check(before: Entry | None, after: Entry) -> None:
+        errors = label_errors(
+            before, after, label_taken=lambda label: label_holder(reader, key, label)
+        )
+        if errors:
+            raise InvalidFieldsError(errors)
+
+    return check
+
+
 def label_holder(reader: Reader, key: str, label: str) -> str | None:
     """The key, masked, of another session of this store that has the label.
 
     The index finds candidates, their entries decide: one file for each session of that name.
+
+    Raises:
+        ProblemError: the store was never read yet, so nobody can tell.
     """
     refresh_all([reader], budget_s=PAGE_BUDGET_S)
-    page = reader.page(Query(text=label[:200], machine=True, limit=_MOST_NAMESAKES))
-    others = [row.key for row in (page.rows if page else ()) if row.key != key]
+    others = [row.key for row in _rows_named(reader, label) if row.key != key]
     if not others:
         return None
     with open_store(reader.paths.store_path) as store:
         for other in others:
             try:
                 entry = store.get(other)
-            except CorruptEntryError:
+            except (CorruptEntryError, UnsafeFileError):
                 continue  # it has no label that anybody could read
             if entry is not None and entry.get("label") == label:
                 return shown(other)
     return None
+
+
+def _rows_named(reader: Reader, label: str) -> list[Row]:
+    """The sessions that the list shows under this label; its words alone are in many others."""
+    name = clean(label.strip())
+    page = reader.page(Query(text=name.rstrip("…"), machine=True, limit=_EVERY))
+    if page is None:
+        raise ProblemError(still_reading(reader.name))
+    return [row for row in page.rows if row.name == name]
 
 
 def named_again(

@@ -16,6 +16,7 @@ from sessionstore.entries import Entry
 
 from .field_spec import FieldSpec
 from .field_table import FIELDS, FORM_FIELDS, UNKNOWN, followers_of, spec_of
+from .masking import MASK, holds_mask
 from .tree import shown
 
 _LONGEST_QUOTE = 40
@@ -35,19 +36,32 @@ def writable_fields() -> frozenset[str]:
 def errors_of(
     before: Entry | None, after: Entry, *, label_taken: Callable[[str], str | None]
 ) -> dict[str, str]:
-    """One sentence for each field that changes to a value it cannot have.
+    """One sentence for each field that changes to a value it cannot have, or to a mask.
 
     ``label_taken`` gives the key, masked, of another session that has a label.
     """
     old = before or {}
     changed = [name for name, value in after.items() if not same(old.get(name, ABSENT), value)]
     errors = {name: said for name in changed if (said := error_of(name, after[name]))}
-    label = after.get("label")
-    if "label" in changed and "label" not in errors and (other := label_taken(str(label))):
-        errors["label"] = _("The session %s has this label already.") % other
+    for name in changed:
+        if holds_mask({name: after[name]}) and not holds_mask(old.get(name)):
+            errors[name] = _("It holds %s, which stands for a value that is not shown.") % MASK
+    if "label" not in errors:
+        errors |= label_errors(before, after, label_taken=label_taken)
     if said := _half_a_model(old, after):
         errors.setdefault("providerOverride", said)
     return errors
+
+
+def label_errors(
+    before: Entry | None, after: Entry, *, label_taken: Callable[[str], str | None]
+) -> dict[str, str]:
+    """What is wrong with a label that changes, because of another session's."""
+    label = after.get("label", ABSENT)
+    if label is ABSENT or same((before or {}).get("label", ABSENT), label):
+        return {}
+    other = label_taken(str(label))
+    return {"label": _("The session %s has this label already.") % other} if other else {}
 
 
 def error_of(name: str, value: Any) -> str:

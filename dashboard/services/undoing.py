@@ -26,7 +26,7 @@ from .actions import ACTIONS
 from .carrying import Saved, Work, carry_out, task_for
 from .change_problems import VanishedError
 from .change_records import Task
-from .change_rules import checker
+from .change_rules import label_checker
 from .problems import Problem
 
 DAMAGED = "damaged"
@@ -103,7 +103,7 @@ def restore(
     version = version_of(task, version_id)
     source = version.entry or {}
     names = [*source, *version.changed] if fields is None else list(fields)
-    check = checker(task.reader, key)
+    check = label_checker(task.reader, key)
 
     def change(fresh: Entry | None) -> Entry | None:
         _check_unmoved(key, fresh, fields, opened_etag)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from dashboard.acting import Actor
 from dashboard.models import AuditEvent, Change
 from dashboard.services import changing
-from dashboard.services.change_problems import OverlapError, VanishedError
+from dashboard.services.change_problems import InvalidFieldsError, OverlapError, VanishedError
 from dashboard.services.fleet import fleet
 from sessionstore import open_store
 from sessionstore.editing import ABSENT, FieldEdit
@@ -138,3 +138,48 @@ def test_a_version_is_restored_whole(store: Store, store_id: str, actor: Actor) 
     entry = store.get(KEY) or {}
     assert entry["label"] == "old"
     assert "category" not in entry
+
+
+def test_a_label_is_unique_however_many_sessions_hold_its_words(
+    store: Store, store_id: str, actor: Actor
+) -> None:
+    store.put("agent:main:holder", {"sessionId": "held", "updatedAt": 1, "label": "prod"})
+    for number in range(60):
+        store.put(f"agent:main:prod-{number}", {"sessionId": f"s{number}", "updatedAt": 9})
+    with pytest.raises(InvalidFieldsError) as refused:
+        changing.save(actor, store_id, KEY, [FieldEdit("label", "old", "prod")])
+    assert "agent:main:holder" in refused.value.errors["label"]
+
+
+def test_a_long_label_is_unique_too(store: Store, store_id: str, actor: Actor) -> None:
+    label = "a long name " * 40
+    store.put("agent:main:holder", {"sessionId": "held", "updatedAt": 1, "label": label})
+    with pytest.raises(InvalidFieldsError):
+        changing.save(actor, store_id, KEY, [FieldEdit("label", "old", label)])
+
+
+def test_a_mask_is_never_written_for_the_value(store: Store, store_id: str, actor: Actor) -> None:
+    with pytest.raises(InvalidFieldsError):
+        changing.save(actor, store_id, KEY, [FieldEdit("label", "old", "key [masked]")])
+    with pytest.raises(InvalidFieldsError):
+        changing.act(actor, store_id, KEY, "rename", {"label": "key [masked]"})
+    assert (store.get(KEY) or {})["label"] == "old"
+
+
+def test_text_that_looked_like_a_mask_before_stays_editable(
+    store: Store, store_id: str, actor: Actor
+) -> None:
+    store.patch(KEY, {"label": "the [masked] singer"})
+    edit = FieldEdit("label", "the [masked] singer", "the [masked] dancer")
+    assert changing.save(actor, store_id, KEY, [edit]).verified
+
+
+def test_a_version_comes_back_with_values_that_nobody_may_type(
+    store: Store, store_id: str, actor: Actor, alice: User
+) -> None:
+    admin = Actor(alice.pk, "alice", "admin", "127.0.0.1", "request-2")
+    store.patch(KEY, {"thinkingLevel": "of another version"})
+    deleted = changing.act(admin, store_id, KEY, "delete", {})
+    assert deleted.version_id is not None
+    changing.restore(actor, store_id, KEY, deleted.version_id, fields=None, opened_etag="")
+    assert (store.get(KEY) or {})["thinkingLevel"] == "of another version"

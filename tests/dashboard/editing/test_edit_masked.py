@@ -87,13 +87,26 @@ def test_a_masked_label_can_be_replaced_without_being_shown(
     assert (store.get(ADA) or {})["label"] == "Ada"
 
 
-def test_a_mask_that_is_typed_is_only_text(
+def test_a_mask_that_is_typed_is_refused(
     store: Store, at: Address, operator_client: Client
 ) -> None:
+    before = store.get(LIN)
     form = opened(operator_client, at(LIN)) | {"f-apiKey": MASK, "f-category": MASK, "do": "save"}
-    operator_client.post(at(LIN), form)
-    found = store.get(LIN) or {}
-    assert (found["apiKey"], found["category"]) == ("hunter2", MASK)
+    answer = operator_client.post(at(LIN), form)
+    assert answer.status_code == 422
+    assert "stands for a value that is not shown" in answer.content.decode()
+    assert store.get(LIN) == before
+
+
+def test_a_masked_copy_that_is_pasted_is_refused(
+    store: Store, at: Address, admin_client: Client
+) -> None:
+    masked = admin_client.get(at(LIN, "copy.json")).json()
+    assert masked["apiKey"] == MASK
+    address, before = at(ADA, "edit/json/"), store.get(ADA)
+    form = opened(admin_client, address) | {"text": json.dumps(masked), "do": "save"}
+    assert admin_client.post(address, form).status_code == 422
+    assert store.get(ADA) == before
 
 
 # --- hostile content ---------------------------------------------------------------------------
