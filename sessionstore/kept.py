@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import entries
@@ -57,7 +57,8 @@ class Keeper:
     """Says why changes are made, and afterwards which versions were kept of what they replaced.
 
     One per operator's action: hand it to ``Store.keeping``. ``note`` goes into each version.
-    ``ids`` has a version even where the call raised, if the entry was changed all the same.
+    ``kept`` has a version even where the call raised, if the entry was changed all the same; if
+    that could not be told, it is one that is only begun.
     """
 
     reason: str = ""
@@ -66,7 +67,12 @@ class Keeper:
     note: Mapping[str, Any] = field(default_factory=dict)
     keep_count: int = KEPT_PER_SESSION
     keep_for_s: float = KEPT_FOR_S
-    ids: list[str] = field(default_factory=list)
+    kept: list[Version] = field(default_factory=list)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the versions, in the order of the changes."""
+        return [version.id for version in self.kept]
 
 
 class Keeping:
@@ -101,13 +107,15 @@ class Keeping:
         if new is not None and old is not DAMAGED:
             self._forget()
             self._version = self._keep(old, new)
-            self._keeper.ids.append(self._version.id)
+            self._keeper.kept.append(self._version)
         return new
 
     def done(self) -> None:
         """The change is made: say so in the version's name, and remove what is too many."""
         if self._version is None:
             return
+        kept = self._keeper.kept
+        kept[kept.index(self._version)] = replace(self._version, begun=False)
         # why: it must not read as if it failed; a begun version is looked at again, and what is
         # too many goes with the next change or sweep
         with suppress(SessionStoreError, OSError):
@@ -128,7 +136,7 @@ class Keeping:
     def _forget(self) -> None:
         if self._version is not None:
             version, self._version = self._version, None
-            self._keeper.ids.remove(version.id)
+            self._keeper.kept.remove(version)
             fd = open_folder(self._paths, self._key)
             try:
                 remove_one(fd, begun_name(version.id))

@@ -288,7 +288,9 @@ class Store:
         self._run(healing, changes.remove(healing), terms._replace(heal=True))
         return True
 
-    def reset(self, key: str, *, session_id: str | None = None) -> Entry:
+    def reset(
+        self, key: str, *, session_id: str | None = None, if_match: str | None = None
+    ) -> Entry:
         """Start a new incarnation of the session; the old one is kept in :meth:`history`.
 
         Toggles, label, route and unknown fields stay; counters, the transcript path and what
@@ -319,7 +321,7 @@ class Store:
             )
             return entries.new_incarnation(entry, session_id=new_id, now_ms=now)
 
-        change = self._change_of(key, create=False)
+        change = self._change_of(key, create=False, if_match=if_match)
         self._run(change, changes.update(change, renew), self._terms("reset"))
         assert change.entry is not None
         return change.entry

@@ -27,9 +27,10 @@ from .actions import effect_of
 from .carrying import Work
 from .change_records import Task
 from .change_rules import checker, refuse_unknown_fields
-from .readers import Reader
+from .fleet import PAGE_BUDGET_S
+from .readers import Reader, refresh_all
 
-_TRIES = 3
+_TRIES = 10
 
 
 def work_for(task: Task, params: Mapping[str, Any], *, if_match: str | None) -> Work:
@@ -77,6 +78,18 @@ class _Ending:
         return Work(self.run, note=self.note, after=self.after)
 
     def run(self, store: Store) -> object:
+        """End the incarnation that was looked at, and no other; look again where it moved."""
+        for tries_left in reversed(range(_TRIES)):
+            entry = self.looked_at(store)
+            try:
+                return self.end(store, entries.etag(entry))
+            except ConflictError:
+                if self.if_match is not None or not tries_left:
+                    raise
+        raise AssertionError("the loop ends by returning or raising")
+
+    def end(self, store: Store, etag: str) -> object:
+        """End the session, if it is still the entry of this etag."""
         raise NotImplementedError
 
     def looked_at(self, store: Store) -> Entry:
@@ -137,20 +150,16 @@ class _Delete(_Ending):
         return _("It could not be read; its file was moved to quarantine as it was.")
 
     def run(self, store: Store) -> object:
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                entry = self.looked_at(store)
-            except (CorruptEntryError, UnsafeFileError):
-                if self.if_match is not None:
-                    raise
-                self.set_aside = True
-                return store.delete(self.task.key)  # to quarantine, as it is
-            try:
-                return store.delete(self.task.key, if_match=entries.etag(entry))
-            except ConflictError:
-                if self.if_match is not None or not tries_left:
-                    raise
-        raise AssertionError("the loop ends by returning or raising")
+        try:
+            return super().run(store)
+        except (CorruptEntryError, UnsafeFileError):
+            if self.if_match is not None:
+                raise
+        self.set_aside = True
+        return store.delete(self.task.key)  # to quarantine, as it is
+
+    def end(self, store: Store, etag: str) -> object:
+        return store.delete(self.task.key, if_match=etag)
 
 
 class _Reset(_Ending):
@@ -161,13 +170,13 @@ class _Reset(_Ending):
         asked = params.get("session_id")
         self.session_id = check_session_id(asked) if asked else None
 
-    def run(self, store: Store) -> object:
-        self.looked_at(store)
-        return store.reset(self.task.key, session_id=self.session_id)
+    def end(self, store: Store, etag: str) -> object:
+        return store.reset(self.task.key, session_id=self.session_id, if_match=etag)
 
 
 def shares_transcript(reader: Reader, key: str, entry: Entry) -> str:
     """The key of another session with the same session id, as far as the index knows."""
+    refresh_all([reader], budget_s=PAGE_BUDGET_S)
     session_id = entry.get("sessionId")
     page = reader.page(Query(text=str(session_id), machine=True, limit=20)) if session_id else None
     rows = page.rows if page else ()

@@ -19,12 +19,13 @@ from django.utils.translation import gettext as _
 
 from dashboard import roles
 from dashboard.acting import Actor
+from dashboard.logs import plain_text
 from dashboard.models import AuditEvent, Change
 from sessionstore import entries
 from sessionstore.editing import ABSENT, same
 from sessionstore.entries import Entry, redact
 from sessionstore.errors import LockTimeoutError, SessionStoreError, StoreIOError
-from sessionstore.kept import Keeper, Version, read_version
+from sessionstore.kept import Keeper, Version
 from sessionstore.metrics import StoreMetrics
 from sessionstore.store import Store, open_store
 
@@ -129,7 +130,8 @@ def task_for(
             404,
         )
     # A reason is typed by a person and kept for long: a secret in it must not be.
-    return Task(actor, reader, key, action, str(redact(reason))[:500], job_id, undoes_id)
+    told = plain_text(str(redact(reason)), longest=500)[:500]
+    return Task(actor, reader, key, action, told, job_id, undoes_id)
 
 
 def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
@@ -147,6 +149,8 @@ def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
         with _opened(task.reader, wait_s) as store:
             work.run(store.keeping(keeper))
     except SessionStoreError as error:
+        if keeper.kept:
+            raise _changed_all_the_same(task, keeper, intent, error) from error
         told = refusal(task.key, error, typical=typical_wait(task.reader))
         failed = isinstance(error, StoreIOError) and not isinstance(error, LockTimeoutError)
         note_refusal(task, intent, told.problem.detail, outcome="failed" if failed else "refused")
@@ -155,7 +159,7 @@ def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
         note_refusal(task, intent, error.problem.detail)
         raise
     # From here on the entry is changed: what fails now must not read as if it were not.
-    notes = tuple(work.after()) if keeper.ids else ()
+    notes = tuple(work.after()) if keeper.kept else ()
     version, change = _recorded(task, keeper, intent)
     return _saved(task, version, change, notes=notes, skipped=work.skipped())
 
@@ -191,10 +195,10 @@ def _recorded(
     task: Task, keeper: Keeper, intent: AuditEvent
 ) -> tuple[Version | None, Change | None]:
     try:
-        version = read_version(task.reader.paths, keeper.ids[-1]) if keeper.ids else None
+        version = keeper.kept[-1] if keeper.kept else None
         differences = () if version is None else differences_of(version)
         return version, note_done(task, intent, version, differences)
-    except (DatabaseError, SessionStoreError) as error:
+    except DatabaseError as error:
         _log.exception("a change was made and could not be recorded")
         raise refused(
             _("The change was made, but not recorded"),
@@ -202,6 +206,22 @@ def _recorded(
             _("What it replaced is under the session's versions. Check the console's database."),
             500,
         ) from error
+
+
+def _changed_all_the_same(
+    task: Task, keeper: Keeper, intent: AuditEvent, error: SessionStoreError
+) -> ProblemError:
+    """The store raised after it kept a version: the entry was changed, or nobody can tell."""
+    why = str(redact(error.message))
+    if keeper.kept[-1].begun:
+        note_refusal(task, intent, why, outcome="failed")
+        title = _("It is not certain that the change was made")
+        hint = _("Open the session again. If it was changed, its versions have what it replaced.")
+    else:
+        _recorded(task, keeper, intent)
+        title = _("The change was made, but may not last")
+        hint = _("Repair the disk and look at the session again. The change can be taken back.")
+    return refused(title, why, hint, 500)
 
 
 def _read_back(task: Task) -> tuple[Entry | None, str]:

@@ -86,6 +86,9 @@ def note_done(
 ) -> Change | None:
     """Write down what was changed and, where something was kept, how to take it back."""
     change = None if version is None else _change(task, version)
+    if change is not None and task.undoes_id is not None:
+        undone = Change.objects.filter(pk=task.undoes_id, undone_by_id=None)
+        undone.update(undone_by_id=change.pk)
     fields = {d.name[:60]: [d.before, d.after] for d in differences[:_MOST_FIELDS]}
     details = _about(task) | {
         "intent": intent.sequence,

@@ -71,10 +71,7 @@ def take_back(
     )
     if change.undone_by_id is not None:
         raise _nothing_left(change.key, _("It was taken back already."))
-    saved = carry_out(task, _undoing(task, change, choices, still), wait_s=wait_s)
-    if saved.change_id is not None:
-        Change.objects.filter(pk=change.pk, undone_by_id=None).update(undone_by_id=saved.change_id)
-    return saved
+    return carry_out(task, _undoing(task, change, choices, still), wait_s=wait_s)
 
 
 def restore(
@@ -120,7 +117,10 @@ def restore(
     def skipped() -> str:
         return _("The damaged file is in quarantine.") if opened_etag == DAMAGED else ""
 
-    work = Work(run, fields=names, note={"restores": version_id}, skipped=skipped)
+    def after() -> Sequence[str]:
+        return _transcript_back(task, version) if fields is None else []
+
+    work = Work(run, fields=names, note={"restores": version_id}, after=after, skipped=skipped)
     return carry_out(task, work, wait_s=wait_s)
 
 
@@ -171,21 +171,25 @@ def _undoing(
     def run(store: Store) -> object:
         return undo(store, version.id, choices=choices, still=still)
 
-    def after() -> Sequence[str]:
-        moved = version.note.get("transcript")
-        return [_transcript_back(task, *moved)] if isinstance(moved, list) else []
-
-    return Work(run, fields=version.changed, note=note, after=after)
+    return Work(
+        run, fields=version.changed, note=note, after=lambda: _transcript_back(task, version)
+    )
 
 
-def _transcript_back(task: Task, name: str, archived: str) -> str:
+def _transcript_back(task: Task, version: Version) -> Sequence[str]:
+    """Take the transcript back that the change set aside, and say what came of it."""
+    match version.note.get("transcript"):
+        case [str() as name, str() as archived]:
+            pass
+        case _:
+            return []
     try:
         moved = transcripts.take_back(task.reader.paths, name, archived)
     except SessionStoreError as error:
-        return _("Its transcript stays where it is: %s") % str(entries.redact(error.message))
+        return [_("Its transcript stays where it is: %s") % str(entries.redact(error.message))]
     if not moved:
-        return _("Its transcript was not set aside, or is gone.")
-    return _("Its transcript is back.")
+        return [_("Its transcript was not set aside, or is gone.")]
+    return [_("Its transcript is back.")]
 
 
 def _role_for(action: str) -> str:

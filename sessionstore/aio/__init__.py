@@ -184,9 +184,11 @@ class AsyncStore:
         """See :meth:`Store.delete`."""
         return await self._change(Store.delete, None, key, if_match=if_match)
 
-    async def reset(self, key: str, *, session_id: str | None = None) -> Entry:
+    async def reset(
+        self, key: str, *, session_id: str | None = None, if_match: str | None = None
+    ) -> Entry:
         """See :meth:`Store.reset`."""
-        return await self._change(Store.reset, None, key, session_id=session_id)
+        return await self._change(Store.reset, None, key, session_id=session_id, if_match=if_match)
 
     async def update_last_route(
         self,

@@ -29,7 +29,7 @@ KEYWORDS = {
     "put": ("create", "if_match", "timeout", "durability"),
     "get_or_create": (),
     "delete": ("if_match",),
-    "reset": ("session_id",),
+    "reset": ("session_id", "if_match"),
     "history": (),
     "update_last_route": ("channel", "to", "account_id", "thread_id", "delivery_context"),
     "update_all": (),
