@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 MASK = "[masked]"
 
@@ -113,6 +114,16 @@ def _redact(value: Any, secret: bool) -> Any:
 
 
 def _clean(text: str) -> str:
+    cleaned = _masked(text)
+    if "%" in cleaned:
+        # In the name of a file and in an address a key is percent-encoded, which hides its form.
+        decoded = unquote(cleaned)
+        found = _masked(decoded)
+        return found if found != decoded else cleaned
+    return cleaned
+
+
+def _masked(text: str) -> str:
     return _ASSIGNED.sub(rf"\g<1>{MASK}", _SECRET_VALUE.sub(MASK, text))
 
 

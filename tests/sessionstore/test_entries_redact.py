@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -50,6 +51,20 @@ def test_redact_masks_keys_that_were_folded_as_keys_of_sessions_are(secret: str)
     folded = f"agent:main:telegram:group:{secret}".lower()
     assert MASK in redact(folded)
     assert secret.rpartition(" ")[2].lower() not in redact(folded)
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret[:12])
+def test_redact_masks_keys_in_names_of_files(secret: str) -> None:
+    name = f"/srv/sessions.d/agent%3Amain%3Aexplicit%3A{quote(secret, safe='')}.json"
+    shown = redact(name)
+    assert MASK in shown
+    for word in re.split(r"Bearer |postgres://user:|@db.example/x", secret):
+        assert word == "" or (word not in shown and quote(word, safe="") not in shown)
+
+
+def test_redact_leaves_names_of_files_as_they_are() -> None:
+    name = "/srv/sessions.d/agent%3Amain%3Atelegram%3Adirect%3A4711%2F100%25.json"
+    assert redact(name) == name
 
 
 @pytest.mark.parametrize(
