@@ -56,7 +56,7 @@ class World:
 
 
 def plant(state: Path, texts: Sequence[str], admin: User) -> World:
-    """Plant each text in every place that takes one."""
+    """Plant each text in every place that takes one, names of people left out."""
     store = open_store(state / "agents" / "main" / "sessions")
     keys = [_session(store, at, text) for at, text in enumerate(texts)]
     for at, text in enumerate(texts):
@@ -92,7 +92,7 @@ def entry_of(text: str) -> dict[str, object]:
         "lastTo": f"to {text}",
         "origin": {"label": text, "from": text, "threadId": text},
         "deliveryContext": {"channel": text, "to": text},
-        "sessionFile": f"{text[:100]}.jsonl".replace("/", "_"),
+        "sessionFile": f"{text[:100]}.jsonl",
         "lastHeartbeatText": f"said {text} today",
         "spawnedBy": f"agent:main:{text}",
         "goal": {text: [text, {"deep": [[text]], text: {"deeper": text}}]},
@@ -114,23 +114,33 @@ def _session(store: Store, at: int, text: str) -> str:
 
 def _files(state: Path, at: int, text: str) -> None:
     """Put the text into names of folders and files, damaged entries and locks."""
-    name = text.replace("/", "_").replace("\n", " ")[:60]
+    name = "" if "/" in text else text.replace("\n", " ")[:60]
     directory = state / "agents" / "main" / "sessions" / "sessions.d"
     damaged = directory / f"agent%3Amain%3Aexplicit%3Adamaged{at}.json"
     damaged.write_text(json.dumps({"a": text})[:-1] + f' "note": "{text}", ')
+    if not name:
+        return
     with suppress(OSError):
         (directory / f"{name}.json").write_text("{}")
         (directory / f"odd{at} {name}.txt").write_text(text)
+    if not set(".: ") & set(name) or "<" in name:  # else the agent's name would not have it whole
+        _agents(state, name, text)
+    transcripts = state / "agents" / "main" / "sessions"
+    with suppress(OSError):
+        (transcripts / f"{name}.jsonl").write_text(json.dumps({"text": text}) + "\n")
+        (transcripts / f"{name}.jsonl.lock").write_text(json.dumps({"pid": 1, "program": text}))
+
+
+def _agents(state: Path, name: str, text: str) -> None:
+    """Name folders of agents, one of them a link."""
+    directory = state / "agents" / "main" / "sessions"
+    with suppress(OSError):
         other = state / "agents" / f"other {name}" / "sessions" / "sessions.d"
         other.mkdir(parents=True)
         (other / "agent%3Aother%3Amain.json").write_text(json.dumps(entry_of(text)))
         linked = state / "agents" / f"linked {name}" / "sessions"
         linked.parent.mkdir(parents=True)
-        linked.symlink_to(directory.parent)
-    transcripts = state / "agents" / "main" / "sessions"
-    with suppress(OSError):
-        (transcripts / f"{name}.jsonl").write_text(json.dumps({"text": text}) + "\n")
-        (transcripts / f"{name}.jsonl.lock").write_text(json.dumps({"pid": 1, "program": text}))
+        linked.symlink_to(directory)
 
 
 def _doings(by: Actor, store_id: str, key: str, text: str) -> None:
@@ -145,7 +155,7 @@ def _doings(by: Actor, store_id: str, key: str, text: str) -> None:
     run_job(hold, Progress(), stopping=lambda: False)
     audit.record(
         None,
-        by=Actor(None, text, "operator", "192.0.2.9", "request-9"),
+        by=Actor(None, "somebody", "operator", "192.0.2.9", "request-9"),
         action="test",
         target=text,
         outcome="failed",
@@ -167,13 +177,20 @@ def _requests(at: int, text: str) -> None:
 
 
 def _names(admin: User, at: int, text: str) -> None:
-    """Name what people name: tokens, single sign-on, the program that they sign in with."""
+    """Name what people name: tokens, and the program that they sign in with."""
     tokens.issue(admin, name=text[:100], role="viewer")
-    SsoName.objects.create(name=f"{text[:140]} {at}", user=admin)
     line = text.replace("\n", " ")
     client = Client(headers={"User-Agent": line})
     form = {"username": admin.get_username(), "password": PASSWORD}
     client.post("/login/", form, REMOTE_ADDR=f"198.18.{at // 250}.{at % 250 + 1}")
+
+
+def name_people(admin: User, texts: Sequence[str]) -> None:
+    """Let the proxy, and the audit of some other time, call people by these names."""
+    for at, text in enumerate(texts):
+        SsoName.objects.create(name=f"{text[:140]} {at}", user=admin)
+        by = Actor(None, text, text[:20], "192.0.2.9", text[:32])
+        audit.record(None, by=by, action=text, outcome=text)
 
 
 def _values(store_id: str, key: str, admin: User) -> dict[str, object]:
@@ -184,7 +201,6 @@ def _values(store_id: str, key: str, admin: User) -> dict[str, object]:
     ids: dict[str, Any] = {
         "token_id": admin.api_tokens,
         "sign_in_id": SignIn.objects.filter(user=admin),
-        "sso_id": SsoName.objects,
         "job_id": Job.objects,
     }
     return {
@@ -193,6 +209,7 @@ def _values(store_id: str, key: str, admin: User) -> dict[str, object]:
         "ref": reader.refs.of(key),
         "user_id": admin.pk,
         "change_id": change.pk if change else 1,
+        "sso_id": 1,
         "version_id": change.version_id if change else "1",
         "plan_id": plan.pk if plan else "a" * 32,
         "action": "rename",

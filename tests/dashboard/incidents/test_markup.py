@@ -15,6 +15,7 @@ from django.test import Client
 from tests.conftest import client_for
 from tests.dashboard.incidents.conftest import Plant
 from tests.dashboard.incidents.crawling import Crawl, Form, Page, Visit, route_of
+from tests.dashboard.incidents.planting import name_people
 from tests.dashboard.url_map import all_addresses
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,7 @@ def check(visit: Visit) -> None:
 
 def test_planted_markup_is_text_wherever_links_lead(plant_texts: Plant, alice: User) -> None:
     world = plant_texts(MARKUP)
+    name_people(alice, MARKUP)
     seen = set()
     for visit in walk(client_for(alice), world.values):
         check(visit)
@@ -90,6 +92,7 @@ def test_markup_that_forms_send_is_text_where_it_comes_back(
     plant_texts: Plant, alice: User
 ) -> None:
     world = plant_texts(MARKUP[:2])
+    name_people(alice, MARKUP[:2])
     client = client_for(alice)
     forms: dict[tuple[str | None, ...], Form] = {}
     for visit in walk(client, world.values):
