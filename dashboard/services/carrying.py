@@ -29,7 +29,7 @@ from sessionstore.kept import Keeper, Version
 from sessionstore.metrics import StoreMetrics
 from sessionstore.store import Store, open_store
 
-from .change_problems import refusal, refused
+from .change_problems import lesser_role, refusal, refused
 from .change_records import (
     Difference,
     Task,
@@ -115,12 +115,7 @@ def task_for(
             403,
         )
     if not roles.includes(actor.role, role):
-        raise refused(
-            _("Refused"),
-            _("This asks for the role %s.") % role,
-            _("Ask an admin for it."),
-            403,
-        )
+        raise lesser_role(role)
     reader = fleet().reader(store_id)
     if actor.agents is not None and reader.agent not in actor.agents:
         raise refused(

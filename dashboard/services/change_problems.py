@@ -96,3 +96,9 @@ def refusal(key: str, error: errors.SessionStoreError, *, typical: str) -> Probl
 def refused(title: str, detail: str, hint: str, status: int, **more: Any) -> ProblemError:
     """A refusal that is only said."""
     return ProblemError(Problem(title, detail, hint, status, **more))
+
+
+def lesser_role(required: str) -> ProblemError:
+    """The refusal of somebody whose role is less than what a change asks for."""
+    said = _("This asks for the role %s.") % required
+    return refused(_("Refused"), said, _("Ask an admin for it."), 403)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from dashboard import roles
 from dashboard.acting import Actor
 from dashboard.models import Change
 from sessionstore import entries, transcripts
@@ -24,7 +25,7 @@ from sessionstore.versions import undo
 
 from .actions import ACTIONS
 from .carrying import Saved, Work, carry_out, task_for
-from .change_problems import VanishedError
+from .change_problems import VanishedError, lesser_role
 from .change_records import Task
 from .change_rules import label_checker
 from .problems import Problem
@@ -48,7 +49,8 @@ def take_back(
 ) -> Saved:
     """Undo one recorded change: its fields return to what they were, all others stay.
 
-    Asks for the role that the change asked for. ``choices`` settles fields that were changed
+    Asks for the role that the change asked for, and where that removes a session, for the one that
+    deleting asks for. ``choices`` settles fields that were changed
     since: "mine" puts the old value back, "now" keeps what is there. ``still`` is asked, under the
     lock, whether a field is still as it was when "mine" was chosen for it.
 
@@ -166,6 +168,8 @@ def _undoing(
     still: Callable[[str, Any], bool] | None,
 ) -> Work:
     version = version_of(task, change.version_id)
+    if version.entry is None and not roles.includes(task.actor.role, ACTIONS["delete"].role):
+        raise lesser_role(ACTIONS["delete"].role)
     note: dict[str, Any] = {"undoes": version.id}
 
     def run(store: Store) -> object:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboard import change_listing
+from dashboard import change_listing, recent
 from dashboard.acting import Actor, actor_of
 from dashboard.forms_undo import WAITS_S, ChangeFilters, UndoForm
 from dashboard.jobs.seeing import find_job
@@ -76,6 +76,8 @@ def change_undo(request: HttpRequest, change_id: int) -> HttpResponseBase:
     if request.method != "POST":
         return redirect("change", change_id)
     form, actor = UndoForm(request.POST), _actor(request)
+    if change_detail(change_id).removes and (refused := _not_confirmed(request)):
+        return _page(request, change_id, form, {"confirm_error": refused}, status=422)
     if form.read().get("later"):
         job = undo_later(actor, change_id, reason=form.reason_text)
         messages.success(request, _("A job takes it back as soon as the lock can be had."))
@@ -90,6 +92,11 @@ def change_undo(request: HttpRequest, change_id: int) -> HttpResponseBase:
         return _page(request, change_id, form, {"refusal": error.problem}, error.problem.status)
     _tell(request, saved)
     return redirect("change", saved.change_id or change_id)
+
+
+def _not_confirmed(request: HttpRequest) -> str:
+    """What an admin still has to confirm before a session goes; others are refused anyway."""
+    return recent.confirmed(request) if _actor(request).role == "admin" else ""
 
 
 def _page(

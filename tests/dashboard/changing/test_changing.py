@@ -12,6 +12,7 @@ from dashboard.models import AuditEvent, Change
 from dashboard.services import changing
 from dashboard.services.change_problems import InvalidFieldsError, OverlapError, VanishedError
 from dashboard.services.fleet import fleet
+from dashboard.services.problems import ProblemError
 from sessionstore import open_store
 from sessionstore.editing import ABSENT, FieldEdit
 from sessionstore.store import Store
@@ -36,6 +37,12 @@ def store(tmp_path: Path, settings: object) -> Store:
 def actor(bob: User) -> Actor:
     """The operator bob."""
     return Actor(bob.pk, "bob", "operator", "127.0.0.1", "request-1")
+
+
+@pytest.fixture
+def admin(alice: User) -> Actor:
+    """The admin alice."""
+    return Actor(alice.pk, "alice", "admin", "127.0.0.1", "request-2")
 
 
 @pytest.fixture
@@ -100,12 +107,11 @@ def test_a_change_is_taken_back_without_losing_later_writes(
 
 
 def test_a_deleted_session_comes_back_with_its_transcript(
-    store: Store, store_id: str, actor: Actor, alice: User
+    store: Store, store_id: str, actor: Actor, admin: Actor
 ) -> None:
     before = store.get(KEY)
     transcript = store.path.parent / "one.jsonl"
     transcript.write_text('{"type":"session"}\n')
-    admin = Actor(alice.pk, "alice", "admin")
     saved = changing.act(admin, store_id, KEY, "delete", {})
     assert store.get(KEY) is None
     assert not transcript.exists()
@@ -175,11 +181,23 @@ def test_text_that_looked_like_a_mask_before_stays_editable(
 
 
 def test_a_version_comes_back_with_values_that_nobody_may_type(
-    store: Store, store_id: str, actor: Actor, alice: User
+    store: Store, store_id: str, actor: Actor, admin: Actor
 ) -> None:
-    admin = Actor(alice.pk, "alice", "admin", "127.0.0.1", "request-2")
     store.patch(KEY, {"thinkingLevel": "of another version"})
     deleted = changing.act(admin, store_id, KEY, "delete", {})
     assert deleted.version_id is not None
     changing.restore(actor, store_id, KEY, deleted.version_id, fields=None, opened_etag="")
     assert (store.get(KEY) or {})["thinkingLevel"] == "of another version"
+
+
+def test_an_operator_deletes_nothing_by_taking_an_undo_back(
+    store: Store, store_id: str, actor: Actor, admin: Actor
+) -> None:
+    deleted = changing.act(admin, store_id, KEY, "delete", {})
+    back = changing.take_back(actor, deleted.change_id or 0)
+    with pytest.raises(ProblemError) as refused:
+        changing.take_back(actor, back.change_id or 0)
+    assert refused.value.problem.status == 403
+    assert store.get(KEY) is not None
+    changing.take_back(admin, back.change_id or 0)
+    assert store.get(KEY) is None

@@ -37,12 +37,21 @@ Send = Callable[..., Any]
 @pytest.fixture
 def send(operator_client: Client) -> Send:
     """Return a function that sends the form of a change as it stands on its page now."""
+    return sender(operator_client)
 
+
+@pytest.fixture
+def send_as_admin(admin_client: Client) -> Send:
+    """The same for an admin."""
+    return sender(admin_client)
+
+
+def sender(client: Client) -> Send:
     def send(change_id: int, *, seen: str | None = None, **fields: str) -> Any:
         if seen is None:
-            seen = seen_on(operator_client, change_id)
+            seen = seen_on(client, change_id)
         named = {name.replace("__", "-"): value for name, value in fields.items()}
-        return operator_client.post(f"/undo/{change_id}/undo/", {"seen": seen, **named})
+        return client.post(f"/undo/{change_id}/undo/", {"seen": seen, **named})
 
     return send
 
@@ -218,27 +227,53 @@ def test_a_reset_is_taken_back(store: Store, store_id: str, operator: Actor, sen
     assert now_in(store)["sessionId"] == "id-ada"
 
 
-def test_a_created_session_goes_again(store: Store, edit: Edit, send: Send) -> None:
+def test_a_created_session_goes_again(store: Store, edit: Edit, send_as_admin: Send) -> None:
     other = "agent:main:explicit:made"
     change_id = edit(key=other, label="Made")
-    assert send(change_id).status_code == 302
+    assert send_as_admin(change_id).status_code == 302
     assert store.get(other) is None
 
 
-def test_a_created_session_that_was_used_goes_only_when_that_is_confirmed(
+def test_operators_remove_no_session_by_taking_back(
     store: Store, edit: Edit, send: Send, operator_client: Client
 ) -> None:
     other = "agent:main:explicit:made"
     change_id = edit(key=other, label="Made")
-    store.patch(other, {"totalTokens": 7})
     page = operator_client.get(f"/undo/{change_id}/").text
-    assert "Remove the session although it was used since" in page
-    assert send(change_id).status_code == 409
-    seen = seen_on(operator_client, change_id)
-    store.patch(other, {"totalTokens": 8})
-    assert send(change_id, seen=seen, remove="on").status_code == 409
+    assert "Removing a session asks for the role admin." in page
+    assert "Take it back" not in page
+    assert send(change_id, seen="").status_code == 403
     assert store.get(other) is not None
-    assert send(change_id, remove="on").status_code == 302
+
+
+def test_removing_a_session_by_taking_back_asks_for_a_recent_sign_in(
+    store: Store, edit: Edit, send_as_admin: Send, settings: Any
+) -> None:
+    other = "agent:main:explicit:made"
+    change_id = edit(key=other, label="Made")
+    settings.RECENT_MINUTES = -1
+    for fields in ({}, {"later": "on"}):
+        answer = send_as_admin(change_id, **fields)
+        assert answer.status_code == 422
+        assert "Your password" in answer.text
+    assert not Job.objects.exists()
+    assert store.get(other) is not None
+
+
+def test_a_created_session_that_was_used_goes_only_when_that_is_confirmed(
+    store: Store, edit: Edit, send_as_admin: Send, admin_client: Client
+) -> None:
+    other = "agent:main:explicit:made"
+    change_id = edit(key=other, label="Made")
+    store.patch(other, {"totalTokens": 7})
+    page = admin_client.get(f"/undo/{change_id}/").text
+    assert "Remove the session although it was used since" in page
+    assert send_as_admin(change_id).status_code == 409
+    seen = seen_on(admin_client, change_id)
+    store.patch(other, {"totalTokens": 8})
+    assert send_as_admin(change_id, seen=seen, remove="on").status_code == 409
+    assert store.get(other) is not None
+    assert send_as_admin(change_id, remove="on").status_code == 302
     assert store.get(other) is None
 
 
