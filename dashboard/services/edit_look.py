@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sessionstore import entries
@@ -12,7 +12,7 @@ from sessionstore.locks import HeldLock, held_locks
 from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import PAGE_BUDGET_S, below_state, fleet
 from .problems import Problem, ProblemError, problem_of
 from .readers import Reader, refresh_all
 from .rows import SessionRow, gone_row, session_row
@@ -89,7 +89,7 @@ def look_at(store_id: str, ref: str, *, key: str = "") -> Look:
         entry=raw.entry,
         etag="" if raw.entry is None else entries.etag(raw.entry),
         layout="" if known is None else known.layout,
-        problem=raw.problem,
+        problem=raw.problem and replace(raw.problem, detail=below_state(raw.problem.detail)),
         lock=raw.lock,
         at_ms=now_ms,
     )

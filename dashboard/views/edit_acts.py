@@ -22,7 +22,7 @@ from dashboard.services.problems import ProblemError
 
 from .answers import tells_problems
 from .edit_attempts import Step, attempt
-from .edit_flow import Notice, gone, impossible, refuse_when_read_only
+from .edit_refusals import Notice, gone, impossible, refuse_when_read_only
 
 _LONGEST_REASON = 500
 _FIELDS = ("label", "seen", "transcript", "etag", "reason")

@@ -19,7 +19,7 @@ from dashboard.services.edit_look import Look, look_at
 from dashboard.services.session import find_session
 
 from .answers import tells_problems
-from .edit_flow import gone, impossible
+from .edit_refusals import gone, impossible
 
 _LONGEST_REASON = 500
 

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dashboard import recent
-from dashboard.refusals import RefusedError
 from dashboard.requests import ConsoleRequest
 from dashboard.services.change_problems import InvalidFieldsError, OverlapError, VanishedError
 from dashboard.services.edit_conflicts import conflicts_of, from_now, settled
@@ -25,21 +23,12 @@ from dashboard.services.edit_opened import NotThisFormError, Opened, read_signed
 from dashboard.services.edit_preview import Preview, field_errors, moved_since, preview_of
 from dashboard.services.edit_saving import Request
 from dashboard.services.json_text import JsonTextError
-from dashboard.services.problems import Problem, ProblemError, not_there
+from dashboard.services.problems import Problem, ProblemError
 
 from .edit_attempts import Step, attempt
+from .edit_refusals import Notice, gone, impossible, refuse_when_read_only
 
 _LONGEST_REASON = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A sentence above the form."""
-
-    state: str
-    title: str
-    body: str
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +59,6 @@ class Page:
 
     def step(self) -> Step:
         return Step(self.look.row, self.look.store_name, self.address, _("Edit"), self.carried())
-
-
-def refuse_when_read_only() -> None:
-    """Refuse to show a page whose only use is to change something.
-
-    Raises:
-        RefusedError: the console is read-only.
-    """
-    if settings.READ_ONLY:
-        raise RefusedError(
-            _("This console is read-only (SESSIONSTORE_READ_ONLY), so there is nothing to edit."),
-            _("Use a console that may change things, or have the setting turned off."),
-        )
 
 
 def open_page(request: ConsoleRequest, editor: Editor, store_id: str, ref: str) -> HttpResponse:
@@ -240,16 +216,3 @@ def _vanished(page: Page, wanted: Wanted, told: Problem) -> HttpResponse:
         "do": page.posted.get("do", "save"),
     }
     return render(page.request, "edit_vanished.html", context, status=409)
-
-
-def gone() -> ProblemError:
-    """The answer for a session that is not there any more."""
-    return not_there(
-        _("The session has been deleted since."), _("Search the list of sessions for it.")
-    )
-
-
-def impossible(request: ConsoleRequest, look: Look) -> HttpResponse:
-    """Say that what is there cannot be edited, and what can be done instead."""
-    context = {"row": look.row, "look": look, "problem": look.problem}
-    return render(request, "edit_impossible.html", context, status=422)

@@ -8,8 +8,10 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from dashboard.live import LONGEST_S
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import includes, role_required
 from dashboard.services.edit_look import look_at
@@ -29,7 +31,7 @@ def session_change(
     if not request.htmx:
         return redirect("change", change_id)
     result = result_of(change_id, look_at(store_id, ref))
-    is_over = result.moved_on or not result.is_there
+    is_over = _is_over(result)
     context = _context(request, store_id, ref, result, watching=not is_over)
     status = STOP_POLLING if is_over else 200
     return render(request, "_change_result.html", context, status=status)
@@ -49,9 +51,14 @@ def result_context(request: ConsoleRequest, store_id: str, ref: str) -> dict[str
         result = result_of(int(asked), look_at(store_id, ref))
     except ProblemError:
         return {}  # of another session, or long gone: the page itself is what was asked for
-    is_over = result.moved_on or not result.is_there
-    watching = request.GET.get("watch") == "1" and not is_over
+    watching = request.GET.get("watch") == "1" and not _is_over(result)
     return _context(request, store_id, ref, result, watching=watching)
+
+
+def _is_over(result: Result) -> bool:
+    """Whether there is nothing to look for any more: a later write, no session, too long a look."""
+    age_s = (timezone.now() - result.change.at).total_seconds()
+    return result.moved_on or not result.is_there or age_s > LONGEST_S
 
 
 def _context(

@@ -178,6 +178,28 @@ def test_saving_and_watching_leads_to_a_part_that_looks_for_the_next_write(
     assert "A writer has since written totalTokens" in text_of(after, 286)
 
 
+def test_watching_is_no_use_of_the_console_and_ends_by_itself(
+    store: Store, at: Address, operator_client: Client
+) -> None:
+    form = opened(operator_client, at()) | {"f-label": "Ada L.", "do": "watch"}
+    page = operator_client.post(at(), form)["Location"]
+    assert "X-Live" in text_of(operator_client.get(page))
+    change = Change.objects.get()
+    Change.objects.update(at=change.at - timedelta(minutes=31))
+    part = operator_client.get(at(ADA, f"changes/{change.pk}/"), headers=HTMX)
+    assert "hx-trigger" not in text_of(part, 286)
+
+
+def test_a_change_of_another_session_is_not_shown(
+    store: Store, at: Address, operator_client: Client
+) -> None:
+    operator_client.post(at(), opened(operator_client, at()) | {"f-label": "x", "do": "save"})
+    change = Change.objects.get()
+    for asked in (str(change.pk), "9" * 30, "-1", "x", "٣"):
+        assert "change-result" not in text_of(operator_client.get(at(LIN, f"?changed={asked}")))
+    assert operator_client.get(at(LIN, f"changes/{change.pk}/"), headers=HTMX).status_code == 404
+
+
 def test_a_change_that_was_written_over_is_told(
     store: Store, at: Address, operator_client: Client
 ) -> None:
