@@ -62,10 +62,6 @@ class Preview:
     gone: bool = False
 
     @property
-    def changes(self) -> bool:
-        return bool(self.lines)
-
-    @property
     def overlaps(self) -> bool:
         return any(line.overlaps for line in self.lines)
 

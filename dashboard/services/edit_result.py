@@ -42,7 +42,6 @@ class Result:
     removed: bool
     may_undo: bool
     read_at_ms: int
-    updated_at_ms: int | None
     trouble: str = ""
 
     @property
@@ -86,7 +85,6 @@ def _result(change: Change, look: Look, version: Version | None, trouble: str) -
     removed = version is not None and version.removed
     if removed or look.entry is None:
         since = set()
-    updated = now.get("updatedAt")
     return Result(
         change=change,
         title=str(ACTIONS[change.action].title) if change.action in ACTIONS else _("Edit"),
@@ -97,7 +95,6 @@ def _result(change: Change, look: Look, version: Version | None, trouble: str) -
         removed=removed,
         may_undo=change.undone_by_id is None and change.expires_at > timezone.now() and not trouble,
         read_at_ms=look.at_ms,
-        updated_at_ms=updated if isinstance(updated, int) else None,
         trouble=trouble,
     )
 

@@ -45,7 +45,6 @@ class Step:
             "row": self.row,
             "store_name": self.store_name,
             "address": self.address,
-            "step_title": self.title,
             "carried": list(self.carried.items()),
             "back": self.session_url,
         }
