@@ -19,16 +19,14 @@ from sessionstore.errors import (
     SessionStoreError,
     UnsafeFileError,
 )
-from sessionstore.index import Query
 from sessionstore.keys import check_session_id
 from sessionstore.store import Store
 
 from .actions import effect_of
 from .carrying import Work
 from .change_records import Task
-from .change_rules import checker, refuse_unknown_fields
-from .fleet import PAGE_BUDGET_S
-from .readers import Reader, refresh_all
+from .change_rules import checker, refuse_unknown_fields, rows_with
+from .readers import Reader
 
 _TRIES = 10
 
@@ -175,11 +173,13 @@ class _Reset(_Ending):
 
 
 def shares_transcript(reader: Reader, key: str, entry: Entry) -> str:
-    """The key of another session with the same session id, as far as the index knows."""
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    """The key of another session with the same session id, as far as the index knows.
+
+    Raises:
+        ProblemError: the store was never read yet, so nobody can tell.
+    """
     session_id = entry.get("sessionId")
-    page = reader.page(Query(text=str(session_id), machine=True, limit=20)) if session_id else None
-    rows = page.rows if page else ()
+    rows = rows_with(reader, session_id) if isinstance(session_id, str) else ()
     other = next((r.key for r in rows if r.session_id == session_id and r.key != key), "")
     return str(entries.redact(other))
 

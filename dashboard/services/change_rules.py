@@ -83,10 +83,11 @@ def label_holder(reader: Reader, key: str, label: str) -> str | None:
     The index finds candidates, their entries decide: one file for each session of that name.
 
     Raises:
-        ProblemError: the store was never read yet, so nobody can tell.
+        ProblemError: as :func:`rows_with`.
     """
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
-    others = [row.key for row in _rows_named(reader, label) if row.key != key]
+    name = clean(label.strip())
+    rows = rows_with(reader, name.rstrip("…"))  # cut, as the index has it
+    others = [row.key for row in rows if row.name == name and row.key != key]
     if not others:
         return None
     with open_store(reader.paths.store_path) as store:
@@ -100,13 +101,19 @@ def label_holder(reader: Reader, key: str, label: str) -> str | None:
     return None
 
 
-def _rows_named(reader: Reader, label: str) -> list[Row]:
-    """The sessions that the list shows under this label; its words alone are in many others."""
-    name = clean(label.strip())
-    page = reader.page(Query(text=name.rstrip("…"), machine=True, limit=_EVERY))
+def rows_with(reader: Reader, text: str) -> tuple[Row, ...]:
+    """Every session that has these words in its key, id or titles; none where there is no word.
+
+    Raises:
+        ProblemError: the store was never read yet, so nobody can tell.
+    """
+    if not text.strip():
+        return ()
+    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    page = reader.page(Query(text=text, machine=True, limit=_EVERY))
     if page is None:
         raise ProblemError(still_reading(reader.name))
-    return [row for row in page.rows if row.name == name]
+    return page.rows
 
 
 def named_again(

@@ -258,3 +258,15 @@ def test_an_odd_entry_can_be_deleted(store: Store, store_id: str, admin: Actor, 
     assert store.get(KEY) is None
     assert ("quarantine" in saved.skipped) == (ODD[value] == "set aside")
     assert (saved.version_id is not None) == (ODD[value] == "kept")
+
+
+@pytest.mark.parametrize("action", ["delete", "reset"])
+def test_a_transcript_that_another_session_uses_stays_among_many_of_that_name(
+    store: Store, store_id: str, admin: Actor, transcript: Path, action: str
+) -> None:
+    store.put(OTHER, {"sessionId": "one", "updatedAt": 1})
+    for number in range(30):
+        store.put(f"agent:main:one-{number}", {"sessionId": f"one-{number}", "updatedAt": 9})
+    saved = changing.act(admin, store_id, KEY, action, {})
+    assert (archives(transcript), transcript.exists()) == ([], True)
+    assert OTHER in " ".join(saved.notes)
