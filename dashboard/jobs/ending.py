@@ -13,6 +13,7 @@ from dashboard.models import Job, JobItem
 from dashboard.models.jobs import CANCELLED, DONE, FAILED, PAUSED, WAITING
 
 from .claiming import counts, leave_stores
+from .kinds import KINDS
 
 _NOBODYS = {"owner": "", "wanted": "", "current": "", "lease_until": None}
 
@@ -48,6 +49,9 @@ def _record(job: Job, state: str, outcome: str, counted: dict[str, int]) -> None
 
 def _give_up_items(job: Job) -> None:
     waiting = JobItem.objects.filter(job=job, state=WAITING)
+    kind = KINDS.get(job.kind)
+    if kind is not None and kind.left_of_params is not None:
+        waiting.update(params=kind.left_of_params)
     waiting.filter(in_flight=True).update(
         state=CANCELLED,
         in_flight=False,

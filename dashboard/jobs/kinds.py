@@ -6,10 +6,10 @@ the application is ready. This module imports no service, so services import it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal
+from typing import Any, Literal
 
 from django.utils.functional import Promise
 
@@ -51,7 +51,9 @@ class Kind:
     item after the other in the order of their positions. It must be idempotent: with
     ``item.attempts > 1`` an earlier call may have done all of the work, some, or none, because its
     runner died before the result was kept. A :class:`ProblemError` that it raises is the
-    item's failure, told to people as it stands.
+    item's failure, told to people as it stands. ``left_of_params`` takes the place of an item's
+    parameters when the job ends before its turn, for a kind whose parameters are what somebody
+    typed and must not stay.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Kind:
     run_item: RunItem
     title: str | Promise = ""
     most_retries: int = 5
+    left_of_params: Mapping[str, Any] | None = None
 
     @property
     def word(self) -> str:

@@ -7,6 +7,7 @@ its place, which also makes a second run of the item after a crash harmless.
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from dashboard.acting import Actor
 from dashboard.jobs import queue
@@ -76,6 +77,15 @@ def _sentences(problem: Problem) -> str:
     return " ".join(filter(None, (problem.detail, problem.hint)))
 
 
+_NEVER_RUN = "It ended before its turn, and what was typed is not kept: edit it again."
+
 register(
-    Kind(KIND, "operator", run_item, title=_("edit of one session"), most_retries=_MOST_RETRIES)
+    Kind(
+        KIND,
+        "operator",
+        run_item,
+        title=lazy("edit of one session"),
+        most_retries=_MOST_RETRIES,
+        left_of_params={"ended": ["failed", _NEVER_RUN, None]},
+    )
 )

@@ -181,6 +181,16 @@ def test_a_job_saves_it_and_forgets_what_was_typed(
     assert SECRET not in page
 
 
+def test_a_job_that_is_cancelled_forgets_what_was_typed(
+    store: Store, at: Address, operator_client: Client
+) -> None:
+    operator_client.post(at(), opened(operator_client, at()) | {"f-label": SECRET, "do": "job"})
+    job = Job.objects.get()
+    operator_client.post(f"/jobs/{job.pk}/cancel/")
+    item = JobItem.objects.get()
+    assert (item.state, SECRET in str(item.params)) == ("cancelled", False)
+
+
 def test_a_job_never_writes_over_what_others_wrote(
     store: Store, at: Address, operator_client: Client
 ) -> None:
