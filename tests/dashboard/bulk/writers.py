@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from sessionstore.store import Store
 from tests.conftest import REPOSITORY
@@ -15,13 +16,13 @@ WRITERS = ("first", "second", "third")
 class Writers:
     """Writer processes on one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, names: Sequence[str] = WRITERS) -> None:
         command = [sys.executable, "-m", "tests.dashboard.bulk.writer", str(store.path)]
         self.running = {
             name: subprocess.Popen(
                 [*command, name], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
             )
-            for name in WRITERS
+            for name in names
         }
 
     def stop(self) -> dict[str, dict[str, int]]:
