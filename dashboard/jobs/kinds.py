@@ -53,7 +53,7 @@ class Kind:
     runner died before the result was kept. A :class:`ProblemError` that it raises is the
     item's failure, told to people as it stands. ``left_of_params`` takes the place of an item's
     parameters when the job ends before its turn, for a kind whose parameters are what somebody
-    typed and must not stay.
+    typed and must not stay; what has failed can then not be tried again.
     """
 
     name: str
@@ -68,6 +68,11 @@ class Kind:
         """What people call it."""
         return str(self.title) or self.name
 
+    @property
+    def forgets(self) -> bool:
+        """Whether a job that has ended does not know any more what it was to do."""
+        return self.left_of_params is not None
+
 
 KINDS: dict[str, Kind] = {}
 
@@ -77,6 +82,12 @@ def register(kind: Kind) -> Kind:
     if KINDS.setdefault(kind.name, kind) is not kind:
         raise ValueError(f"there are two kinds of jobs called {kind.name!r}")
     return kind
+
+
+def forgets(job: Job) -> bool:
+    """Whether a job is of a kind that forgets what it was to do; one of no known kind is not."""
+    kind = KINDS.get(job.kind)
+    return kind is not None and kind.forgets
 
 
 def load() -> None:

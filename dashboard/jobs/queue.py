@@ -28,7 +28,7 @@ from dashboard.services.tree import shown
 
 from .claiming import counts
 from .ending import end
-from .kinds import KINDS
+from .kinds import KINDS, forgets
 from .seeing import no_such_job, state_word, visible_jobs
 
 #: A store's id ("" for what concerns no store), the raw key, and what the kind needs besides.
@@ -60,12 +60,20 @@ def ask(
     _check_allowed(actor, KINDS[kind].role)
     wanted = list(items)
     stores = _stores_of(wanted)
-    now = timezone.now()
-    job = Job(
-        kind=kind,
-        title=shown(title)[:300],
-        params=dict(params or {}),
-        total=len(wanted),
+    job = _job_of(actor, not_before or timezone.now())
+    job.kind, job.total, job.params = kind, len(wanted), dict(params or {})
+    job.title, job.reason = shown(title)[:300], shown(reason)[:500]
+    with transaction.atomic():
+        job.save()
+        JobStore.objects.bulk_create(_store_rows(job, stores))
+        JobItem.objects.bulk_create(_item_rows(job, wanted), batch_size=_AT_ONCE)
+        about = {"items": len(wanted), "stores": stores[:_MOST_NAMED]}
+        _record(job, actor, "job.run", "started", about)
+    return job
+
+
+def _job_of(actor: Actor, not_before: datetime) -> Job:
+    return Job(
         actor_id=actor.user_id,
         actor=actor.name,
         role=actor.role,
@@ -73,18 +81,9 @@ def ask(
         address=actor.address,
         request_id=actor.request_id,
         agents=None if actor.agents is None else sorted(actor.agents),
-        reason=shown(reason)[:500],
-        created_at=now,
-        not_before=not_before or now,
+        created_at=timezone.now(),
+        not_before=not_before,
     )
-    with transaction.atomic():
-        job.save()
-        JobStore.objects.bulk_create(_store_rows(job, stores))
-        JobItem.objects.bulk_create(_item_rows(job, wanted), batch_size=_AT_ONCE)
-        _record(
-            job, actor, "job.run", "started", {"items": len(wanted), "stores": stores[:_MOST_NAMED]}
-        )
-    return job
 
 
 def _check_allowed(actor: Actor, required: str) -> None:
@@ -168,6 +167,8 @@ def retry_failed(actor: Actor, job_id: int) -> None:
         again = JobItem.objects.filter(job=job, state__in=states)
         if job.state not in FINISHED or not again.exists():
             raise _too_late(job, _("tried again"))
+        if forgets(job):
+            raise _forgotten()
         items = again.update(
             state=WAITING, message="", finished_at=None, not_before=None, retries=0, deaths=0
         )
@@ -217,15 +218,24 @@ def _set(job: Job, **fields: Any) -> None:
 
 
 def _too_late(job: Job, done: str) -> ProblemError:
-    return ProblemError(
-        Problem(
-            _("The job is not in a state for that"),
-            _("It cannot be %(done)s now, since it is %(state)s.")
-            % {"done": done, "state": state_word(job.state)},
-            _("Look at the job; it may have moved on while the page was open."),
-            409,
-        )
+    said = _("It cannot be %(done)s now, since it is %(state)s.")
+    return _refused(
+        _("The job is not in a state for that"),
+        said % {"done": done, "state": state_word(job.state)},
+        _("Look at the job; it may have moved on while the page was open."),
     )
+
+
+def _forgotten() -> ProblemError:
+    return _refused(
+        _("This job cannot be tried again"),
+        _("What was typed for it is not kept once it has ended."),
+        _("Open the session and make the change again."),
+    )
+
+
+def _refused(title: str, detail: str, next_step: str) -> ProblemError:
+    return ProblemError(Problem(title, detail, next_step, 409))
 
 
 def _record(job: Job, actor: Actor, action: str, outcome: str, details: Mapping[str, Any]) -> None:

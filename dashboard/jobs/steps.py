@@ -11,6 +11,7 @@ from dashboard.acting import Actor
 from dashboard.models import Job
 from dashboard.models.jobs import FAILED, FINISHED, PAUSED, RUNNING, WAITING
 
+from .kinds import forgets
 from .queue import may_steer
 
 
@@ -46,4 +47,4 @@ def steps_for(actor: Actor, job: Job, *, is_stalled: bool) -> tuple[Step, ...]:
 
 def _can_retry(job: Job) -> bool:
     broke_off = job.state == FAILED and job.done + job.skipped < job.total
-    return job.state in FINISHED and (job.failed > 0 or broke_off)
+    return job.state in FINISHED and (job.failed > 0 or broke_off) and not forgets(job)

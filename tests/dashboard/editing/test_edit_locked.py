@@ -205,6 +205,20 @@ def test_a_job_never_writes_over_what_others_wrote(
     assert (store.get(ADA) or {})["label"] == "theirs"
 
 
+def test_a_job_that_forgot_what_was_typed_is_not_tried_again(
+    store: Store, at: Address, operator_client: Client
+) -> None:
+    operator_client.post(at(), opened(operator_client, at()) | {"f-label": "mine", "do": "job"})
+    store.patch(ADA, {"label": "theirs"})
+    Runner().run(once=True)
+    address = f"/jobs/{Job.objects.get().pk}/"
+    assert "Try failed items again" not in operator_client.get(address).content.decode()
+    answer = operator_client.post(f"{address}retry/")
+    assert answer.status_code == 409
+    assert "make the change again" in answer.content.decode()
+    assert JobItem.objects.get().state == "failed"
+
+
 def test_an_item_that_is_run_again_has_the_same_result(
     store: Store, at: Address, operator_client: Client
 ) -> None:
