@@ -72,6 +72,7 @@ def check(visit: Visit) -> None:
         }
 
 
+@pytest.mark.slow
 def test_planted_markup_is_text_wherever_links_lead(plant_texts: Plant, alice: User) -> None:
     world = plant_texts(MARKUP)
     name_people(alice, MARKUP)
@@ -88,6 +89,7 @@ def test_planted_markup_is_text_wherever_links_lead(plant_texts: Plant, alice: U
     assert readable - seen == set(), "no link or argument led to these pages"
 
 
+@pytest.mark.slow
 def test_markup_that_forms_send_is_text_where_it_comes_back(
     plant_texts: Plant, alice: User
 ) -> None:
