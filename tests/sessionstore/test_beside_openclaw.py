@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -104,17 +103,6 @@ def test_store_that_is_rewritten_all_the_time_is_given_up_on(legacy: Store) -> N
     assert "label" not in (legacy.get(A) or {})
 
 
-def gateway_lock(folder: Path, state: Path, pid: int, **more: Any) -> Path:
-    """The lock file of a gateway on a state directory."""
-    config = str(state / "openclaw.json")
-    name = f"gateway.{hashlib.sha256(config.encode()).hexdigest()[:8]}.lock"
-    path = folder / f"openclaw-{os.getuid()}" / name
-    path.parent.mkdir(parents=True)
-    payload = {"pid": pid, "createdAt": "2026-06-01T00:00:00.000Z", "configPath": config, **more}
-    path.write_text(json.dumps(payload))
-    return path
-
-
 def calls_of(store: Store) -> list[Callable[[], object]]:
     return [
         lambda: store.put(A, entry(label="x")),
@@ -129,7 +117,7 @@ def calls_of(store: Store) -> list[Callable[[], object]]:
 def test_write_to_a_legacy_store_is_refused_while_its_gateway_runs(
     legacy: Store, tmp_path: Path
 ) -> None:
-    gateway_lock(tmp_path / "gateway", legacy.path.parents[3], os.getpid())
+    gateways.gateway_lock(tmp_path / "gateway", legacy.path.parents[3], os.getpid())
     before = legacy.path.read_bytes()
     for call in calls_of(legacy):
         with pytest.raises(GatewayRunningError) as caught:
@@ -149,11 +137,11 @@ def test_write_is_allowed_when_no_gateway_runs_here(
     if case == "dead":
         done = subprocess.Popen([sys.executable, "-c", ""])
         done.wait()
-        gateway_lock(tmp_path / "gateway", state, done.pid)
+        gateways.gateway_lock(tmp_path / "gateway", state, done.pid)
     elif case == "reused":
-        gateway_lock(tmp_path / "gateway", state, os.getpid(), startTime=1)
+        gateways.gateway_lock(tmp_path / "gateway", state, os.getpid(), startTime=1)
     else:
-        gateway_lock(tmp_path / "gateway", tmp_path / "another-state", os.getpid())
+        gateways.gateway_lock(tmp_path / "gateway", tmp_path / "another-state", os.getpid())
     legacy.patch(A, {"label": "x"})
     assert (legacy.get(A) or {})["label"] == "x"
 
@@ -162,7 +150,7 @@ def test_directory_layout_is_written_while_a_gateway_runs(
     open_kind: MakeStore, tmp_path: Path
 ) -> None:
     store = open_kind("directory")
-    gateway_lock(tmp_path / "gateway", store.path.parents[3], os.getpid())
+    gateways.gateway_lock(tmp_path / "gateway", store.path.parents[3], os.getpid())
     store.put(A, entry())
     with open_store(store.path) as other:
         assert other.get(A) == entry()

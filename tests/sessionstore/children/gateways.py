@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 
 def start_time(pid: int) -> int:
@@ -20,6 +22,17 @@ def lock_payload(pid: int) -> bytes:
     return json.dumps(
         {"pid": pid, "createdAt": created, "starttime": start_time(pid)}, indent=2
     ).encode()
+
+
+def gateway_lock(folder: Path, state: Path, pid: int, **more: Any) -> Path:
+    """The lock file of a gateway on a state directory."""
+    config = str(state / "openclaw.json")
+    name = f"gateway.{hashlib.sha256(config.encode()).hexdigest()[:8]}.lock"
+    path = folder / f"openclaw-{os.getuid()}" / name
+    path.parent.mkdir(parents=True)
+    payload = {"pid": pid, "createdAt": "2026-06-01T00:00:00.000Z", "configPath": config, **more}
+    path.write_text(json.dumps(payload))
+    return path
 
 
 def take(lock: Path) -> None:
