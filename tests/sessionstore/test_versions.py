@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +19,7 @@ from sessionstore import (
     FieldEdit,
     InvalidKeyError,
     Keeper,
+    LockTimeoutError,
     OverlapError,
     Store,
     Version,
@@ -502,3 +505,99 @@ def test_edits_of_one_session_by_many_at_once_are_all_merged(make_blocking: Make
     found = versions(store, A)
     assert {version.by for version in found} == set(names)
     assert [len(version.entry or {}) for version in found] == list(range(13, 1, -1))
+
+
+# -- what happens under the change -----------------------------------------------------------
+
+
+def version_files(store: Store) -> list[str]:
+    """Every file below the folder of versions."""
+    folder = store.paths.sidecar / "versions"
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_change_that_took_too_long_keeps_nothing(make_blocking: MakeStore) -> None:
+    store = make_blocking({A: entry(label="old")})
+    store.patch(B, {"n": 1})
+
+    def slow(old: Entry | None) -> Entry:
+        time.sleep(0.2)
+        return {**(old or {}), "label": "new"}
+
+    with pytest.raises(LockTimeoutError):
+        store.keeping(keeper := Keeper()).update(A, slow, timeout=0.1)
+    assert keeper.ids == version_files(store) == []
+    assert store.get(A) == entry(label="old")
+
+
+def test_a_change_that_runs_twice_keeps_what_it_replaced_at_last(store: Store) -> None:
+    store.put(A, entry(label="old"))
+    seen: list[Entry | None] = []
+
+    def delete(old: Entry | None) -> Entry:
+        if not seen:
+            shutil.rmtree(store.paths.directory)
+        seen.append(old)
+        return entry(label="new")
+
+    store.keeping(keeper := Keeper()).update(A, delete)
+    assert seen == [entry(label="old"), None]
+    (version,) = versions(store, A)
+    assert ([version.id], version.entry) == (keeper.ids, None)
+    assert version_files(store) == [f"{version.id[33:]}.json"]
+    undo(store, version.id)
+    assert store.get(A) is None
+
+
+def test_versions_outlive_the_directory_of_their_sessions(store: Store) -> None:
+    store.put(A, entry(label="old"))
+    version_id = kept(store, lambda kept: kept.delete(A))
+    shutil.rmtree(store.paths.directory)
+    assert [version.id for version in versions(store, A)] == [version_id]
+    assert undo(store, version_id) == store.get(A) == entry(label="old")
+
+
+def test_a_folder_of_versions_that_is_gone_is_made_again(make_blocking: MakeStore) -> None:
+    store = make_blocking({A: entry(label="old")})
+    set_label(store, "one")
+    shutil.rmtree(store.paths.sidecar / "versions")
+    assert versions(store, A) == []
+    version_id = set_label(store, "two")
+    assert [version.id for version in versions(store, A)] == [version_id]
+
+
+def test_a_folder_that_goes_away_in_the_change_does_not_undo_it(make_blocking: MakeStore) -> None:
+    store = make_blocking({A: entry(label="old")})
+    store.patch(B, {"n": 1})
+    real = os.rename
+
+    def removing(source: Any, target: Any, **rest: Any) -> None:
+        real(source, target, **rest)
+        if str(target).endswith(".begun.json"):
+            shutil.rmtree(store.paths.sidecar / "versions")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "rename", removing)
+        store.keeping(keeper := Keeper()).patch(A, {"label": "new"})
+    assert (store.get(A) or {})["label"] == "new"
+    assert len(keeper.ids) == 1
+    assert versions(store, A) == []
+
+
+def test_an_interrupted_change_is_told_by_what_is_there(store: Store) -> None:
+    store.put(A, entry(label="old"))
+
+    def interrupt(source: Any, target: Any, **rest: Any) -> None:
+        real(source, target, **rest)
+        if not str(target).endswith(".begun.json"):
+            raise KeyboardInterrupt
+
+    real = os.rename
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "rename", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            store.keeping(keeper := Keeper()).patch(A, {"label": "new"})
+    assert (store.get(A) or {})["label"] == "new"
+    assert [version.id for version in versions(store, A)] == keeper.ids
+    undo(store, keeper.ids[0])
+    assert (store.get(A) or {})["label"] == "old"
