@@ -49,18 +49,24 @@ _NAMING = frozenset(["name", "key", "header", "id"])
 _SECRET_VALUE = re.compile(
     r"""
     -----BEGIN[ ][A-Z0-9 ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z0-9 ]*PRIVATE[ ]KEY-----|\Z)
-    | \b(?:sk|pk|rk)[-_](?:ant|proj|live|test|or|svcacct|admin)?[-_]?[A-Za-z0-9_-]{16,}
-    | \b(?:gh[pousr]_[A-Za-z0-9]{20,} | github_pat_[A-Za-z0-9_]{20,} | glpat-[A-Za-z0-9_-]{16,})
-    | \bxox[abeoprs]-[A-Za-z0-9-]{10,} | \bxapp-[A-Za-z0-9-]{10,}
-    | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b
-    | \bAIza[A-Za-z0-9_-]{30,} | \bya29\.[A-Za-z0-9_-]{20,} | \bGOCSPX-[A-Za-z0-9_-]{20,}
-    | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*
+    | \b(?:
+        (?:sk|pk|rk)[-_](?:ant|proj|live|test|or|svcacct|admin)?[-_]?[A-Za-z0-9_-]{16,}
+        | gh[pousr]_[A-Za-z0-9]{20,} | github_pat_[A-Za-z0-9_]{20,} | glpat-[A-Za-z0-9_-]{16,}
+        | xox[abeoprs]-[A-Za-z0-9-]{10,} | xapp-[A-Za-z0-9-]{10,}
+        | (?:AKIA|ASIA)[A-Z0-9]{16}\b
+        | AIza[A-Za-z0-9_-]{30,} | ya29\.[A-Za-z0-9_-]{20,} | GOCSPX-[A-Za-z0-9_-]{20,}
+        | (?:hf|npm|pypi|sst|whsec|gsk|xai|r8|fw|tvly|pplx|dop_v1|shpat|sq0atp)
+          [-_][A-Za-z0-9_-]{16,}
+        | (?:lin_api|secret)_[A-Za-z0-9]{20,} | syt_[A-Za-z0-9]+_[A-Za-z0-9]+_[A-Za-z0-9]+
+        | SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,} | hvs\.[A-Za-z0-9_-]{20,}
+        | AGE-SECRET-KEY-1[A-Z0-9]{20,}
+        | [MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}
+      )
+    # Looked for from the start of a run of its characters: from each "eyJ" in it, a long run that
+    # ends in no dot would be read again and again.
+    | (?<![A-Za-z0-9_-]) (?=[A-Za-z0-9_-]{11,}\.[A-Za-z0-9_-]{8,}\.) (?:[A-Za-z0-9_-]*-)?
+      eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*
     | (?<!\d)\d{8,10}:AA[A-Za-z0-9_-]{30,}
-    | \b(?:hf|npm|pypi|sst|whsec|gsk|xai|r8|fw|tvly|pplx|dop_v1|shpat|sq0atp)[-_][A-Za-z0-9_-]{16,}
-    | \b(?:lin_api|secret)_[A-Za-z0-9]{20,} | \bsyt_[A-Za-z0-9]+_[A-Za-z0-9]+_[A-Za-z0-9]+
-    | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,} | \bhvs\.[A-Za-z0-9_-]{20,}
-    | \bAGE-SECRET-KEY-1[A-Z0-9]{20,}
-    | \b[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}
     | (?<=/api/webhooks/)\d+/[A-Za-z0-9_-]{20,}
     | (?<=hooks\.slack\.com/services/)[A-Za-z0-9/]{20,}
     | (?<=://)[^/\s:@]*:[^/\s@]+(?=@)
@@ -73,8 +79,7 @@ _ASSIGNED = re.compile(
     r"""
     (   \b(?:basic|bearer)\ + (?=\S*[\d=+/])
       | --(?:token|password|secret|api-key)\ +
-      | (?<![A-Za-z])[A-Za-z0-9_-]{0,40}
-        (?:token|password|passwd|secret|credential|(?:api|access|account|private|signing)[_-]?key)
+      | (?:token|password|passwd|secret|credential|(?:api|access|account|private|signing)[_-]?key)
         (?:\\?["'])? \s{0,3} [=:] \s{0,3} (?:\\?["'])?
     )
     (?!\d+\b|\[masked\]) [^\s"'&,;\\)\]}]{6,}
