@@ -43,6 +43,8 @@ class Page(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._form: tuple[str, str, list[tuple[str, str, str]]] | None = None
+        self._open: str | None = None
+        self._text: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -52,10 +54,24 @@ class Page(HTMLParser):
         if tag == "form":
             method = given.get("method", "get").lower()
             self._form = (urljoin(self.address, given.get("action", "")), method, [])
-        elif tag in {"input", "textarea", "select", "button"} and given.get("name"):
-            self._add(given["name"], given.get("type", tag), given.get("value", ""))
+        elif tag in {"textarea", "select"}:
+            self._open, self._text = given.get("name"), None
+        elif tag == "option" and self._open and ("selected" in given or self._text is None):
+            self._text = given.get("value", "")
+        elif tag in {"input", "button"} and given.get("name"):
+            kind = given.get("type", "text" if tag == "input" else "submit")
+            if kind not in {"checkbox", "radio"} or "checked" in given:
+                self._add(given["name"], kind, given.get("value", ""))
+
+    def handle_data(self, data: str) -> None:
+        if self._open is not None and self.elements[-1][0] == "textarea":
+            self._text = (self._text or "") + data
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in {"textarea", "select"} and self._open:
+            # The first line break of a text area belongs to the markup.
+            self._add(self._open, tag, (self._text or "").removeprefix("\n"))
+            self._open = None
         if tag == "form" and self._form is not None:
             action, method, fields = self._form
             self.forms.append(Form(action, method, tuple(fields)))
