@@ -86,7 +86,8 @@ def compare(before: Entry | None, after: Entry | None) -> Comparison:
     old, new = before or {}, after or {}
     names = [*old, *(name for name in new if name not in old)]
     differ = [n for n in names if not same(old.get(n, ABSENT), new.get(n, ABSENT))]
-    alike = [shown(name)[:MAX_LINE] for name in names if name not in set(differ)]
+    changed = set(differ)  # made once: a hostile entry has names by the ten thousand
+    alike = [shown(name)[:MAX_LINE] for name in names if name not in changed]
     pairs = [pair(n, old.get(n, ABSENT), new.get(n, ABSENT)) for n in differ[:MAX_FIELDS]]
     return Comparison(tuple(pairs), tuple(alike), max(0, len(differ) - MAX_FIELDS))
 

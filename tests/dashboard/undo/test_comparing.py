@@ -147,3 +147,12 @@ def test_whole_values_for_programs_are_masked_and_uncut() -> None:
     assert found["apiKey"] == {"before": "[masked]"}
     assert set(found) == {"a", "apiKey", "same"}
     assert whole_values({"a": 1, "b": 2}, {"a": 1}, field="a") == {"a": {"before": 1, "after": 1}}
+
+
+@pytest.mark.timeout(20)
+def test_entries_with_very_many_fields_are_compared_in_time_that_grows_with_them() -> None:
+    before = {f"field{number}": number for number in range(50_000)}
+    found = compare(before, {name: value + 1 for name, value in before.items()})
+    assert found.count == 50_000
+    assert found.same == ()
+    assert len(compare(before, before).same) == 50_000
