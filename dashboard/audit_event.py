@@ -12,14 +12,13 @@ from .audit_pairs import results_of
 from .audit_rows import STARTED, EventRow, row_of
 from .models import AuditEvent
 from .models.audit import GENESIS
-from .services.refs import SESSION_LENGTH, digest
 from .services.tree import Node, tree_of
 
 REACH = 100_000
 """Among how many events after an intent its outcome is looked for, on the intent's own page."""
 
-_STORE_ID = re.compile(r"[0-9a-f]{12}")
-_SHOWN_ELSEWHERE = frozenset({"fields", "more", "change", "intent", "why"})
+_SESSION = re.compile(r"[0-9a-f]{12} ([0-9a-f]{16}|[0-9a-f]{64})")
+_SHOWN_ELSEWHERE = frozenset({"fields", "more", "change", "intent", "why", "ref"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,6 @@ def _row(sequence: int | None) -> EventRow | None:
 
 
 def _session(row: EventRow) -> tuple[str, str] | None:
-    store, key = row.details.get("store"), row.details.get("key")
-    if isinstance(store, str) and isinstance(key, str) and _STORE_ID.fullmatch(store):
-        return store, digest(key)[:SESSION_LENGTH]
-    return None
+    # Of a key that is masked the log could not tell the session's id.
+    store, ref = str(row.details.get("store")), str(row.details.get("ref"))
+    return (store, ref) if _SESSION.fullmatch(f"{store} {ref}") else None

@@ -135,6 +135,7 @@ def _about(task: Task) -> dict[str, Any]:
         "store": task.reader.id,
         "agent": task.reader.agent,
         "key": shown(task.key),
+        "ref": task.reader.refs.of(task.key),
         "via": task.actor.via,
     }
     return about | ({"job": task.job_id} if task.job_id is not None else {})

@@ -25,6 +25,7 @@ def whole_entry(actor: Actor, look: Look, *, reason: str) -> dict[str, Any]:
             "store": look.store_id,
             "agent": look.reader.agent,
             "key": shown(look.key),
+            "ref": look.ref,
             "etag": look.etag,
             "masked": False,
         },

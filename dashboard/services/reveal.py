@@ -90,6 +90,7 @@ def reveal(
         "store": place.store_id,
         "agent": place.agent,
         "key": place.key,
+        "ref": place.ref,
         "field": "/".join(("", *place.steps)),
         "via": actor.via,
     }

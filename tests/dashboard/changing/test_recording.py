@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import html
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.test import Client
 
 from dashboard import audit
 from dashboard.acting import Actor
@@ -262,3 +265,18 @@ def test_every_outcome_names_its_intent_and_its_change(
     assert details["change"] == saved.change_id
     assert details["fields"] == {"label": ['"old"', '"new"']}
     assert started.request_id == done.request_id == "request-1"
+
+
+@pytest.mark.parametrize("name", ["ada", "sk-ant-" + "a1b2c3d4e5f6g7h8" * 2])
+def test_session_and_audit_lead_to_each_other_though_the_key_is_masked(
+    store: Store, store_id: str, actor: Actor, admin_client: Client, name: str
+) -> None:
+    key = f"agent:main:explicit:{name}"
+    store.put(key, {"sessionId": "masked", "label": "old"})
+    changing.save(actor, store_id, key, EDITS)
+    event = f"/audit/{AuditEvent.objects.latest('sequence').pk}/"
+    session = re.search(r'href="(/stores/[^"]+)">Open the session', admin_client.get(event).text)
+    assert session
+    audit_link = re.search(r'href="(/audit/[^"]+)">Audit<', admin_client.get(session[1]).text)
+    assert audit_link
+    assert event in admin_client.get(html.unescape(audit_link[1])).text
