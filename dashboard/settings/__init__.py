@@ -259,6 +259,8 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+# No form takes a file, and whoever sent one, signed in or not, would fill the disk with it.
+DATA_UPLOAD_MAX_NUMBER_FILES = 0
 
 # --- Language and time ---------------------------------------------------------------------------
 
