@@ -97,11 +97,6 @@ def read_version(paths: StorePaths, version_id: str) -> Version | None:
     return None
 
 
-def is_kept(paths: StorePaths, version_id: str) -> bool:
-    """Whether a version is still there. Looks at a name or two and opens nothing."""
-    return any(status_of(path) is not None for path in _places(paths, version_id))
-
-
 def keys_with_versions(paths: StorePaths, start: str) -> list[str]:
     """Keys that have versions, of those whose SHA-256 in hex begins with ``start``.
 

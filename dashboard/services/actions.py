@@ -25,9 +25,6 @@ OVERRIDE_FIELDS = (
 # The model of the last run; stale once the override is gone (openclaw-format §3.8, ``model``).
 _LAST_RUN = ("model", "modelProvider", "liveModelSwitchPending")
 
-ORIGINS = ("any", "user", "auto")
-"""Whose overrides to clear: everybody's, a person's, or those left by a failover."""
-
 
 @dataclass(frozen=True, slots=True)
 class Effect:

@@ -26,7 +26,6 @@ from sessionstore.editing import ABSENT, same
 from sessionstore.entries import Entry, redact
 from sessionstore.errors import LockTimeoutError, SessionStoreError, StoreIOError
 from sessionstore.kept import Keeper, Version
-from sessionstore.metrics import StoreMetrics
 from sessionstore.store import Store, open_store
 
 from .change_problems import lesser_role, refusal, refused
@@ -38,12 +37,11 @@ from .change_records import (
     note_intent,
     note_refusal,
 )
+from .change_stores import opened_for_change, typical_wait
 from .fleet import fleet
 from .problems import ProblemError
-from .readers import Reader
 
 _log = logging.getLogger(__name__)
-_own: dict[str, StoreMetrics] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
         keep_for_s=settings.VERSIONS_DAYS * 86_400.0,
     )
     try:
-        with _opened(task.reader, wait_s) as store:
+        with opened_for_change(task.reader, wait_s) as store:
             work.run(store.keeping(keeper))
     except SessionStoreError as error:
         if keeper.kept:
@@ -215,7 +213,7 @@ def _changed_all_the_same(
     else:
         _recorded(task, keeper, intent)
         title = _("The change was made, but may not last")
-        hint = _("Repair the disk and look at the session again. The change can be taken back.")
+        hint = _("Repair the disk and look at the session again. The change can be undone.")
     return refused(title, why, hint, 500)
 
 
@@ -233,28 +231,4 @@ def _is_as_written(version: Version, seen: Entry | None) -> bool:
         return seen is None
     return seen is not None and all(
         same(seen.get(name, ABSENT), version.written.get(name, ABSENT)) for name in version.changed
-    )
-
-
-def typical_wait(reader: Reader) -> str:
-    """How long this process has waited for locks of this store before, in words."""
-    metrics = _own.get(reader.id)
-    wait = metrics.total().wait if metrics else None
-    median, most = (wait.percentile(0.5), wait.percentile(0.95)) if wait else (None, None)
-    if wait is None or median is None or most is None:
-        return _("Nothing was measured yet: this is the first change here since the start.")
-    return _(
-        "Of the last %(count)d changes from here, half waited under %(median).1f ms "
-        "and 95%% under %(most).1f ms."
-    ) % {"count": wait.count, "median": median / 1e6, "most": most / 1e6}
-
-
-def _opened(reader: Reader, wait_s: float) -> Store:
-    # An operator's change is rare and must be there after a power cut.
-    return open_store(
-        reader.paths.store_path,
-        recorder=_own.setdefault(reader.id, StoreMetrics()),
-        durability="strict",
-        timeout=wait_s,
-        gateway_lock_dir=settings.GATEWAY_LOCK_DIR,
     )

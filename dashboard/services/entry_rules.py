@@ -6,7 +6,7 @@ unique in a store, a provider needs a model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from sessionstore.editing import ABSENT, same
 from sessionstore.entries import Entry
 
 from .field_spec import FieldSpec
-from .field_table import FIELDS, FORM_FIELDS, UNKNOWN, followers_of, spec_of
+from .field_table import FORM_FIELDS, UNKNOWN, followers_of, spec_of
 from .masking import MASK, holds_mask
 from .tree import shown
 
@@ -70,13 +70,6 @@ def error_of(name: str, value: Any) -> str:
     if spec is UNKNOWN or _is_valid(spec, value):
         return ""
     return f"{spec.expected} {_given(spec, value)}"
-
-
-def entry_schema(names: Iterable[str] | None = None) -> dict[str, Any]:
-    """The JSON schema of an entry whose named fields (all known ones) are valid."""
-    chosen = FIELDS if names is None else {name: FIELDS[name] for name in names}
-    properties = {name: spec.schema for name, spec in chosen.items()}
-    return {"type": "object", "properties": properties}
 
 
 def _is_valid(spec: FieldSpec, value: Any) -> bool:

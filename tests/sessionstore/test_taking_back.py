@@ -14,7 +14,6 @@ from sessionstore.kept import Keeper
 from sessionstore.store import Store
 from sessionstore.versionfiles import (
     folder_of,
-    is_kept,
     keys_with_versions,
     read_version,
     version_ids,
@@ -40,9 +39,9 @@ def change(store: Store, **fields: object) -> str:
 def test_ids_are_newest_first_and_name_what_is_there(store: Store) -> None:
     first, second = change(store, label="a"), change(store, label="b")
     assert version_ids(store.paths, KEY) == [second, first]
-    assert is_kept(store.paths, first)
-    assert not is_kept(store.paths, first[:-1] + "x")
-    assert not is_kept(store.paths, "../../etc/passwd")
+    assert read_version(store.paths, first) is not None
+    assert read_version(store.paths, first[:-1] + "x") is None
+    assert read_version(store.paths, "../../etc/passwd") is None
 
 
 def test_a_gone_session_is_found_by_the_start_of_its_digest(store: Store) -> None:

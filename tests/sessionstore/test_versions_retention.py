@@ -26,7 +26,6 @@ from sessionstore import (
 )
 from sessionstore.versionfiles import (
     folder_of,
-    is_kept,
     keys_with_versions,
     read_version,
     version_ids,
@@ -157,7 +156,7 @@ def test_sweep_of_a_store_without_versions_finds_nothing_and_makes_nothing(store
 def test_what_was_swept_is_said_to_be_gone(store: Store) -> None:
     version_id = change(store, 1)
     sweep(store.paths, now_ms=now_ms() + YEAR_MS)
-    assert not is_kept(store.paths, version_id)
+    assert read_version(store.paths, version_id) is None
     with pytest.raises(EntryNotFoundError) as caught:
         undo(store, version_id)
     assert "backup" in caught.value.hint
@@ -260,7 +259,7 @@ def test_a_hostile_file_that_is_too_old_never_stops_a_change_or_sweep(
     assert version_ids(store.paths, A)[:2] == [second, version_id]
     sweep(store.paths, now_ms=now_ms())
     assert os.path.lexists(path) == (plant == "directory")
-    assert is_kept(store.paths, second)
+    assert read_version(store.paths, second) is not None
 
 
 @pytest.mark.parametrize("plant", ["link", "dangling-link", "fifo", "empty", "socket"])
@@ -355,7 +354,7 @@ DIGEST = hashlib.sha256(A.encode()).hexdigest()[:32]
 def test_an_id_that_is_none_names_nothing(store: Store, version_id: str) -> None:
     change(store, 1)
     assert read_version(store.paths, version_id) is None
-    assert not is_kept(store.paths, version_id)
+    assert read_version(store.paths, version_id) is None
     with pytest.raises(EntryNotFoundError):
         undo(store, version_id)
 
