@@ -26,6 +26,7 @@ _WORDS = {
 }
 _MOST_FIELDS = 100
 _IN_A_ROW = 3
+_TOLD = ("actor", "role", "address", "action", "target", "outcome", "reason", "request_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,44 +97,29 @@ def row_of(event: AuditEvent) -> EventRow:
 
 
 def _row(event: AuditEvent) -> EventRow:
-    details = _details(event.details)
-    fields = details.get("fields")
-    changes = _changes(fields) if isinstance(fields, dict) else ()
+    told = {name: str(getattr(event, name)) for name in _TOLD}
+    details = json.loads(event.details)
+    if not isinstance(details, dict):
+        raise TypeError("details are one object")
+    # It was masked when it was written. Looking at everything at once costs a tenth of looking
+    # at each text, and nearly always finds nothing.
+    whole = "\n".join((*told.values(), event.details))
+    if masked(whole) != whole:
+        told = {name: masked(text) for name, text in told.items()}
+        details = _masked(details)
+    texts: dict[str, Any] = {name: visible(text) for name, text in told.items()}
     return EventRow(
         sequence=event.sequence,
         at_ms=int(event.at.timestamp() * 1000),
-        person=_text(event.actor),
-        role=_text(event.role),
-        address=_text(event.address),
-        action=_text(event.action),
-        target=_text(event.target),
-        outcome=_text(event.outcome),
-        reason=_text(event.reason),
-        request_id=_text(event.request_id),
-        details=details,
-        fields=changes,
-        more_fields=_number(details.get("more")) or 0,
-        why=_text(details.get("why") or ""),
-        change_id=_number(details.get("change")),
-        intent=_number(details.get("intent")),
+        person=texts.pop("actor"),
         altered=is_altered(event),
+        **texts,
+        **_of_details(details),
     )
 
 
-def _text(value: object) -> str:
-    return visible(masked(str(value)))
-
-
-def _details(text: str) -> dict[str, Any]:
-    details = json.loads(text)
-    if not isinstance(details, dict):
-        raise TypeError("details are one object")
-    shown = _masked(details)
-    return dict(shown)
-
-
 def _masked(value: Any) -> Any:
-    """Every text of it masked by its form: by its name it was masked when it was written."""
+    """Every text in it masked by its form: by its name it was masked when it was written."""
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):
@@ -143,6 +129,18 @@ def _masked(value: Any) -> Any:
     return value
 
 
+def _of_details(details: dict[str, Any]) -> dict[str, Any]:
+    fields = details.get("fields")
+    return {
+        "details": details,
+        "fields": _changes(fields) if isinstance(fields, dict) else (),
+        "more_fields": _number(details.get("more")) or 0,
+        "why": visible(str(details.get("why") or "")),
+        "change_id": _number(details.get("change")),
+        "intent": _number(details.get("intent")),
+    }
+
+
 def _changes(fields: dict[str, Any]) -> tuple[FieldChange, ...]:
     pairs = (
         (name, pair)
@@ -150,7 +148,7 @@ def _changes(fields: dict[str, Any]) -> tuple[FieldChange, ...]:
         if isinstance(pair, list) and len(pair) == 2  # as changes write it; else it is in details
     )
     return tuple(
-        FieldChange(_text(name), _value(before), _value(after))
+        FieldChange(visible(name), _value(before), _value(after))
         for name, (before, after) in list(pairs)[:_MOST_FIELDS]
     )
 
