@@ -144,8 +144,10 @@ def test_a_route_is_kept_like_any_change(make: MakeStore) -> None:
 
 def test_fields_that_only_a_rule_spells_anew_are_no_change(make: MakeStore) -> None:
     store = make({A: entry(provider="slack", room="#x", label="old")})
+    before = store.get(A)
     kept(store, CHANGES["patch-unread"])
     (version,) = listed(store, A)
+    assert version.entry == before
     assert set(version.changed) == {"label", "updatedAt"}
 
 
@@ -316,6 +318,28 @@ def test_undo_of_a_creation_that_was_used_since_asks_first(make: MakeStore) -> N
         undone(store, version_id)
     assert [overlap.name for overlap in caught.value.overlaps] == ["totalTokens"]
     assert undone(store, version_id, choices={"totalTokens": "mine"}) is None
+
+
+def test_undo_of_a_creation_never_removes_what_it_has_not_seen(make_blocking: MakeStore) -> None:
+    store = make_blocking()
+    version_id = kept(store, lambda kept: kept.put(A, entry(label="made")))
+    store.patch(A, {"label": "theirs"})
+
+    def write(name: str, now: object) -> bool:
+        store.patch(A, {"totalTokens": 7})
+        return True
+
+    with pytest.raises(ConflictError):
+        undo(store, version_id, choices={"label": "mine"}, still=write)
+    assert (store.get(A) or {})["totalTokens"] == 7
+
+
+def test_undo_of_an_edit_does_not_say_that_the_session_was_active_then(make: MakeStore) -> None:
+    store = make({A: entry(label="old")})
+    version_id = set_label(store, "new")
+    active = (store.get(A) or {})["updatedAt"]
+    assert active > NOW
+    assert (undone(store, version_id) or {})["updatedAt"] == active
 
 
 def test_undo_of_a_reset_brings_the_incarnation_back(make: MakeStore) -> None:
