@@ -21,8 +21,8 @@ _LONGEST_REASON = 500
 _CHOICE = "choice-"
 
 STATES = (
-    (OPEN, _("can be taken back")),
-    (TAKEN_BACK, _("taken back")),
+    (OPEN, _("can be undone")),
+    (TAKEN_BACK, _("undone")),
     (OVER, _("past its time, or without its store")),
 )
 

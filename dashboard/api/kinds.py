@@ -99,7 +99,7 @@ _ALL = (
     Kind(
         "gone",
         410,
-        "It can no longer be taken back",
+        "It can no longer be undone",
         "What the change replaced is no longer kept, or was brought back already.",
     ),
     Kind("length_required", 411, "A length is required", "Send the body with `Content-Length`."),

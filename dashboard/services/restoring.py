@@ -152,7 +152,7 @@ def _field(history: History, version: Version, field: str) -> str | None:
     if version.entry is None:
         raise _refused(
             _("There was no session before this change: it created the session."),
-            _("To have it gone again, take the change back."),
+            _("To have it gone again, undo the change."),
         )
     if not field:
         return None

@@ -121,18 +121,18 @@ def _on_record(
 
 def _taken_back(by_id: int, by: Change | None) -> Standing:
     if by is None:
-        return Standing(UNDONE, _("Taken back."))
+        return Standing(UNDONE, _("Undone."))
     if by.undone_by_id is not None:
-        said = _("Taken back by %(name)s, and made again since: take that back instead.")
+        said = _("Undone by %(name)s, and made again since: undo that instead.")
         return Standing(UNDONE, said % {"name": shown(by.actor)}, by.undone_by_id)
-    return Standing(UNDONE, _("Taken back by %s.") % shown(by.actor), by_id)
+    return Standing(UNDONE, _("Undone by %s.") % shown(by.actor), by_id)
 
 
 def _told(looked: Look) -> Standing:
     said = {
-        POSSIBLE: _("It can be taken back."),
-        NOTHING: _("Its fields are back as they were already; there is nothing to take back."),
-        SESSION_GONE: _("The session was deleted since; take that back first."),
+        POSSIBLE: _("It can be undone."),
+        NOTHING: _("Its fields are back as they were already; there is nothing to undo."),
+        SESSION_GONE: _("The session was deleted since; undo that first."),
         PRUNED: _("What it replaced is no longer kept; a session has only so many versions."),
         DAMAGED: _("The file with what it replaced is damaged."),
         NOT_LOOKED: _("Not looked at yet; open it to see."),

@@ -130,7 +130,7 @@ def take_back(
         raise VanishedError(
             change.key,
             Problem(
-                _("This can no longer be taken back"),
+                _("This can no longer be undone"),
                 _("Its time is over; what it replaced is removed."),
                 _("A backup may still have the session as it was."),
                 410,

@@ -38,15 +38,15 @@ def undo_job(actor: Actor, job_id: int, *, reason: str) -> Job:
     if not changes:
         raise ProblemError(
             Problem(
-                _("There is nothing to take back"),
-                _("Every change of this job was taken back already, is past its time, or is gone."),
+                _("There is nothing to undo"),
+                _("Every change of this job was undone already, is past its time, or is gone."),
                 _("Open the list of changes to see how each of them stands."),
                 409,
             )
         )
     title = ngettext(
-        "Take back %(count)s change of job %(job)d",
-        "Take back %(count)s changes of job %(job)d",
+        "Undo %(count)s change of job %(job)d",
+        "Undo %(count)s changes of job %(job)d",
         len(changes),
     ) % {"count": f"{len(changes):,}", "job": job_id}
     return _ask(actor, changes, title, reason)
@@ -60,7 +60,7 @@ def undo_later(actor: Actor, change_id: int, *, reason: str) -> Job:
     """
     change = find_change(change_id)
     said = {"action": action_word(change.action), "key": shown(change.key)}
-    return _ask(actor, [change], _("Take back: %(action)s of %(key)s") % said, reason)
+    return _ask(actor, [change], _("Undo: %(action)s of %(key)s") % said, reason)
 
 
 def _ask(actor: Actor, changes: list[Change], title: str, reason: str) -> Job:
@@ -77,7 +77,7 @@ def run_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     if (earlier := _done_before(job, change)) is not None:
         return ItemResult("done", change_id=earlier)
     if change.undone_by_id is not None:
-        return ItemResult("skipped", _("It was taken back already."))
+        return ItemResult("skipped", _("It was undone already."))
     try:
         saved = changing.take_back(
             actor, change_id, reason=job.reason, wait_s=_WAIT_S, job_id=job.pk

@@ -72,7 +72,7 @@ def take_back(
         undoes_id=change.pk,
     )
     if change.undone_by_id is not None:
-        raise _nothing_left(change.key, _("It was taken back already."))
+        raise _nothing_left(change.key, _("It was undone already."))
     return carry_out(task, _undoing(task, change, choices, still), wait_s=wait_s)
 
 
@@ -241,7 +241,7 @@ def _nothing_left(key: str, why: str) -> VanishedError:
     return VanishedError(
         key,
         Problem(
-            _("This can no longer be taken back"),
+            _("This can no longer be undone"),
             why,
             _("A backup may still have the session as it was."),
             410,

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -74,13 +75,13 @@ def change(request: HttpRequest, change_id: int) -> HttpResponseBase:
 def change_undo(request: HttpRequest, change_id: int) -> HttpResponseBase:
     """Take one change back; a refusal shows the change again with what has to be decided."""
     if request.method != "POST":
-        return redirect("change", change_id)
+        return redirect(f"{reverse('change', args=[change_id])}#undo")
     form, actor = UndoForm(request.POST), _actor(request)
     if change_detail(change_id).removes and (refused := _not_confirmed(request)):
         return _page(request, change_id, form, {"confirm_error": refused}, status=422)
     if form.read().get("later"):
         job = undo_later(actor, change_id, reason=form.reason_text)
-        messages.success(request, _("A job takes it back as soon as the lock can be had."))
+        messages.success(request, _("A job undoes it as soon as the lock can be had."))
         return redirect("job", job.pk)
     try:
         saved = take_back(
@@ -120,7 +121,7 @@ def _tell(request: HttpRequest, saved: Saved) -> None:
     if saved.unchanged:
         messages.info(request, saved.skipped)
         return
-    said = [_("It is taken back."), fields_read_back(len(saved.changed)), *saved.notes]
+    said = [_("It is undone."), fields_read_back(len(saved.changed)), *saved.notes]
     if not saved.verified:
         said[1] = _("A writer changed the session again right after; look at what is there now.")
     message = " ".join(said)

@@ -206,7 +206,7 @@ def test_check_and_save_without_scripts(store: Store, plain: Go) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#change-result")).to_contain_text("read again and found as written")
     page.locator("#change-result").get_by_role("link", name="Undo").click()
-    page.get_by_role("button", name="Take it back").first.click()
+    page.get_by_role("button", name="Undo this change").first.click()
     assert (store.get(ADA) or {})["label"] == "Ada"
 
 

@@ -27,7 +27,7 @@ from .edits import CHANGE_PROBLEMS, matching, told
 @operation(
     "listChanges",
     "List what was changed",
-    description="Newest first: the undo list. `standing` says whether one can be taken back.",
+    description="Newest first: the undo list. `standing` says whether one can be undone.",
     answer="Changes",
     group="Changes",
     parameters=(OF_STORE, *PAGING),
@@ -62,7 +62,7 @@ def one_change(call: Call, change_id: int) -> HttpResponse:
 
 @operation(
     "undoChange",
-    "Take a change back",
+    "Undo a change",
     description="The fields that it touched return to what they were; all others stay. A field "
     "that was changed since is refused (409 with `overlaps`) until `choices` settles it: `mine` "
     "puts the old value back, `now` keeps what is there. A deleted session comes back.",

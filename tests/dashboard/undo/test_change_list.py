@@ -95,7 +95,7 @@ def test_a_row_says_who_did_what_to_which_session_and_why(
 ) -> None:
     change_id = edit(label="Anna", category="x", reason="ticket 41")
     [row] = rows(page_of(viewer_client))
-    for word in ("Edit", "label, category", "ticket 41", "Anna", "alice", "It can be taken back."):
+    for word in ("Edit", "label, category", "ticket 41", "Anna", "alice", "It can be undone."):
         assert word in row
     assert f'href="/undo/{change_id}/"' in page_of(viewer_client)
 
@@ -133,7 +133,7 @@ def test_a_change_that_was_taken_back_names_the_undo(
     undo = changing.take_back(operator, change_id).change_id
     assert stands(viewer_client, change_id) == "undone"
     row = rows(page_of(viewer_client))[1]
-    assert f"Taken back by bob. Change {undo}" in row
+    assert f"Undone by bob. Change {undo}" in row
 
 
 def test_a_change_that_was_made_again_names_what_to_take_back_instead(
@@ -143,7 +143,7 @@ def test_a_change_that_was_made_again_names_what_to_take_back_instead(
     assert first is not None
     again = changing.take_back(operator, first).change_id
     row = rows(page_of(viewer_client))[2]
-    assert f"made again since: take that back instead. Change {again}" in row
+    assert f"made again since: undo that instead. Change {again}" in row
 
 
 def test_a_change_past_its_time_cannot(edit: Edit, viewer_client: Client) -> None:
@@ -289,7 +289,7 @@ def test_the_changes_of_a_job_are_one_row(many: Many, edit: Edit, viewer_client:
     found = rows(page_of(viewer_client))
     assert len(found) == 2
     assert "Archive 3 sessions" in found[1]
-    assert "3 changes: 3 can be taken back." in found[1]
+    assert "3 changes: 3 can be undone." in found[1]
     assert f'href="/undo/?job={asked.pk}"' in page_of(viewer_client)
 
 
@@ -300,7 +300,17 @@ def test_a_job_alone_is_listed_change_by_change(many: Many, viewer_client: Clien
     page = page_of(viewer_client, f"?job={asked.pk}")
     assert len(rows(page)) == 3
     assert "Archive 3 sessions" in page
-    assert "Take all of this job back" not in page
+    assert "Undo all of this job" not in page
+
+
+def test_operators_are_offered_to_undo_a_change(
+    edit: Edit, operator_client: Client, viewer_client: Client
+) -> None:
+    there = f"/undo/{edit(label='Anna')}/undo/"
+    [row] = [row for row in page_of(operator_client).split("<tr") if "change-undo" in row]
+    assert there in row
+    assert there not in page_of(viewer_client)
+    assert operator_client.get(there)["Location"].endswith("/#undo")
 
 
 def test_operators_are_offered_to_take_a_job_back(many: Many, operator_client: Client) -> None:
@@ -321,7 +331,7 @@ def test_a_job_counts_what_matches_the_filters(many: Many, viewer_client: Client
 def test_a_job_of_one_change_is_that_change(edit: Edit, viewer_client: Client) -> None:
     Change.objects.filter(pk=edit(label="Anna")).update(job_id=job().pk)
     [row] = rows(page_of(viewer_client))
-    assert "It can be taken back." in row
+    assert "It can be undone." in row
 
 
 # --- Pages ---------------------------------------------------------------------------------------

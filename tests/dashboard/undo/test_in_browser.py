@@ -98,8 +98,8 @@ def test_a_field_is_restored_from_the_comparison(
     expect(page.locator("#messages")).to_contain_text("1 field was read back")
     entry = store.get(KEY) or {}
     assert (entry["label"], entry["category"]) == ("Ada", "x")
-    page.get_by_role("button", name="Take it back").click()
-    expect(page.locator("#messages")).to_contain_text("It is taken back.")
+    page.get_by_role("button", name="Undo this change").click()
+    expect(page.locator("#messages")).to_contain_text("It is undone.")
     assert (store.get(KEY) or {})["label"] == "Anna"
 
 
@@ -110,16 +110,16 @@ def test_a_choice_is_made_where_a_writer_was_quicker(
     change_id = edit(label="Anna", category="x")
     visit(f"/undo/{change_id}/")
     store.patch(KEY, {"label": "theirs"})
-    page.get_by_role("button", name="Take it back").click()
+    page.get_by_role("button", name="Undo this change").click()
     expect(page.locator(".notices[role=alert]")).to_contain_text("Someone else changed it first")
     page.get_by_label("Put this back: label").check()
     store.patch(KEY, {"label": "theirs again"})
-    page.get_by_role("button", name="Take it back").click()
+    page.get_by_role("button", name="Undo this change").click()
     expect(page.locator(".undo-table")).to_contain_text("theirs again")
     expect(page.get_by_label("Put this back: label")).not_to_be_checked()
     page.get_by_label("Keep this: label").check()
-    page.get_by_role("button", name="Take it back").click()
-    expect(page.locator("#messages")).to_contain_text("It is taken back.")
+    page.get_by_role("button", name="Undo this change").click()
+    expect(page.locator("#messages")).to_contain_text("It is undone.")
     entry = store.get(KEY) or {}
     assert (entry["label"], "category" in entry) == ("theirs again", False)
 
@@ -138,9 +138,9 @@ def test_a_change_is_taken_back_with_the_keyboard_alone(
     expect(page.get_by_label("Put this back: label")).to_be_checked()
     press_until(page, "reason")
     page.keyboard.type("wrong person")
-    press_until(page, "Take it back")
+    press_until(page, "Undo this change")
     page.keyboard.press("Enter")
-    expect(page.locator("#messages")).to_contain_text("It is taken back.")
+    expect(page.locator("#messages")).to_contain_text("It is undone.")
     assert (store.get(KEY) or {})["label"] == "Ada"
     assert Change.objects.latest("pk").reason == "wrong person"
 
@@ -155,8 +155,8 @@ def test_everything_works_without_scripts(
     page.get_by_role("button", name="Search").click()
     assert "q=telegram" in page.url
     page.get_by_role("link", name="Edit: label").click()
-    page.get_by_role("button", name="Take it back").click()
-    expect(page.locator("#messages")).to_contain_text("It is taken back.")
+    page.get_by_role("button", name="Undo this change").click()
+    expect(page.locator("#messages")).to_contain_text("It is undone.")
     page.get_by_role("link", name="its versions").click()
     page.locator("input[name=a]").nth(1).check()
     page.get_by_role("button", name="Compare the two").click()

@@ -118,7 +118,7 @@ def test_a_whole_entry_comes_back_but_not_its_activity(
     assert store.get(KEY) == {**ENTRY, "updatedAt": now}
     page = operator_client.get(answer["Location"]).text
     assert "2 fields were read back and are as they should be" in page
-    assert "Take it back" in page
+    assert "Undo this change" in page
 
 
 def test_one_field_comes_back_alone(
@@ -303,7 +303,7 @@ def test_before_a_session_was_made_there_is_nothing_to_restore(
     for field in ("", "label"):
         answer = operator_client.post(path, {"token": "x", "field": field})
         assert answer.status_code == 422
-        assert "take the change back" in answer.text
+        assert "undo the change" in answer.text
     assert store.get(other) is not None
 
 

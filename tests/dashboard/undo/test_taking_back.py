@@ -77,7 +77,7 @@ def test_the_page_says_what_it_did_and_what_undoing_would_do(
     for word in (
         "ticket 41",
         "What it did",
-        "What taking it back would do now",
+        "What undoing it would do now",
         "&quot;Anna&quot;",
     ):
         assert word in page
@@ -103,7 +103,7 @@ def test_a_pruned_change_still_names_its_fields(
         path.unlink()
     page = operator_client.get(f"/undo/{change_id}/").text
     assert "only the names of the fields are known" in page
-    assert "Take it back" not in page
+    assert "Undo this change" not in page
 
 
 def test_an_entry_that_cannot_be_read_is_said_beside_what_is_known(
@@ -139,7 +139,7 @@ def test_looking_changes_nothing(store: Store, edit: Edit, operator_client: Clie
     change_id = edit(label="Anna")
     before = AuditEvent.objects.count(), Change.objects.count(), store.get(KEY)
     answer = operator_client.get(f"/undo/{change_id}/undo/")
-    assert answer["Location"] == f"/undo/{change_id}/"
+    assert answer["Location"] == f"/undo/{change_id}/#undo"
     operator_client.get(answer["Location"])
     assert (AuditEvent.objects.count(), Change.objects.count(), store.get(KEY)) == before
 
@@ -183,9 +183,9 @@ def test_an_edit_is_taken_back_and_later_writes_stay(
     entry = now_in(store)
     assert (entry["label"], entry["totalTokens"], "category" in entry) == ("Ada", 9, False)
     page = operator_client.get(answer["Location"]).text
-    assert "It is taken back. 2 fields were read back and are as they should be." in page
+    assert "It is undone. 2 fields were read back and are as they should be." in page
     assert f'href="/undo/{change_id}/"' in page
-    assert "Take it back" in page
+    assert "Undo this change" in page
     assert "/sessions/" in page
 
 
@@ -241,7 +241,7 @@ def test_operators_remove_no_session_by_taking_back(
     change_id = edit(key=other, label="Made")
     page = operator_client.get(f"/undo/{change_id}/").text
     assert "Removing a session asks for the role admin." in page
-    assert "Take it back" not in page
+    assert "Undo this change" not in page
     assert send(change_id, seen="").status_code == 403
     assert store.get(other) is not None
 
@@ -283,7 +283,7 @@ def test_undoing_twice_says_that_it_was_done(edit: Edit, send: Send) -> None:
     assert send(change_id, seen=seen).status_code == 302
     answer = send(change_id, seen=seen)
     assert answer.status_code == 410
-    assert "taken back already" in answer.text
+    assert "undone already" in answer.text
     assert Change.objects.filter(action="undo").count() == 1
 
 
@@ -322,7 +322,7 @@ def test_a_session_that_was_deleted_since_is_refused(store: Store, edit: Edit, s
     store.delete(KEY)
     answer = send(change_id, seen="")
     assert answer.status_code == 404
-    assert "take that back first" in answer.text
+    assert "undo that first" in answer.text
     assert store.get(KEY) is None
 
 

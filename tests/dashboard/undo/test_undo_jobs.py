@@ -115,7 +115,7 @@ def test_what_cannot_be_taken_back_is_skipped_with_the_reason(
     told = [result.message for result in results]
     assert "no longer on record" in told[0]
     assert "no longer kept" in told[1]
-    assert "taken back already" in told[2]
+    assert "undone already" in told[2]
 
 
 def test_a_lock_that_is_held_is_tried_again_later(
@@ -154,8 +154,8 @@ def test_the_page_says_how_many_before_it_asks_for_a_job(
 ) -> None:
     changing.take_back(operator, archived[0])
     page = operator_client.get(f"/undo/jobs/{BULK}/").text
-    assert "3 changes: 2 can be taken back, 1 was taken back already." in page
-    assert "Take 2 changes back" in page
+    assert "3 changes: 2 can be undone, 1 was undone already." in page
+    assert "Undo 2 changes" in page
     assert not Job.objects.exists()
     answer = operator_client.post(f"/undo/jobs/{BULK}/", {"reason": "not these"})
     job = Job.objects.get()
@@ -168,7 +168,7 @@ def test_a_job_with_nothing_left_says_so(
 ) -> None:
     for change_id in archived:
         changing.take_back(operator, change_id)
-    assert "There is nothing to take back" in operator_client.get(f"/undo/jobs/{BULK}/").text
+    assert "There is nothing to undo" in operator_client.get(f"/undo/jobs/{BULK}/").text
     assert operator_client.post(f"/undo/jobs/{BULK}/").status_code == 409
 
 
@@ -182,7 +182,7 @@ def test_only_changes_in_scope_are_taken_back(
 ) -> None:
     Change.objects.filter(pk=edit(key=WORK_KEY, agent="work", label="Anna")).update(job_id=BULK)
     limit(bob, "main")
-    assert "3 changes: 3 can be taken back." in operator_client.get(f"/undo/jobs/{BULK}/").text
+    assert "3 changes: 3 can be undone." in operator_client.get(f"/undo/jobs/{BULK}/").text
     operator_client.post(f"/undo/jobs/{BULK}/")
     job = Job.objects.get()
     assert job.total == 3
