@@ -11,12 +11,12 @@ from django.views.decorators.http import require_safe
 from dashboard import twins
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
-from dashboard.services.problems import not_there
+from dashboard.services.problems import ProblemError, not_there
 from dashboard.services.session import find_session
 
 from .answers import page_or_part, tells_problems
 from .edit_results import may_edit, result_context
-from .versions import versions_tab
+from .versions import versions_of_gone, versions_tab
 
 TABS = ("fields", "json", "file", "versions", "history", "problems")
 
@@ -26,7 +26,10 @@ TABS = ("fields", "json", "file", "versions", "history", "problems")
 @tells_problems
 def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBase:
     """Show one tab of a session; HTMX gets the tab without the page."""
-    found = find_session(store_id, ref)
+    try:
+        found = find_session(store_id, ref)
+    except ProblemError as error:
+        return versions_of_gone(request, store_id, ref, error)
     asked = request.GET.get("tab")
     usual = "problems" if found.entry is None else "fields"
     tab = asked if asked in TABS else usual

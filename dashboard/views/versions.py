@@ -44,6 +44,26 @@ def session_versions(request: HttpRequest, store_id: str, ref: str) -> HttpRespo
     return page_or_part(request, "versions.html", "_versions.html", context)
 
 
+def versions_of_gone(
+    request: ConsoleRequest, store_id: str, ref: str, error: ProblemError
+) -> HttpResponseBase:
+    """The answer for a session that is not there any more: its versions, to restore one.
+
+    Raises:
+        ProblemError: ``error``, when it is another one or no version is kept.
+    """
+    if error.problem.status != 404 or request.htmx:
+        raise error
+    here = Link(reverse("session_versions", args=[store_id, ref]))
+    try:
+        context = versions_context(request, store_id, ref, here, target="#versions")
+    except ProblemError:
+        raise error from None
+    if not context["version_rows"]:
+        raise error
+    return render(request, "versions.html", context, status=404)
+
+
 def versions_tab(request: HttpRequest, store_id: str, ref: str) -> dict[str, Any]:
     """What the session page's tab needs."""
     here = Link(reverse("session", args=[store_id, ref]), (("tab", "versions"),))

@@ -97,7 +97,7 @@ def test_a_change_that_was_taken_back_says_so(
 ) -> None:
     changing.take_back(operator, edit(label="Anna"))
     page = text_of(viewer_client, path_of(store_id) + "versions/")
-    assert "taken back" in page
+    assert "undone" in page
     assert "same as now" in page
 
 
@@ -152,6 +152,18 @@ def test_a_deleted_session_still_shows_its_versions(
     assert KEY in page
     assert "Before: Delete" in page
     assert "Now: no session" in page
+
+
+def test_the_address_of_a_gone_session_leads_to_its_versions(
+    store_id: str, edit: Edit, admin: Actor, operator_client: Client
+) -> None:
+    edit(label="Anna")
+    deleted = changing.act(admin, store_id, KEY, "delete", {})
+    for tab in ("", "?tab=json"):
+        page = text_of(operator_client, path_of(store_id) + tab, 404)
+        assert "This session is gone" in page
+        assert f"/undo/{deleted.change_id}/" in page
+    assert operator_client.get(path_of(store_id), headers={"HX-Request": "true"}).status_code == 404
 
 
 def test_a_gone_session_whose_versions_are_gone_is_known_from_the_record(
