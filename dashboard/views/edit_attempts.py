@@ -142,6 +142,7 @@ def after(request: HttpRequest, saved: Saved, *, watch: bool = False) -> HttpRes
     if saved.change_id is None:
         return _go(request, reverse("session", args=place))
     if saved.entry is None:
+        messages.success(request, _("The session was deleted. You can undo it on this page."))
         return _go(request, reverse("change", args=[saved.change_id]))
     query = f"?changed={saved.change_id}{'&watch=1' if watch else ''}"
     return _go(request, reverse("session", args=place) + query)

@@ -210,6 +210,7 @@ def test_deleting_says_what_goes_and_ends_on_the_page_of_the_change(
     answer = act(admin_client, address)
     change = Change.objects.get()
     assert answer["Location"] == f"/undo/{change.pk}/"
+    assert "The session was deleted" in text_of(admin_client.get(answer["Location"]))
     assert store.get(ADA) is None
     assert not path.exists()
     assert admin_client.get(address).status_code == 404
