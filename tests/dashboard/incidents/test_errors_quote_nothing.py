@@ -73,6 +73,7 @@ def damaged(tmp_path: Path, settings: Any) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_no_error_quotes_what_it_found(
     damaged: Path, alice: User, capfd: pytest.CaptureFixture[str]
 ) -> None:

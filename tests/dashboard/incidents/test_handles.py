@@ -61,6 +61,7 @@ def answers(admin: User) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_no_answer_has_what_would_let_somebody_in(
     secrets_of_sign_ins: dict[str, str], alice: User
 ) -> None:

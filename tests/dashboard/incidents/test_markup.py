@@ -73,6 +73,7 @@ def check(visit: Visit) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_planted_markup_is_text_wherever_links_lead(plant_texts: Plant, alice: User) -> None:
     world = plant_texts(MARKUP)
     name_people(alice, MARKUP)
@@ -90,6 +91,7 @@ def test_planted_markup_is_text_wherever_links_lead(plant_texts: Plant, alice: U
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_markup_that_forms_send_is_text_where_it_comes_back(
     plant_texts: Plant, alice: User
 ) -> None:
