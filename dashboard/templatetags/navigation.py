@@ -1,0 +1,32 @@
+"""Which entry of the navigation the page that is shown belongs to."""
+
+from __future__ import annotations
+
+from django import template
+from django.http import HttpRequest
+from django.template.context import Context
+
+register = template.Library()
+
+_PAGES = {
+    "overview": "overview",
+    "sessions": "sessions selected plans plan plan_make plan_again plan_apply",
+    "stores": "stores store_sessions session session_edit session_edit_json session_act "
+    "session_delete session_copy session_copy_whole session_change session_reveal "
+    "session_versions version_restore",
+    "jobs": "jobs job",
+    "changes": "changes change change_undo job_undo",
+    "audit": "audit audit_event audit_verify",
+    "people": "users user user_new user_access user_active user_delete user_invite user_sso_add "
+    "sign_ins failed_sign_ins tokens token_new token_rotate security settings",
+}
+#: The entry of each page, by the name of its address.
+ENTRIES = {page: entry for entry, pages in _PAGES.items() for page in pages.split()}
+
+
+@register.simple_tag(takes_context=True)
+def navigation_entry(context: Context) -> str:
+    """The entry that the page belongs to; empty for pages that stand for themselves."""
+    request = context.get("request")
+    match = request.resolver_match if isinstance(request, HttpRequest) else None
+    return ENTRIES.get(match.url_name or "", "") if match else ""
