@@ -66,16 +66,20 @@ def record(
         request_id=who.request_id,
         details=_canonical(details or {}),
     )
-    with transaction.atomic():
-        AuditHead.objects.get_or_create(pk=1)
-        head = AuditHead.objects.select_for_update().get(pk=1)
-        event.sequence = head.sequence + 1
-        event.previous_hash = head.hash
-        event.hash = event.computed_hash()
-        event.save()
-        head.sequence, head.hash = event.sequence, event.hash
-        head.save(update_fields=["sequence", "hash"])
+    _append(event)
     return event
+
+
+@transaction.atomic
+def _append(event: AuditEvent) -> None:
+    AuditHead.objects.get_or_create(pk=1)
+    head = AuditHead.objects.select_for_update().get(pk=1)
+    event.sequence = head.sequence + 1
+    event.previous_hash = head.hash
+    event.hash = event.computed_hash()
+    event.save()
+    head.sequence, head.hash = event.sequence, event.hash
+    head.save(update_fields=["sequence", "hash"])
 
 
 def _who(request: HttpRequest | None, actor: User | None) -> Actor:

@@ -86,32 +86,10 @@ def reveal(
         ProblemError: nothing was read out: no such session, not masked, gone, or moved.
     """
     place, value = _looked(store_id, ref, pointer)
-    about = {
-        "store": place.store_id,
-        "agent": place.agent,
-        "key": place.key,
-        "ref": place.ref,
-        "field": "/".join(("", *place.steps)),
-        "via": actor.via,
-    }
-
-    def note(outcome: str, **more: Any) -> int:
-        target = f"{place.store_name}: {place.key}"
-        event = audit.record(
-            None,
-            by=actor,
-            action=ACTION,
-            target=target,
-            outcome=outcome,
-            reason=reason,
-            details=about | more,
-        )
-        return event.sequence
-
-    intent = note("started")
+    intent = _note(actor, place, reason, "started")
     problem = _why_not(place, etag)
     if problem is not None:
-        note("refused", intent=intent, why=problem.detail)
+        _note(actor, place, reason, "refused", intent=intent, why=problem.detail)
         raise ProblemError(problem)
     text = visible(value[:LONGEST])
     return Revealed(
@@ -120,8 +98,29 @@ def reveal(
         cut=max(0, len(value) - LONGEST),
         escaped=text != value[:LONGEST],
         changed=place.etag != etag,
-        event=note("done", intent=intent),
+        event=_note(actor, place, reason, "done", intent=intent),
     )
+
+
+def _note(actor: Actor, place: Place, reason: str, outcome: str, **more: Any) -> int:
+    """Write down who asks for which value and why; gives the number of the event."""
+    about = {
+        "store": place.store_id,
+        "agent": place.agent,
+        "key": place.key,
+        "field": "/".join(("", *place.steps)),
+        "via": actor.via,
+    }
+    event = audit.record(
+        None,
+        by=actor,
+        action=ACTION,
+        target=f"{place.store_name}: {place.key}",
+        outcome=outcome,
+        reason=reason,
+        details=about | more,
+    )
+    return event.sequence
 
 
 def _looked(store_id: str, ref: str, pointer: str) -> tuple[Place, Any]:
