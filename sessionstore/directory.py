@@ -321,7 +321,7 @@ def _too_slow(hold: Hold, terms: Terms) -> LockTimeoutError:
     spent_s = (time.perf_counter_ns() - hold.asked_ns) / 1e9
     return LockTimeoutError(
         f"the {terms.operation} of {hold.key!r} took {spent_s:.1f} s of "
-        f"{terms.timeout:g} s allowed; nothing was written",
+        f"{terms.timeout:.3g} s allowed; nothing was written",
         key=hold.key,
         waited_s=spent_s,
         hint="do slow work before the update, or allow more time",

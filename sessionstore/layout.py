@@ -69,7 +69,7 @@ class Terms(NamedTuple):
         left_s = ends - time.monotonic()
         if left_s <= 0:
             raise LockTimeoutError(
-                f"the {self.operation} ran out of its {self.timeout:g} s before its turn came",
+                f"the {self.operation} ran out of its {self.timeout:.3g} s before its turn came",
                 waited_s=self.timeout,
                 hint="nothing was written; allow more time",
             )

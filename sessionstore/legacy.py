@@ -220,7 +220,7 @@ class LegacyStore:
         spent_s = (time.perf_counter_ns() - started) / 1e9
         if spent_s > terms.timeout > 0:
             raise LockTimeoutError(
-                f"the {terms.operation} took {spent_s:.1f} s of {terms.timeout:g} s allowed; "
+                f"the {terms.operation} took {spent_s:.1f} s of {terms.timeout:.3g} s allowed; "
                 "nothing was written",
                 path=self.paths.store_path,
                 waited_s=spent_s,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from sessionstore.metrics import StoreMetrics
 from sessionstore.store import Store, open_store
 
+from .amounts import duration
 from .readers import Reader
 
 # What this process has measured, by store: for as long as it lives, since a median needs a past.
@@ -21,10 +23,17 @@ def typical_wait(reader: Reader) -> str:
     median, most = (wait.percentile(0.5), wait.percentile(0.95)) if wait else (None, None)
     if wait is None or median is None or most is None:
         return _("Nothing was measured yet: this is the first change here since the start.")
-    return _(
-        "Of the last %(count)d changes from here, half waited under %(median).1f ms "
-        "and 95%% under %(most).1f ms."
-    ) % {"count": wait.count, "median": median / 1e6, "most": most / 1e6}
+    said = ngettext(
+        "The only change from here since the start waited %(most)s.",
+        "Of the last %(count)d changes from here, half waited at most %(median)s, "
+        "and 95%% at most %(most)s.",
+        wait.count,
+    )
+    return said % {
+        "count": wait.count,
+        "median": duration(median / 1e6),
+        "most": duration(most / 1e6),
+    }
 
 
 def opened_for_change(reader: Reader, wait_s: float) -> Store:

@@ -111,7 +111,7 @@ class LegacyLock:
 
     def _timeout_error(self, timeout: float, waited_s: float) -> LockTimeoutError:
         found = read_legacy_file(self.path)
-        begin = f"{self.store_path} was locked by another program for {timeout:g} s"
+        begin = f"{self.store_path} was locked by another program for {timeout:.3g} s"
         if found is None or found.pid is None:
             return LockTimeoutError(
                 begin,

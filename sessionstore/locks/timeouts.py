@@ -16,7 +16,7 @@ def lock_timeout(sidecar: Path, hold: Hold) -> LockTimeoutError:
     """Say what was wanted, who is in the way since when, and what to do."""
     waited_s = hold.timeout - hold.left_s()
     wanted = "the whole store" if hold.key is None else f"session {hold.key!r}"
-    begin = f"{wanted} was not free for {hold.operation} within {hold.timeout:g} s"
+    begin = f"{wanted} was not free for {hold.operation} within {hold.timeout:.3g} s"
     found = _in_the_way(read_tables(sidecar), hold)
     if found is None:
         return LockTimeoutError(
