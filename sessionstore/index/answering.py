@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from ..entries import redact
 from .counts import count_into, new_facets
 from .rows import FACETS, Page, Query, Row, Traits
 from .search import words_of
@@ -47,7 +48,8 @@ class RowFilter:
         )
         if self.key_pattern:
             matches = _pattern(self.key_pattern)
-            rows = [row for row in rows if matches(row.key)]
+            # Found by what is masked in a key, a row would tell it letter by letter.
+            rows = [row for row in rows if matches(row.key) and matches(redact(row.key))]
         if (low := self.after_ms) is not None:
             rows = [r for r in rows if (at := r.updated_at_ms) is not None and at >= low]
         if (high := self.before_ms) is not None:

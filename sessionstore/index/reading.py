@@ -7,6 +7,7 @@ row is small and harmless whatever a gateway wrote. Sources: openclaw-format §2
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ _SHORTEST_KEY, _LONGEST_KEY = 12, 4_096
 MAX_TIME_MS: Final = 253_402_300_799_999  # the last moment of the year 9999
 MAX_COUNT: Final = 2**53
 _MAX_SHARED: Final = 50_000
+_MOST_KNOWN: Final = 1_000
 _JOINERS: Final = "\u200c\u200d"  # format characters that emoji and some scripts need
 _OVERRIDE_WORDS: Final = tuple(OVERRIDES.values())
 _NO_OVERRIDES: Final = (None,) * len(OVERRIDES)
@@ -55,7 +57,6 @@ class Rows:
         rest = rest_of_key(key)
         updated = fields.updated_at
         shown = _time(updated)
-        session_id = fields.session_id
         overrides = self.share(_overrides(fields))
         name, words = _titles(fields)
         return Row(
@@ -71,7 +72,7 @@ class Rows:
             agent_id=self.agent_of(key),
             name=name,
             words=words,
-            session_id=clean(session_id) if isinstance(session_id, str) and session_id else None,
+            session_id=_session_id(fields.session_id),
             updated_at_ms=shown,
             size_bytes=size,
             model=self.share(_model(fields)),
@@ -137,10 +138,18 @@ class Rows:
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
-    """Text for a list: one line, cut, without control, direction or surrogate characters."""
+    """Text for a list: masked, one line, cut, without control, direction, surrogate characters.
+
+    Masked here, so that neither a search nor the order of a list tells what was masked; and before
+    it is cut, since the rest of a key would not be known for one any more.
+    """
+    return one_line(str(redact(text[: limit + _LONGEST_KEY])), limit)
+
+
+def one_line(text: str, limit: int = MAX_TEXT) -> str:
+    """Text on one line, cut, without control, direction or surrogate characters."""
     if len(text) > limit:
-        # Masked before it is cut: the rest of a key would not be known for one any more.
-        text = str(redact(text[: limit + _LONGEST_KEY]))[: limit - 1] + "…"
+        text = text[: limit - 1] + "…"
     if text.isprintable():
         return text
     return "".join(
@@ -149,19 +158,42 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     )
 
 
+def _session_id(value: object) -> str | None:
+    """The id as it is, to be compared with others; only one that no gateway makes is changed."""
+    if not isinstance(value, str) or not value:
+        return None
+    return one_line(value) if len(value) <= MAX_TEXT else clean(value)
+
+
 def _word(value: object) -> str:
     if not isinstance(value, str):
         return ""
+    return _known_word(value) if len(value) <= 2 * MAX_TEXT else _folded_word(value)
+
+
+def _folded_word(value: str) -> str:
     word = value.strip()
     if not word.isalnum() or len(word) > _SHORTEST_KEY:
         word = str(redact(word))  # before it is folded, for the same reason
     return clean(word.lower(), MAX_WORD)
 
 
+_known_word = lru_cache(maxsize=_MOST_KNOWN)(_folded_word)
+
+
 def _text(value: object) -> str:
     if value is None:
         return ""
     return clean(value.strip()) if isinstance(value, str) else ""
+
+
+_known_text = lru_cache(maxsize=_MOST_KNOWN)(_text)
+
+
+def _repeated(value: object) -> str:
+    """A text that many rows have; one that is too long to be kept is cleaned each time."""
+    is_short = isinstance(value, str) and len(value) <= 2 * MAX_TEXT
+    return _known_text(value) if is_short else _text(value)
 
 
 def _inside(value: object, name: str) -> object:
@@ -205,9 +237,8 @@ def _channel(rest: str, fields: Fields) -> str:
 
 
 def _model(fields: Fields) -> str:
-    model = _text(fields.model)
-    provider = _text(fields.model_provider)
-    return clean(f"{provider}/{model}") if model and provider else model
+    model, provider = _repeated(fields.model), _repeated(fields.model_provider)
+    return _repeated(f"{provider}/{model}") if model and provider else model
 
 
 def _overrides(fields: Fields) -> tuple[str, ...]:

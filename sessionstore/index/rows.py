@@ -66,11 +66,11 @@ class Traits:
 class Row(msgspec.Struct, frozen=True, eq=False, gc=False, kw_only=True, omit_defaults=True):
     """One session in a list.
 
-    ``key`` is folded; it is the only text that is not cleaned of control characters, because it
-    has to open the session. ``name`` is the label, else the subject or another title; ``words``
-    further titles, kept for the text filter. Times are epoch ms (None when absent or beyond the
-    year 9999), ``size_bytes`` is the file's, or the value's in a legacy store. ``total_tokens``
-    is None when the entry says it is outdated.
+    ``key`` is folded; it is the only text that is neither masked nor cleaned of control
+    characters, because it has to open the session. ``name`` is the label, else the subject or
+    another title; ``words`` further titles, kept for the text filter. Times are epoch ms (None
+    when absent or beyond the year 9999), ``size_bytes`` is the file's, or the value's in a
+    legacy store. ``total_tokens`` is None when the entry says it is outdated.
     """
 
     key: str
@@ -163,10 +163,10 @@ SORTS = (
 class Query:
     """Which rows, in which order. An empty set does not filter.
 
-    ``text``: each word must occur in key, id, name or titles, in any case. ``key_pattern``: the
-    whole key, with ``*`` and ``?``. ``flags``: at least one of them. ``machine=False`` hides
-    machine kinds unless ``kinds`` names them. Rows without the sorted value come last in either
-    direction; ties are settled by key.
+    ``text``: each word must occur in key, id, name or titles, in any case; what is masked there
+    is not found. ``key_pattern``: the whole key, likewise, with ``*`` and ``?``. ``flags``: at
+    least one of them. ``machine=False`` hides machine kinds unless ``kinds`` names them. Rows
+    without the sorted value come last in either direction; ties are settled by key.
 
     Raises:
         ValueError: an unknown sort or kind, or a negative offset or limit.

@@ -24,7 +24,7 @@ from .naming import file_id
 from .reading import Rows
 from .rows import FLAGS, NO_KEY_PREFIX, Row
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raise it whenever a row is made differently from the same entry."""
 FOLDER: Final = "index"
 NAME: Final = "rows.msgpack"

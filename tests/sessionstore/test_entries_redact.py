@@ -6,8 +6,10 @@ import re
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sessionstore.entries import MASK, redact
+from sessionstore.entries import MASK, redact, redaction
 
 # Spelt in two parts, so that no scanner takes this file for a leak.
 SECRETS = [
@@ -163,3 +165,32 @@ def test_redact_leaves_what_is_masked_as_it_is(text: str) -> None:
 @pytest.mark.timeout(10)
 def test_redact_is_quick_on_hostile_text(text: str) -> None:
     redact({"text": text})
+
+
+# What a hint, a boundary or a length could be mistaken about.
+_PIECES = st.one_of(
+    st.sampled_from(
+        [
+            *("sk-", "ghp_", "xoxb-", "xapp-", "AKIA", "eyJ", ":AA", "syt_", "syt_a_b_c", "SG."),
+            *("://", "@", "u:p@", "/api/webhooks/", "hooks.slack.com/services/", "%3A", "%2D"),
+            *("token", "Token", "apiKey", "api_key", "pass", "word", "secret", "Bearer ", "basic "),
+            *("--", "--token ", "=", ": ", ":", '"', "-", "_", ".", " ", "/", "é", "K", "12345678"),
+            *("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "aabbccdd-4b5a-6978-8796-a5b4c3d2e1f0"),
+            *("1234567890123456789", "abcdefghij", "Zz9", "-----BEGIN PRIVATE KEY-----"),
+        ]
+    ),
+    st.text(alphabet="aAkKsS019-_.:/ ", max_size=12),
+)
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(st.lists(_PIECES, max_size=8).map("".join))
+def test_no_text_is_taken_for_plain_that_holds_something_masked(text: str) -> None:
+    if redaction._is_plain(text):
+        assert redaction._masked(text) == text
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret[:12])
+def test_no_known_form_of_a_key_is_taken_for_plain(secret: str) -> None:
+    for text in (secret, f"a {secret}", f"x:{secret.lower()}"):
+        assert not redaction._is_plain(text)
