@@ -13,7 +13,7 @@ from sessionstore.editing import ABSENT, FieldEdit, same
 from sessionstore.entries import Entry
 from sessionstore.errors import CorruptEntryError, UnsafeFileError
 from sessionstore.index import Query, Row
-from sessionstore.index.reading import clean
+from sessionstore.index.texts import clean
 from sessionstore.store import open_store
 
 from .carrying import Saved

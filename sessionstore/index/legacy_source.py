@@ -13,9 +13,10 @@ from ..paths import StorePaths
 from .directory_source import finding_of
 from .fields import parse
 from .naming import folded
-from .reading import Rows, clean
+from .reading import Rows
 from .rows import NO_KEY_PREFIX, Row
 from .table import Delta
+from .texts import clean
 from .watching import stamp_of
 
 _HINT = "it is kept as it is; store an entry in its place, or remove it by hand"

@@ -7,28 +7,22 @@ row is small and harmless whatever a gateway wrote. Sources: openclaw-format §2
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from ..entries import redact
 from ..errors import Finding
 from .fields import OVERRIDES, Fields
 from .kinds import agent_id_of_key, channel_in_key, kind_of, rest_of_key
 from .rows import Row, Traits
+from .texts import clean, cleaned, known, known_word, session_id
 
 Shared = TypeVar("Shared")
 
 LARGE_BYTES: Final = 64 * 1024
-MAX_TEXT: Final = 200
-MAX_WORD: Final = 40
-_SHORTEST_KEY, _LONGEST_KEY = 12, 4_096
 MAX_TIME_MS: Final = 253_402_300_799_999  # the last moment of the year 9999
 MAX_COUNT: Final = 2**53
 _MAX_SHARED: Final = 50_000
-_MOST_KNOWN: Final = 1_000
-_JOINERS: Final = "\u200c\u200d"  # format characters that emoji and some scripts need
 _OVERRIDE_WORDS: Final = tuple(OVERRIDES.values())
 _NO_OVERRIDES: Final = (None,) * len(OVERRIDES)
 
@@ -64,7 +58,7 @@ class Rows:
             traits=self.traits(
                 _kind(rest, fields),
                 _channel(rest, fields),
-                _word(fields.status),
+                known_word(fields.status),
                 _flags(fields, shown, size, awkward),
                 bool(overrides),
                 problem is not None,
@@ -72,7 +66,7 @@ class Rows:
             agent_id=self.agent_of(key),
             name=name,
             words=words,
-            session_id=_session_id(fields.session_id),
+            session_id=session_id(fields.session_id),
             updated_at_ms=shown,
             size_bytes=size,
             model=self.share(_model(fields)),
@@ -99,7 +93,9 @@ class Rows:
         rest = rest_of_key(key)
         return Row(
             key=key,
-            traits=self.traits(kind_of(rest), _word(channel_in_key(rest)), "", flags, False, True),
+            traits=self.traits(
+                kind_of(rest), known_word(channel_in_key(rest)), "", flags, False, True
+            ),
             agent_id=self.agent_of(key),
             size_bytes=size,
             problem=problem,
@@ -137,65 +133,6 @@ class Rows:
         return self.share(agent_id_of_key(key)) or self.agent_id
 
 
-def clean(text: str, limit: int = MAX_TEXT) -> str:
-    """Text for a list: masked, one line, cut, without control, direction, surrogate characters.
-
-    Masked here, so that neither a search nor the order of a list tells what was masked; and before
-    it is cut, since the rest of a key would not be known for one any more.
-    """
-    return one_line(str(redact(text[: limit + _LONGEST_KEY])), limit)
-
-
-def one_line(text: str, limit: int = MAX_TEXT) -> str:
-    """Text on one line, cut, without control, direction or surrogate characters."""
-    if len(text) > limit:
-        text = text[: limit - 1] + "…"
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char in _JOINERS else " " if char.isspace() else "\ufffd"
-        for char in text
-    )
-
-
-def _session_id(value: object) -> str | None:
-    """The id as it is, to be compared with others; only one that no gateway makes is changed."""
-    if not isinstance(value, str) or not value:
-        return None
-    return one_line(value) if len(value) <= MAX_TEXT else clean(value)
-
-
-def _word(value: object) -> str:
-    if not isinstance(value, str):
-        return ""
-    return _known_word(value) if len(value) <= 2 * MAX_TEXT else _folded_word(value)
-
-
-def _folded_word(value: str) -> str:
-    word = value.strip()
-    if not word.isalnum() or len(word) > _SHORTEST_KEY:
-        word = str(redact(word))  # before it is folded, for the same reason
-    return clean(word.lower(), MAX_WORD)
-
-
-_known_word = lru_cache(maxsize=_MOST_KNOWN)(_folded_word)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return clean(value.strip()) if isinstance(value, str) else ""
-
-
-_known_text = lru_cache(maxsize=_MOST_KNOWN)(_text)
-
-
-def _repeated(value: object) -> str:
-    """A text that many rows have; one that is too long to be kept is cleaned each time."""
-    is_short = isinstance(value, str) and len(value) <= 2 * MAX_TEXT
-    return _known_text(value) if is_short else _text(value)
-
-
 def _inside(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, dict) else None
 
@@ -208,9 +145,9 @@ def _titles(fields: Fields) -> tuple[str, str]:
         fields.room,
         fields.display_name,
     )
-    found = [text for title in titles if (text := _text(title))]
+    found = [text for title in titles if (text := cleaned(title))]
     if not found:
-        return _text(_inside(fields.origin, "label")), ""
+        return cleaned(_inside(fields.origin, "label")), ""
     if len(found) == 1:
         return found[0], ""
     others = dict.fromkeys(found[1:])
@@ -226,19 +163,19 @@ def _kind(rest: str, fields: Fields) -> str:
 
 def _channel(rest: str, fields: Fields) -> str:
     return (
-        _word(fields.channel)
-        or _word(fields.provider)
-        or _word(channel_in_key(rest))
-        or _word(fields.last_channel)
-        or _word(fields.last_provider)
-        or _word(_inside(fields.delivery_context, "channel"))
-        or _word(_inside(fields.origin, "provider"))
+        known_word(fields.channel)
+        or known_word(fields.provider)
+        or known_word(channel_in_key(rest))
+        or known_word(fields.last_channel)
+        or known_word(fields.last_provider)
+        or known_word(_inside(fields.delivery_context, "channel"))
+        or known_word(_inside(fields.origin, "provider"))
     )
 
 
 def _model(fields: Fields) -> str:
-    model, provider = _repeated(fields.model), _repeated(fields.model_provider)
-    return _repeated(f"{provider}/{model}") if model and provider else model
+    model, provider = known(fields.model), known(fields.model_provider)
+    return known(f"{provider}/{model}") if model and provider else model
 
 
 def _overrides(fields: Fields) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sessionstore.entries import NotAnEntryError, decode
 from sessionstore.index import Row
 from sessionstore.index.fields import OVERRIDES, Fields, parse
-from sessionstore.index.reading import MAX_TEXT, Rows
+from sessionstore.index.reading import Rows
+from sessionstore.index.texts import MAX_TEXT
 from tests.sessionstore.helpers import NOW, entry, json_bytes
 
 KEY = "agent:main:telegram:direct:42"
