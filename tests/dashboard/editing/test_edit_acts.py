@@ -16,7 +16,7 @@ from dashboard.services.fleet import fleet
 from sessionstore.store import Store, open_store
 from tests.dashboard.editing.conftest import ADA, LIN, SECRET, Address, form_of, opened
 from tests.dashboard.editing.test_edit_pages import age_sign_in, text_of
-from tests.sessionstore.test_beside_openclaw import gateway_lock
+from tests.sessionstore.children.gateways import gateway_lock
 
 pytestmark = pytest.mark.django_db
 
