@@ -21,6 +21,7 @@ from ..acting import Actor
 from ..live import stamp_of
 from ..models import AgentScope, SignIn, SsoName
 from ..services.problems import Problem, ProblemError, not_there
+from . import invites
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def _set_active(user_id: int, *, stamp: str, by: Actor, is_active: bool) -> None
         _refuse_without_admin()
         if not is_active:
             _end_sign_ins(user, _("your account was disabled."))
+            invites.withdraw(user)  # enabling the account must not bring the link back
         action = "user.enable" if is_active else "user.disable"
         audit.record(None, action=action, target=user.get_username(), by=by)
 

@@ -39,6 +39,11 @@ def issue(user: User, *, by: Actor, now: datetime | None = None) -> str:
     return text
 
 
+def withdraw(user: User) -> None:
+    """Have an open link of this account count no more."""
+    Invite.objects.filter(user=user).delete()
+
+
 def person_of(token: str, *, now: datetime | None = None) -> User | None:
     """The person whom a link lets in now; None for one that is wrong, used or too old."""
     found = _matching(token, now or timezone.now())

@@ -25,6 +25,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from .. import accounts, audit, sign_ins
 from ..forms_accounts import FirstAdminForm
 from ..models import SignIn
+from ..people import invites
 from ..refusals import RefusedError
 from ..requests import ConsoleRequest
 from ..roles import allowed_when_read_only, open_to_anyone, sign_in_required
@@ -160,6 +161,7 @@ def password(request: HttpRequest) -> HttpResponse:
     update_session_auth_hash(request, user)
     others = SignIn.objects.filter(user=user).exclude(handle=request.session[sign_ins.HANDLE])
     sign_ins.end(others, _("your password was changed."), timezone.now())
+    invites.withdraw(user)  # a link that could undo it
     audit.record(request, action="password.change", target=user.get_username())
     messages.success(request, _("Your password was changed. Other sessions of yours have ended."))
     return redirect("account")

@@ -17,6 +17,7 @@ from django.utils import timezone
 from dashboard.acting import Actor
 from dashboard.models import AuditEvent, Invite
 from dashboard.people import invites
+from dashboard.people.changes import account_stamp
 from dashboard.refusals import RefusedError
 from tests.conftest import PASSWORD, MakeUser, client_for
 
@@ -81,6 +82,27 @@ def test_a_newer_link_replaces_the_older(admin_client: Client, client: Client, l
 def test_a_disabled_person_cannot_use_a_link(client: Client, link: str) -> None:
     User.objects.filter(username="erin").update(is_active=False)
     assert accept(client, link).status_code == 403
+
+
+def test_a_link_does_not_come_back_with_an_account_that_was_disabled(
+    admin_client: Client, client: Client, link: str
+) -> None:
+    erin = User.objects.get(username="erin")
+    for active in ("no", "yes"):
+        form = {"active": active, "stamp": account_stamp(User.objects.get(pk=erin.pk))}
+        assert admin_client.post(f"/people/{erin.pk}/active/", form).status_code == 302
+    assert User.objects.get(pk=erin.pk).is_active
+    assert accept(client, link).status_code == 403
+
+
+def test_whoever_changes_their_password_ends_a_link_that_would_reset_it(
+    client: Client, carol: User
+) -> None:
+    token = invites.issue(carol, by=BY)
+    form = {"old_password": PASSWORD, "new_password1": CHOSEN, "new_password2": CHOSEN}
+    assert client_for(carol).post("/account/password/", form).status_code == 302
+    assert accept(client, f"/invite/?token={token}", "one more", "one more").status_code == 403
+    assert User.objects.get(pk=carol.pk).check_password(CHOSEN)
 
 
 @pytest.mark.parametrize(
