@@ -14,7 +14,7 @@ from dashboard.models import Job, JobItem, JobStore
 from dashboard.models.jobs import CANCELLED, DONE, FAILED, RUNNING, SKIPPED, WAITING
 from dashboard.services.fleet import fleet
 from dashboard.services.problems import ProblemError
-from dashboard.services.refs import Refs
+from dashboard.services.readers import Reader
 from dashboard.services.rows import readable
 from dashboard.services.tree import shown
 
@@ -34,13 +34,17 @@ _TONES = {
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """One item. ``ref`` is empty where there is no store, or none any more, to look it up in."""
+    """One item. ``ref`` is empty where there is no store, or none any more, to look it up in.
+
+    ``subtitle`` is the readable key, where it says more than the title.
+    """
 
     number: int
     store_id: str
     store: str
     key: str
     title: str
+    subtitle: str
     ref: str
     state: str
     word: str
@@ -56,22 +60,24 @@ class ItemRow:
 def item_rows(job: Job, items: Iterable[JobItem], *, linked: bool) -> Iterator[ItemRow]:
     """Finish items for showing; ``linked`` finds what addresses them, which asks the stores."""
     names = dict(JobStore.objects.filter(job=job).values_list("store_id", "name"))
-    find_refs = lru_cache(maxsize=None)(_refs_of)
+    find_reader = lru_cache(maxsize=None)(_reader_of)
     kind = KINDS.get(job.kind)
     most = kind.most_retries if kind else 0
     for item in items:
-        refs = find_refs(item.store_id) if linked and item.store_id else None
+        reader = find_reader(item.store_id) if linked and item.store_id else None
         word, (tone, icon) = item_word(item.state), _TONES.get(item.state, ("none", "unknown"))
         if item.in_flight and job.state == RUNNING:
             word, tone, icon = _("running"), "live", "live"
         key = shown(item.key)
+        name, short = _name_of(reader, item.key), readable(key)
         yield ItemRow(
             number=item.position + 1,
             store_id=item.store_id,
             store=shown(names.get(item.store_id, "")),
             key=key,
-            title=readable(key),
-            ref=refs.of(item.key) if refs is not None else "",
+            title=name or short,
+            subtitle=short if name and name != short else "",
+            ref=reader.refs.of(item.key) if reader is not None else "",
             state=item.state,
             word=word,
             tone=tone,
@@ -86,9 +92,15 @@ def item_rows(job: Job, items: Iterable[JobItem], *, linked: bool) -> Iterator[I
         )
 
 
-def _refs_of(store_id: str) -> Refs | None:
+def _name_of(reader: Reader | None, key: str) -> str:
+    """What the session is called by now, as far as the list knows it."""
+    row = reader.row(key) if reader is not None else None
+    return "" if row is None else shown(row.name)
+
+
+def _reader_of(store_id: str) -> Reader | None:
     try:
-        return fleet().reader(store_id).refs
+        return fleet().reader(store_id)
     except ProblemError:  # the store is gone, and its sessions with it
         return None
 

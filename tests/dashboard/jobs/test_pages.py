@@ -18,6 +18,8 @@ from django.utils import timezone
 from dashboard.jobs import claiming, life, queue
 from dashboard.live import LONGEST_S
 from dashboard.models import AgentScope, AuditEvent, Job, JobItem, JobRunner
+from dashboard.services.fleet import fleet
+from sessionstore.store import open_store
 from tests.conftest import MakeUser, client_for
 from tests.dashboard.jobs.acting import KIND, Acts, actor_for, ask, run
 from tests.dashboard.pages.hostile import DIRECTION, FORMULA, MARKUP, SECRET
@@ -55,8 +57,8 @@ def look(client: Client, path: str, page: str) -> Any:
 
 def test_an_empty_list_says_so_and_where_jobs_come_from(viewer_client: Client) -> None:
     text = text_of(viewer_client, "/jobs/")
-    assert "Nothing is running" in text
-    assert "No job has been asked for yet." in text
+    assert "Nothing is running" not in text
+    assert "No job has been asked for yet" in text
 
 
 def test_when_nothing_runs_the_last_job_is_named(bob: User, viewer_client: Client) -> None:
@@ -256,6 +258,20 @@ def test_a_job_that_is_not_there_is_not_found(viewer_client: Client) -> None:
         answer = viewer_client.get(path)
         assert answer.status_code == 404
         assert "no job with this number" in answer.text
+
+
+def test_items_are_called_as_their_sessions_are_by_now(
+    bob: User, store_id: str, viewer_client: Client
+) -> None:
+    other = "agent:main:telegram:direct:lin"
+    reader = fleet().reader(store_id)
+    with open_store(reader.paths.store_path) as store:
+        store.put(ADA, {"sessionId": "id-ada", "label": "Ada Lovelace"})
+    job = ask(bob, items=[(store_id, ADA, {"does": "done"}), (store_id, other, {"does": "done"})])
+    viewer_client.get("/sessions/")
+    text = text_of(viewer_client, f"/jobs/{job.pk}/")
+    assert "1 Ada Lovelace telegram:direct:ada waiting" in text
+    assert "2 telegram:direct:lin waiting" in text
 
 
 # --- Hostile text --------------------------------------------------------------------------------
