@@ -173,6 +173,7 @@ def _selection_page(
         "sections": sections(),
         "spec": OFFERED.get(asked.get("name", "")),
         "origins": ORIGIN_WORDS.items(),
+        "usual_origin": "auto" if "flag=failover" in found.source.get("address", "") else "any",
     }
     return page_or_part(request, "selection.html", "_bulk_value.html", context, status=status)
 

@@ -100,6 +100,16 @@ def test_an_action_that_has_to_be_told_more_asks_for_it(
     assert "1 of 7 sessions will go back" in text_of(operator_client, plan)
 
 
+def test_overrides_of_failovers_are_the_usual_ones_of_a_list_of_failovers(
+    store: Store, operator_client: Client
+) -> None:
+    for query, usual in (("?flag=failover", "auto"), ("", "any")):
+        form = Form(operator_client, f"/sessions/{query}")
+        sent = {**form, "row": form.rows, "action": "clear_overrides"}
+        text = text_of(operator_client, operator_client.post("/plans/new/", sent)["Location"])
+        assert re.findall(r'name="origin" value="(\w+)" checked', text) == [usual]
+
+
 def test_everything_that_matches_is_a_step_of_its_own(
     store: Store, operator_client: Client
 ) -> None:
