@@ -92,11 +92,18 @@ def sort_choices() -> list[tuple[str, str]]:
     choices = []
     for column in (SESSION, *COLUMNS):
         if column.sort:
-            down = _("%s, largest or latest first") if column.starts_down else _("%s, Z to A")
-            up = _("%s, smallest or oldest first") if column.starts_down else _("%s, A to Z")
+            down, up = _directions(column)
             signs = (("-", down), ("", up)) if column.starts_down else (("", up), ("-", down))
             choices += [(sign + column.sort, words % column.label) for sign, words in signs]
     return choices
+
+
+def _directions(column: Column) -> tuple[str, str]:
+    if not column.starts_down:
+        return _("%s, Z to A"), _("%s, A to Z")
+    if column.numeric:
+        return _("%s, largest first"), _("%s, smallest first")
+    return _("%s, latest first"), _("%s, oldest first")
 
 
 def facets(form: SessionFilters, listed: SessionList, link: Link) -> list[Facet]:

@@ -129,8 +129,8 @@ def _leads() -> dict[str, str]:
     return {
         "rename": _("Give the session a label, which lists show instead of its key."),
         "clear_overrides": _("The session uses its agent's default model again."),
-        "archive": _("The session moves out of the everyday lists. Nothing is removed."),
-        "unarchive": _("The session comes back to the everyday lists."),
+        "archive": _("The session leaves the gateway's everyday lists. Nothing is removed."),
+        "unarchive": _("The session comes back to the gateway's everyday lists."),
         "reset": _("The conversation starts anew under the same key, with a new session id."),
         "delete": _("The session's entry is removed from the store."),
     }

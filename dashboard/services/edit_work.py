@@ -84,7 +84,7 @@ register(
         KIND,
         "operator",
         run_item,
-        title=lazy("edit of one session"),
+        title=lazy("Change of one session"),
         most_retries=_MOST_RETRIES,
         left_of_params={"ended": ["failed", _NEVER_RUN, None]},
     )

@@ -101,7 +101,7 @@ def test_a_live_list_loses_no_tick_and_adds_none(page: Page, visit: Visit, store
     look_now(page)
     expect(page.locator(".bulk-count")).to_have_text("2 selected")
     expect(page.get_by_text("1 new row, show")).to_be_visible()
-    page.get_by_role("button", name="Archive", exact=True).click()
+    page.get_by_role("button", name="Archive…", exact=True).click()
     expect(page.get_by_role("heading", name="Archive 2 sessions")).to_be_visible()
     assert {item["key"] for item in plan_of(page).items} == {key("kim"), key("sam")}
 
@@ -127,7 +127,7 @@ def test_rows_that_a_filter_hides_are_no_longer_selected(
     page.locator("#filter-q").fill("kim")
     expect(page.locator("[data-row]")).to_have_count(1)
     expect(page.locator(".bulk-count")).to_have_text("1 selected")
-    page.get_by_role("button", name="Archive", exact=True).click()
+    page.get_by_role("button", name="Archive…", exact=True).click()
     expect(page.get_by_role("heading", name="Archive 1 session")).to_be_visible()
 
 
@@ -147,7 +147,7 @@ def test_everything_that_matches_is_offered_once_a_whole_page_is_ticked(
 def test_the_count_fits_the_ticks_after_going_back(page: Page, visit: Visit, store: Store) -> None:
     visit("/sessions/")
     tick(page, "kim", "sam")
-    page.get_by_role("button", name="Archive", exact=True).click()
+    page.get_by_role("button", name="Archive…", exact=True).click()
     expect(page.get_by_role("heading", name="Archive 2 sessions")).to_be_visible()
     page.go_back()
     ticked = page.locator("[data-select]:checked").count()

@@ -162,10 +162,10 @@ def test_a_live_list_waits_while_text_in_it_is_selected(
 
 def test_the_pause_switch_stops_looking(page: Page, visit: Visit, store: Any) -> None:
     visit("/sessions/")
-    page.get_by_role("link", name="Pause").click()
-    expect(page.get_by_text("Paused")).to_be_visible()
+    page.get_by_role("link", name="Hold the page").click()
+    expect(page.get_by_text("Not live")).to_be_visible()
     expect(page.locator("[data-live]")).to_have_count(0)
-    page.get_by_role("link", name="Resume").click()
+    page.get_by_role("link", name="Make it live").click()
     expect(page.locator("[data-live]")).to_have_count(1)
 
 

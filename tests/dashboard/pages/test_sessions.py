@@ -271,7 +271,7 @@ def test_a_live_list_stops_after_half_an_hour(small_state: Path, viewer_client: 
 def test_a_paused_list_does_not_poll(small_state: Path, viewer_client: Client) -> None:
     text = page(viewer_client, "live=off")
     assert 'hx-trigger="every' not in text
-    assert "Resume" in text
+    assert "Make it live" in text
 
 
 @pytest.mark.parametrize("header", ["", "x", "1 ../../etc", "1 " + "a" * 9000, "9" * 40])
