@@ -11,7 +11,7 @@ from .edit_look import lock_of
 CHOICES_S = (10, 30, 60, 120)
 """How long people may choose to wait."""
 STEP_S = 1.0
-"""How long one request looks for the lock to be free."""
+"""How long one request of a page without scripts looks for the lock to be free."""
 TRY_S = 0.25
 """How long one try waits for the lock, once it looks free."""
 _SALT = "dashboard.edit.deadline"

@@ -82,7 +82,9 @@ def _wait(
         return _waiting_page(request, step, waiting.deadline_after(chosen, **whose), posted)
     chosen, left = waiting.left_of(deadline, **whose)
     if left and not posted.get("ready"):
-        is_free = waiting.is_free_within(asked.store_id, asked.key, min(waiting.STEP_S, left))
+        # It asks once a second: pages that wait must not keep the threads from all others.
+        patience_s = 0.0 if request.htmx else min(waiting.STEP_S, left)
+        is_free = waiting.is_free_within(asked.store_id, asked.key, patience_s)
         # A page that waits by itself comes again to save: whoever gives up meanwhile saves nothing.
         if not is_free or request.htmx:
             return _waiting_page(request, step, deadline, posted, ready=is_free)

@@ -85,7 +85,7 @@ def test_waiting_counts_down_and_saves_once_the_lock_is_free(
     asked = form_of(locked(operator_client, at(), form))
     waiting = waiting_for(operator_client, at(), asked | {"wait_s": "10"})
     assert "10 seconds left" in waiting
-    assert 'hx-trigger="load delay:100ms"' in waiting
+    assert 'hx-trigger="load delay:200ms"' in waiting
     before = events()
     waiting = waiting_for(operator_client, at(), form_of(waiting))
     assert re.search(r"Try again, [89] s left", waiting)
@@ -114,6 +114,22 @@ def test_waiting_by_htmx_moves_the_whole_page_on(
     assert answer.status_code == 204
     change = Change.objects.get()
     assert answer["HX-Redirect"] == at(ADA, f"?changed={change.pk}&watch=1")
+
+
+def test_pages_that_wait_hold_no_thread(
+    store: Store, at: Address, operator_client: Client, holder: Child
+) -> None:
+    form = opened(operator_client, at()) | {"f-label": "mine", "do": "save"}
+    asked = form_of(locked(operator_client, at(), form))
+    waiting = form_of(waiting_for(operator_client, at(), asked | {"wait_s": "10"}))
+    slept: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", slept.append)
+        answer = operator_client.post(
+            at(), waiting | {"do": "wait"}, headers={"HX-Request": "true"}
+        )
+    assert "Waiting for the session" in answer.content.decode()
+    assert slept == []
 
 
 def test_waiting_ends_with_the_choice_again(
