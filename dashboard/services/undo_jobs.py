@@ -25,6 +25,7 @@ from .undo_words import action_word, few
 
 KIND = "undo"
 _WAIT_S = 5.0
+_MAKES_SESSIONS = ("edit", "restore", "undo")
 
 
 def undo_job(actor: Actor, job_id: int, *, reason: str) -> Job:
@@ -50,6 +51,14 @@ def undo_job(actor: Actor, job_id: int, *, reason: str) -> Job:
         len(changes),
     ) % {"count": f"{len(changes):,}", "job": job_id}
     return _ask(actor, changes, title, reason)
+
+
+def may_remove(job_id: int) -> bool:
+    """Whether undoing the job may remove sessions: those that its own undoing or editing made.
+
+    What each change did is in its version, of which there may be thousands; actions tell enough.
+    """
+    return open_changes(job_id).filter(action__in=_MAKES_SESSIONS).exists()
 
 
 def undo_later(actor: Actor, change_id: int, *, reason: str) -> Job:

@@ -24,7 +24,7 @@ from dashboard.services.change_problems import LockedError
 from dashboard.services.problems import ProblemError
 from dashboard.services.undo import change_detail, take_back
 from dashboard.services.undo_choices import holding
-from dashboard.services.undo_jobs import undo_job, undo_later
+from dashboard.services.undo_jobs import may_remove, undo_job, undo_later
 from dashboard.services.undo_list import JobNote, WantedChanges, job_note, list_changes
 from dashboard.services.undo_words import fields_read_back
 
@@ -136,10 +136,13 @@ def job_undo(request: HttpRequest, job_id: int) -> HttpResponseBase:
     note = job_note(job_id)
     if note is None:  # a job that changed nothing, or none at all
         note = JobNote(job_id, find_job(job_id).title)
+    form = UndoForm(request.POST)
+    context = {"note": note, "may_remove": may_remove(job_id), "reason": form.reason_text}
     if request.method != "POST":
-        return render(request, "job_undo.html", {"note": note})
-    job = undo_job(_actor(request), job_id, reason=UndoForm(request.POST).reason_text)
-    return redirect("job", job.pk)
+        return render(request, "job_undo.html", context)
+    if context["may_remove"] and (refused := _not_confirmed(request)):
+        return render(request, "job_undo.html", context | {"confirm_error": refused}, status=422)
+    return redirect("job", undo_job(_actor(request), job_id, reason=form.reason_text).pk)
 
 
 def _actor(request: HttpRequest) -> Actor:

@@ -197,3 +197,24 @@ def test_a_read_only_console_asks_for_no_job(
     settings.READ_ONLY = True
     assert "read-only" in operator_client.get(f"/undo/jobs/{BULK}/").text
     assert operator_client.post(f"/undo/jobs/{BULK}/").status_code == 403
+
+
+def test_undoing_the_undo_of_a_deletion_asks_for_a_recent_sign_in(
+    store: Store, store_id: str, admin: Actor, admin_client: Client, settings: Any
+) -> None:
+    deleted = changing.act(admin, store_id, KEY, "delete", {})
+    changing.take_back(admin, deleted.change_id or 0, job_id=BULK)
+    settings.RECENT_MINUTES = -1
+    answer = admin_client.post(f"/undo/jobs/{BULK}/", {"reason": "x"})
+    assert answer.status_code == 422
+    assert "Your password" in answer.text
+    assert not Job.objects.exists()
+    settings.RECENT_MINUTES = 10
+    assert admin_client.post(f"/undo/jobs/{BULK}/", {"reason": "x"}).status_code == 302
+
+
+def test_undoing_a_job_that_made_no_session_asks_for_no_password(
+    archived: list[int], admin_client: Client, settings: Any
+) -> None:
+    settings.RECENT_MINUTES = -1
+    assert admin_client.post(f"/undo/jobs/{BULK}/", {"reason": "x"}).status_code == 302
