@@ -22,7 +22,7 @@ from sessionstore.errors import (
 from sessionstore.keys import check_session_id
 from sessionstore.store import Store
 
-from .actions import effect_of
+from .actions import effect_of, fields_of
 from .carrying import Work
 from .change_records import Task
 from .change_rules import checker, refuse_unknown_fields, rows_with
@@ -53,7 +53,7 @@ def _edit(task: Task, params: Mapping[str, Any], if_match: str | None) -> Work:
     def run(store: Store) -> object:
         return store.update(task.key, change, create=False, if_match=if_match)
 
-    return Work(run, skipped=lambda: said[0])
+    return Work(run, fields=fields_of(task.action, params), skipped=lambda: said[0])
 
 
 class _Ending:

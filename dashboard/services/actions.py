@@ -43,8 +43,8 @@ Effects = Callable[[Mapping[str, Any], Entry, int], Effect]
 class Action:
     """One thing an operator can do to a session. ``dangerous`` asks for a recent sign-in.
 
-    ``params`` names what it has to be told. ``when_quiet``: skipped when the session became
-    active since it was looked at.
+    ``params`` names what it has to be told, ``touches`` the fields that it may change whatever
+    that is. ``when_quiet``: skipped when the session became active since it was looked at.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Action:
     effects: Effects
     dangerous: bool = False
     params: tuple[str, ...] = ()
+    touches: tuple[str, ...] = ()
     when_quiet: bool = False
 
 
@@ -63,6 +64,12 @@ def effect_of(action: str, params: Mapping[str, Any], entry: Entry, *, now_ms: i
         KeyError: there is no such action.
     """
     return ACTIONS[action].effects(params, entry, now_ms)
+
+
+def fields_of(action: str, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that an action may change, as far as can be told before the entry is read."""
+    known = ACTIONS[action]
+    return (*known.touches, str(params["name"])) if "name" in known.params else known.touches
 
 
 def override_origin(entry: Mapping[str, Any]) -> str:
@@ -141,18 +148,34 @@ def _delete(params: Mapping[str, Any], entry: Entry, now_ms: int) -> Effect:
 ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (
-        Action("rename", lazy("Rename"), "operator", _rename, params=("label",)),
+        Action(
+            "rename", lazy("Rename"), "operator", _rename, params=("label",), touches=("label",)
+        ),
         Action(
             "clear_overrides",
             lazy("Clear model override"),
             "operator",
             _clear_overrides,
             params=("origin",),
+            touches=(*OVERRIDE_FIELDS, *_LAST_RUN),
         ),
         Action("set_field", lazy("Set a field"), "operator", _set, params=("name", "value")),
         Action("clear_field", lazy("Clear a field"), "operator", _clear, params=("name",)),
-        Action("archive", lazy("Archive"), "operator", _archive, when_quiet=True),
-        Action("unarchive", lazy("Take out of the archive"), "operator", _unarchive),
+        Action(
+            "archive",
+            lazy("Archive"),
+            "operator",
+            _archive,
+            touches=("archivedAt",),
+            when_quiet=True,
+        ),
+        Action(
+            "unarchive",
+            lazy("Take out of the archive"),
+            "operator",
+            _unarchive,
+            touches=("archivedAt",),
+        ),
         Action("reset", lazy("Reset"), "operator", _reset, when_quiet=True),
         Action("delete", lazy("Delete"), "admin", _delete, dangerous=True, when_quiet=True),
     )

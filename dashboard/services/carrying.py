@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ from sessionstore.editing import ABSENT, same
 from sessionstore.entries import Entry, redact
 from sessionstore.errors import LockTimeoutError, SessionStoreError, StoreIOError
 from sessionstore.kept import Keeper, Version
+from sessionstore.locks.alone import alone
 from sessionstore.store import Store, open_store
 
 from .change_problems import lesser_role, refusal, refused
@@ -78,8 +80,8 @@ class Saved:
 class Work:
     """How to change the entry: ``run`` gets a store that keeps what it replaces.
 
-    ``fields`` are named in the intent, ``note`` goes into the version, ``after`` is called once
-    the entry is changed and gives sentences about what it did besides.
+    ``fields`` may change and are named in the intent, ``note`` goes into the version, ``after``
+    is called once the entry is changed and gives sentences about what it did besides.
     """
 
     run: Callable[[Store], object]
@@ -139,7 +141,7 @@ def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
         keep_for_s=settings.VERSIONS_DAYS * 86_400.0,
     )
     try:
-        with opened_for_change(task.reader, wait_s) as store:
+        with opened_for_change(task.reader, wait_s) as store, _room_for(task, work, wait_s):
             work.run(store.keeping(keeper))
     except SessionStoreError as error:
         if keeper.kept:
@@ -155,6 +157,13 @@ def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
     notes = tuple(work.after()) if keeper.kept else ()
     version, change = _recorded(task, keeper, intent)
     return _saved(task, version, change, notes=notes, skipped=work.skipped())
+
+
+def _room_for(task: Task, work: Work, wait_s: float) -> AbstractContextManager[None]:
+    """No two changes of labels in one store at once: each checks that its own is free."""
+    if "label" not in work.fields:
+        return nullcontext()
+    return alone(task.reader.paths.sidecar, "labels", timeout=wait_s)
 
 
 def _saved(
