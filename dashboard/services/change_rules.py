@@ -18,13 +18,16 @@ from sessionstore.store import open_store
 
 from .carrying import Saved
 from .change_problems import InvalidFieldsError
-from .entry_rules import errors_of, label_errors, writable_fields
+from .entry_rules import editable_fields, errors_of, label_errors, writable_fields
 from .fleet import PAGE_BUDGET_S
 from .problems import ProblemError, still_reading
 from .readers import Reader, refresh_all
 from .tree import masked, shown
 
 _EVERY = 10_000_000
+
+MODEL_FIELDS = frozenset({"modelOverride", "providerOverride"})
+BY_A_PERSON = ("modelOverrideSource", "user")
 
 Check = Callable[[Entry | None, Entry], None]
 
@@ -35,12 +38,31 @@ def refuse_unknown_fields(names: Iterable[str]) -> None:
     Raises:
         InvalidFieldsError: with each of the others.
     """
-    allowed = writable_fields()
-    others = [name for name in names if name not in allowed]
-    if others:
-        raise InvalidFieldsError(
-            {shown(name)[:100]: _("This field is not one of those on the form.") for name in others}
-        )
+    allowed = editable_fields()
+    _refuse([name for name in names if name not in allowed])
+
+
+def refuse_unknown_edits(edits: Sequence[FieldEdit]) -> None:
+    """The same for edits, which may bring along what follows from one of them, as the form does.
+
+    Raises:
+        InvalidFieldsError: with each field that is neither.
+    """
+    allowed, leaders = editable_fields(), {edit.name for edit in edits} & MODEL_FIELDS
+    others = [edit for edit in edits if edit.name not in allowed]
+    _refuse([edit.name for edit in others if not (leaders and _follows(edit))])
+
+
+def _follows(edit: FieldEdit) -> bool:
+    """Whether a change of the model override brings this along (openclaw-format §3.3, §3.8)."""
+    is_follower = edit.name in writable_fields()
+    return is_follower and (edit.yours is ABSENT or (edit.name, edit.yours) == BY_A_PERSON)
+
+
+def _refuse(names: Sequence[str]) -> None:
+    said = _("This field is not one of those on the form.")
+    if names:
+        raise InvalidFieldsError({shown(name)[:100]: said for name in names})
 
 
 def checker(reader: Reader, key: str) -> Check:

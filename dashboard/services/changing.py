@@ -16,7 +16,7 @@ from sessionstore.store import Store
 from .acting_on import work_for
 from .actions import ACTIONS
 from .carrying import Saved, Work, carry_out, task_for
-from .change_rules import checker, named_again, refuse_unknown_fields, with_merged
+from .change_rules import checker, named_again, refuse_unknown_edits, with_merged
 from .undoing import restore, take_back
 
 __all__ = ["ABSENT", "FieldEdit", "Saved", "act", "restore", "save", "take_back"]
@@ -51,7 +51,7 @@ def save(
     role = "admin" if any_field else "operator"
     task = task_for(actor, store_id, key, "edit", role=role, reason=reason, job_id=job_id)
     if not any_field:
-        refuse_unknown_fields(edit.name for edit in edits)
+        refuse_unknown_edits(edits)
     check = checker(task.reader, key)
 
     def run(store: Store) -> object:

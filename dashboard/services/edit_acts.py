@@ -172,7 +172,7 @@ def _sentences(look: Look, action: str, transcript: str) -> Iterator[str]:
             else _("The override was set by a person.")
         )
     if action == "reset":
-        yield _("The incarnation that ends is listed under the session's history.")
+        yield _("The conversation that ends is listed under the session's history.")
     if transcript:
         yield transcript
     if action == "delete":

@@ -71,6 +71,11 @@ class StoreRow:
         return below_state(self.path)
 
     @property
+    def problems_state(self) -> str:
+        """How bad the worst of its problems is: "bad" or "watch"."""
+        return "bad" if any(found.severity == "error" for found in self.findings) else "watch"
+
+    @property
     def layout_words(self) -> str:
         """The layout, said for a person."""
         return _(LAYOUT_WORDS.get(self.layout, self.layout))

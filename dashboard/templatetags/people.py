@@ -12,10 +12,12 @@ from django.utils.translation import gettext as _
 
 from dashboard import recent, tokens
 from dashboard.models import ApiToken
+from dashboard.people.programs import program_words
 from dashboard.services.tree import visible
 
 register = template.Library()
 register.filter(visible)
+register.filter(program_words)
 
 
 @register.filter

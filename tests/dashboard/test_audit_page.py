@@ -69,7 +69,7 @@ def test_a_row_has_everything_that_was_written_down(admin_client: Client) -> Non
     shown = row(admin_client, number)
     for text in (
         *("bob", "operator", "192.0.2.7", "session.edit", f"main: {KEY}", "done", "it was wrong"),
-        *("req-1", "label", "&quot;Ada&quot;", "&quot;Lady Ada&quot;", "not there"),
+        *("req-1", "label", "&quot;Ada&quot;", "&quot;Lady Ada&quot;", "not set"),
     ):
         assert text in shown
 

@@ -275,6 +275,39 @@ def test_each_action_does_what_it_says(operator: Program, ada: str, store: Store
     assert "category" not in entry(store)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("modelOverrideSource", "auto"), ("model", "other"), ("modelProvider", "other")),
+        *(("liveModelSwitchPending", True), ("modelOverrideSource", "user"), ("model", None)),
+    ],
+)
+def test_what_comes_along_with_a_field_is_not_set_by_itself(
+    operator: Program, ada: str, store: Store, name: str, value: Any
+) -> None:
+    store.patch(KEY, {"model": "m"})
+    before = entry(store)
+    etag = matching(operator, ada)
+    assert code_of(operator.patch(ada, {"fields": {name: value}}, if_match=etag)) == "invalid"
+    body = {"name": name, "value": value}
+    assert code_of(operator.post(f"{ada}/set-field", body, if_match=etag)) == "invalid"
+    assert code_of(operator.post(f"{ada}/clear-field", {"name": name}, if_match=etag)) == "invalid"
+    assert entry(store) == before
+
+
+def test_an_override_brings_along_that_a_person_set_it(
+    operator: Program, ada: str, store: Store
+) -> None:
+    store.patch(KEY, {"model": "m", "modelOverrideSource": "auto"})
+    fields = {"modelOverride": "x", "modelOverrideSource": "user", "model": None}
+    etag = matching(operator, ada)
+    assert operator.patch(ada, {"fields": fields}, if_match=etag).status_code == 200
+    assert (entry(store)["modelOverrideSource"], "model" in entry(store)) == ("user", False)
+    forged = fields | {"modelOverride": "y", "modelOverrideSource": "auto"}
+    etag = matching(operator, ada)
+    assert code_of(operator.patch(ada, {"fields": forged}, if_match=etag)) == "invalid"
+
+
 @pytest.mark.parametrize("action", ["set-field", "clear-field"])
 def test_a_field_is_set_only_on_what_was_seen(operator: Program, ada: str, action: str) -> None:
     body: dict[str, Any] = {"name": "category"} | ({"value": 1} if action == "set-field" else {})

@@ -30,6 +30,13 @@ def test_stores_list_agents_that_are_not_configured_and_links(demo_client: Clien
     assert "symbolic link" in text
 
 
+def test_the_count_of_problems_looks_as_bad_as_the_worst_of_them(demo_client: Client) -> None:
+    rows = demo_client.get("/stores/").content.decode().split("<tr ")
+    for name, state in (("ops", "bad"), ("research", "watch")):
+        [row] = [row for row in rows if f"data-open>{name}</a>" in row]
+        assert f'<a class="state" data-state="{state}"' in row
+
+
 def test_stores_show_counts_sizes_and_the_biggest_session(
     small_state: Path, viewer_client: Client
 ) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from dashboard import sign_ins
 from dashboard.models import AuditEvent, SignIn
+from dashboard.people.programs import program_words
 from tests.conftest import PASSWORD, client_for
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,44 @@ def test_the_row_has_nothing_that_opens_the_session(carol: User) -> None:
     client = client_for(carol)
     stored = str(list(SignIn.objects.values()))
     assert client.cookies["sessionstore_session"].value not in stored
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/150.0 Safari/537.36",
+            "Chrome on Linux",
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/150.0 Safari/537.36 Edg/150.0",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/17.4 Safari/605.1.15",
+            "Safari on macOS",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0",
+            "Firefox on Android",
+        ),
+        ("Firefox/1.0 <b>of nobody</b>", "Firefox/1.0 <b>of nobody</b>"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("", ""),
+    ],
+)
+def test_a_program_is_named_so_that_its_owner_knows_it(header: str, words: str) -> None:
+    assert program_words(header) == words
+
+
+def test_the_whole_header_is_at_hand(carol: User) -> None:
+    header = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/150.0 Safari/537.36"
+    page = in_as("carol", headers={"User-Agent": header}).get("/account/").text
+    assert f'title="{header}">Chrome on Linux</span>' in page
 
 
 def test_the_account_page_lists_ones_own_sign_ins_only(carol: User, alice: User) -> None:
