@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,5 +83,8 @@ def form_of(text: str) -> dict[str, str]:
 def opened(client: Client, address: str) -> dict[str, str]:
     """Open a page and give its form."""
     answer = client.get(address)
+    deadline_s = time.monotonic() + 30
+    while answer.status_code == 503 and time.monotonic() < deadline_s:
+        answer = client.get(address)  # still being read, on a busy machine
     assert answer.status_code == 200, answer.content.decode()
     return form_of(answer.content.decode())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -74,8 +76,16 @@ def _save(client: Client, chance: random.Random, name: str, at: Address) -> Save
     form = opened(client, at(key))
     typed = str(chance.randrange(1, 1000)) if field == "queueCap" else f"{field} {name}"
     posted = form | {f"f-{field}": typed, "reason": name, "do": "save"}
-    status = client.post(at(key), posted).status_code
+    status = _patiently(lambda: client.post(at(key), posted))
     return Save(key, field, form[f"f-{field}"], typed, status, name)
+
+
+def _patiently(ask: Callable[[], Any]) -> int:
+    """Ask again where the store was still being read, as that answer says: nothing was done."""
+    deadline_s = time.monotonic() + 30
+    while (status := int(ask().status_code)) == 503 and time.monotonic() < deadline_s:
+        time.sleep(0.2)
+    return status
 
 
 def test_every_save_is_merged_or_refused_and_no_write_is_lost(
