@@ -125,4 +125,7 @@ def _check_saves(store: Store, saves: list[Save]) -> None:
     for save in saves:
         ends = AuditEvent.objects.filter(reason=save.reason).order_by("sequence")
         outcome = "done" if save.status == 302 else "refused"
-        assert [event.outcome for event in ends] == ["started", outcome]
+        outcomes = [event.outcome for event in ends]
+        # A refusal whose page could not be shown in time was asked again, and refused or done then.
+        again = len(outcomes) // 2 - 1
+        assert outcomes == ["started", "refused"] * again + ["started", outcome]
