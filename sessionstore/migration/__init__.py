@@ -5,6 +5,7 @@ the source, stages without a lock, verifies, and switches in exclusive mode; kil
 started again it ends as if it had not been (layout-variants §7.3 and §7.4).
 """
 
+from .programs import Programs, programs_for
 from .shapes import (
     OUTCOMES,
     ExportReport,
@@ -29,8 +30,10 @@ __all__ = [
     "Outcome",
     "PlannedSession",
     "Program",
+    "Programs",
     "RollbackPlan",
     "RollbackReport",
     "RolledBack",
     "Source",
+    "programs_for",
 ]
