@@ -22,6 +22,9 @@ from .paths import StorePaths
 
 LayoutName = Literal["directory", "legacy", "empty"]
 
+GUARD_NOTE_NAME = "READ-ME.txt"
+"""The only file that a guard directory may hold."""
+
 STATE_FILE = "state.json"
 STATE_KIND = "openclaw-session-store-directory"  # layout-variants §1, L4
 
@@ -127,6 +130,21 @@ def detect_layout(paths: StorePaths) -> LayoutName:
     if status is None or stat.S_ISDIR(status.st_mode):  # a guard directory holds no sessions
         return "empty"
     return "legacy"
+
+
+def is_guard(paths: StorePaths) -> bool:
+    """Whether a guard stands at the store's path: a directory with nothing but a note in it.
+
+    Programs of the JSON era cannot write there and fail loudly, where they would otherwise start
+    an empty store (openclaw-interop, last section). It holds no sessions.
+    """
+    status = status_of(paths.store_path)
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        return False
+    try:
+        return set(list_names(paths.store_path)) <= {GUARD_NOTE_NAME}
+    except FileNotFoundError:
+        return False
 
 
 def is_marked(paths: StorePaths) -> bool:

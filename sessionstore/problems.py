@@ -16,7 +16,8 @@ from .errors import (
 )
 from .files import read_file, status_of
 from .keys import MARKER_NAME
-from .layout import Scanned, detect_layout
+from .layout import Scanned, detect_layout, is_guard
+from .mirrorfile import FOREIGN_CHANGE, digest_of, foreign_change, read_mirror
 from .paths import StorePaths
 
 _RULES: dict[type[SessionStoreError], str] = {
@@ -42,10 +43,13 @@ def problems(paths: StorePaths, scan: Callable[[], Iterable[Scanned]]) -> list[F
 
 def _shape(paths: StorePaths) -> Iterator[Finding]:
     yield from _marker(paths)
+    yield from _mirror(paths)
     status = status_of(paths.store_path)
-    if status is None or stat.S_ISDIR(status.st_mode):
+    if status is None:
         return
-    if stat.S_ISLNK(status.st_mode):
+    if stat.S_ISDIR(status.st_mode):
+        yield _directory_in_the_way(paths)
+    elif stat.S_ISLNK(status.st_mode):
         yield Finding(
             "linked-path",
             "error",
@@ -55,15 +59,61 @@ def _shape(paths: StorePaths) -> Iterator[Finding]:
             "put the real file here",
         )
     elif detect_layout(paths) == "directory":
-        yield Finding(
-            "both-layouts",
-            "warning",
+        yield _beside(paths)
+
+
+def _beside(paths: StorePaths) -> Finding:
+    """What a ``sessions.json`` beside a directory is: its mirror, or somebody else's."""
+    name, path = paths.store_path.name, str(paths.store_path)
+    state = read_mirror(paths)
+    if state.digests and digest_of(paths.store_path) in state.digests:
+        return Finding(
+            "mirror",
+            "info",
             None,
-            str(paths.store_path),
-            f"{paths.store_path.name} stands beside {paths.directory.name}; "
-            f"sessions are read from {paths.directory.name} only",
-            "an older program may be writing it: compare the two, then migrate or remove it",
+            path,
+            f"{name} is a copy of {paths.directory.name}, for programs that know only the old form",
+            "sessions are never read from it",
         )
+    if state.enabled:
+        return foreign_change(paths)
+    return Finding(
+        "both-layouts",
+        "warning",
+        None,
+        path,
+        f"{name} stands beside {paths.directory.name}; "
+        f"sessions are read from {paths.directory.name} only",
+        "an older program may be writing it: compare the two, then migrate or remove it",
+    )
+
+
+def _mirror(paths: StorePaths) -> Iterator[Finding]:
+    problem = read_mirror(paths).problem
+    if problem is not None and problem.rule != FOREIGN_CHANGE:  # that is looked at anew
+        yield problem
+
+
+def _directory_in_the_way(paths: StorePaths) -> Finding:
+    name, path = paths.store_path.name, str(paths.store_path)
+    if is_guard(paths):
+        return Finding(
+            "guarded-store",
+            "info",
+            None,
+            path,
+            f"{name} is a guard: sessions are read from {paths.directory.name}, and a program "
+            "that knows only the old form fails loudly instead of starting an empty store",
+            "a rollback or an export in its place removes it",
+        )
+    return Finding(
+        "odd-path",
+        "warning",
+        None,
+        path,
+        f"{name} is a directory with files in it; no session is read from there",
+        "look at what put it there, and move it out of the way",
+    )
 
 
 def _marker(paths: StorePaths) -> Iterator[Finding]:

@@ -5,6 +5,16 @@ the source, stages without a lock, verifies, and switches in exclusive mode; kil
 started again it ends as if it had not been (layout-variants §7.3 and §7.4).
 """
 
+from ..mirrorfile import is_mirrored
+from .guard import GUARD_NOTE_NAME, guard_note, is_guard
+from .mirror import Mirror
+from .mirror_switch import (
+    MirrorStatus,
+    disable_mirror,
+    enable_mirror,
+    mirror_status,
+    set_aside_foreign,
+)
 from .programs import Programs, programs_for
 from .shapes import (
     OUTCOMES,
@@ -22,11 +32,14 @@ from .shapes import (
 )
 
 __all__ = [
+    "GUARD_NOTE_NAME",
     "OUTCOMES",
     "ExportReport",
     "Leftover",
     "MigrationPlan",
     "MigrationReport",
+    "Mirror",
+    "MirrorStatus",
     "Outcome",
     "PlannedSession",
     "Program",
@@ -35,5 +48,12 @@ __all__ = [
     "RollbackReport",
     "RolledBack",
     "Source",
+    "disable_mirror",
+    "enable_mirror",
+    "guard_note",
+    "is_guard",
+    "is_mirrored",
+    "mirror_status",
     "programs_for",
+    "set_aside_foreign",
 ]

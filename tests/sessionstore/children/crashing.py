@@ -10,8 +10,9 @@ import fcntl
 import itertools
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from sessionstore import Store, open_store
@@ -21,11 +22,14 @@ OS_STEPS = (
     "lstat fstat listdir ftruncate link"
 )
 STEPS = {os: OS_STEPS.split(), fcntl: ["fcntl", "flock"]}
+CHANGES = {os: ["write", "pwrite", "rename", "replace", "unlink", "rmdir", "mkdir", "link", "fdatasync"]}
+"""The steps that change what is on the disk: what lies between two of them looks the same."""
+
 A, B, ODD = "agent:main:a", "agent:main:b", ".odd"
 NEW = {"sessionId": "s-9", "updatedAt": 9, "label": "new", "text": "y" * 3000}
 
 
-def arm(kill_at: int) -> None:
+def arm(kill_at: int, steps: Mapping[ModuleType, list[str]] = STEPS) -> None:
     """From now on count the steps, and die before the one asked for."""
     counter = itertools.count(1)
     pid = os.getpid()
@@ -38,7 +42,7 @@ def arm(kill_at: int) -> None:
 
         return step
 
-    for module, names in STEPS.items():
+    for module, names in steps.items():
         for name in names:
             if hasattr(module, name):
                 setattr(module, name, counted(getattr(module, name)))
