@@ -73,7 +73,9 @@ def _beside(paths: StorePaths) -> Finding:
             None,
             path,
             f"{name} is a copy of {paths.directory.name}, for programs that know only the old form",
-            "sessions are never read from it",
+            "sessions are never read from it"
+            if state.enabled
+            else "it is not kept up any more: remove it when no program needs it",
         )
     if state.enabled:
         return foreign_change(paths)

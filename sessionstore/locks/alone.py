@@ -7,14 +7,14 @@ for what people do that is soon enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from ..errors import LockTimeoutError, SessionStoreError
-from ..files import FILE_MODE, ensure_directory, io_error
+from ..files import FILE_MODE, ensure_directory, io_error, status_of
 
 _POLL_S = 0.005
 
@@ -47,3 +47,41 @@ def alone(sidecar: Path, name: str, *, timeout: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def claim(sidecar: Path, name: str) -> Callable[[], None] | None:
+    """Be the only one with this name until the returned function is called, or the process dies.
+
+    None at once while another process, or another claim of this one, has it. Any thread may give
+    it back. Not to be kept across a fork: the child would keep it as well.
+
+    Raises:
+        UnsafeFileError, StoreIOError: the lock file cannot be made or locked.
+    """
+    path = sidecar / f"{name}.lock"
+    ensure_directory(sidecar)
+    lock = FileLock(path, mode=FILE_MODE, fallback_to_soft=False, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    except OSError as error:
+        if isinstance(error, SessionStoreError):
+            raise
+        raise io_error("lock", path, error) from error
+    return lock.release
+
+
+def is_claimed(sidecar: Path, name: str) -> bool:
+    """Whether somebody has the name now. Has it for a moment where nobody does.
+
+    Raises:
+        UnsafeFileError, StoreIOError: that cannot be told.
+    """
+    if status_of(sidecar / f"{name}.lock") is None:
+        return False
+    release = claim(sidecar, name)
+    if release is None:
+        return True
+    release()
+    return False

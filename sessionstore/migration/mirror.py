@@ -11,22 +11,23 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ..errors import ConflictError, Finding, LockTimeoutError, SessionStoreError
-from ..files import FILE_MODE, ensure_directory, io_error, status_of
+from ..files import status_of
 from ..layout import is_marked
+from ..locks.alone import claim
 from ..mirrorfile import read_mirror
-from ..paths import StorePaths
 from ..store import Store
 from .mirror_copy import DirectoryCopy
 from .mirror_problems import is_directory, is_stopped, no_directory
 from .mirror_writing import Copy, CopyWriter
 
 INTERVAL_S = 5.0
-_RUNNING_LOCK = "mirror.lock"
+RUNNING = "mirror"
+"""The name that the process which mirrors a store has claimed."""
+
 
 Identity = tuple[int, int, int, int] | None
 _UNKNOWN: Identity = (0, 0, 0, 0)
@@ -50,7 +51,7 @@ class Mirror:
         self._write_every_s = interval_s * 3 / 5
         self._looked: float | None = None
         self._began: float | None = None
-        self._lock: FileLock | None = None
+        self._release: Callable[[], None] | None = None
         self._copy: DirectoryCopy | None = None
         self._writer: CopyWriter | None = None
         self._checked: Identity = _UNKNOWN
@@ -103,9 +104,9 @@ class Mirror:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
+        release, self._release = self._release, None
+        if release is not None:
+            release()
 
     # -- one pass ----------------------------------------------------------------------
 
@@ -149,20 +150,8 @@ class Mirror:
 
     def _claim(self) -> bool:
         """Be the one process that mirrors this store; False while another is."""
-        if self._lock is not None:
-            return True
-        ensure_directory(self.paths.sidecar)
-        lock = running_lock(self.paths)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return False
-        except OSError as error:
-            if isinstance(error, SessionStoreError):
-                raise
-            raise io_error("lock", self.paths.sidecar / _RUNNING_LOCK, error) from error
-        self._lock = lock
-        return True
+        self._release = self._release or claim(self.paths.sidecar, RUNNING)
+        return self._release is not None
 
     def _files(self) -> CopyWriter:
         if self._writer is None:
@@ -189,12 +178,6 @@ class Mirror:
             self._files().note(problem)
         except SessionStoreError:
             self.close()  # a disk that refuses the note as well; the lag tells
-
-
-def running_lock(paths: StorePaths) -> FileLock:
-    """The lock that the process which mirrors a store holds."""
-    path = paths.sidecar / _RUNNING_LOCK
-    return FileLock(path, mode=FILE_MODE, fallback_to_soft=False, thread_local=False)
 
 
 def _identity_of(path: Path) -> Identity:

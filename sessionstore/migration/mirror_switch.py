@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from filelock import Timeout
-
-from ..errors import ConflictError, Finding, SessionStoreError, UnsupportedStoreError
-from ..files import io_error, status_of
+from ..errors import ConflictError, Finding, UnsupportedStoreError
+from ..files import status_of
 from ..layout import detect_layout, is_marked
+from ..locks.alone import is_claimed
 from ..mirrorfile import MirrorState, foreign_change, read_mirror
 from ..paths import StorePaths
 from ..store import Store
-from .mirror import INTERVAL_S, running_lock
+from .mirror import INTERVAL_S, RUNNING
 from .mirror_copy import changed_since
 from .mirror_problems import guarded, is_directory, refuse_foreign, refuse_guarded
 from .mirror_writing import CopyWriter
@@ -50,7 +49,7 @@ def mirror_status(store: Store) -> MirrorStatus:
     """
     paths = store.paths
     state = read_mirror(paths)
-    running = _is_running(paths)
+    running = is_claimed(paths.sidecar, RUNNING)
     return MirrorStatus(
         enabled=state.enabled,
         running=running,
@@ -148,23 +147,6 @@ def _writer(paths: StorePaths) -> Iterator[CopyWriter]:
         yield writer
     finally:
         writer.close()
-
-
-def _is_running(paths: StorePaths) -> bool:
-    """Whether a process holds the lock of the mirror. Free for a moment where none does."""
-    lock = running_lock(paths)
-    if status_of(lock.lock_file) is None:
-        return False
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError as error:
-        if isinstance(error, SessionStoreError):
-            raise
-        raise io_error("lock", lock.lock_file, error) from error
-    lock.release()
-    return False
 
 
 def _problem(paths: StorePaths, state: MirrorState, running: bool) -> Finding | None:

@@ -20,6 +20,7 @@ from ..files import close_directory, open_directory, remove_file
 from ..layout import is_marked
 from ..locks import LegacyLock, open_locks
 from ..locks.alone import alone
+from ..locks.legacylock import sweep_asides
 from ..locks.staging import Staging
 from ..mirrorfile import (
     MAX_COPY_BYTES,
@@ -57,6 +58,7 @@ class CopyWriter:
         self.paths = paths
         self._locks = open_locks(paths.sidecar)
         self._staging = Staging(paths.sidecar)
+        self._swept = False
 
     def close(self) -> None:
         """Let go of descriptors and the staging folder."""
@@ -76,6 +78,9 @@ class CopyWriter:
         with self.state() as state:
             if not state.enabled or is_stopped(state):
                 return None
+            if not self._swept:
+                sweep_asides(self.paths.store_path)
+                self._swept = True
             with self._held():
                 problem = self._obstacle(copy)
                 if problem is not None:

@@ -22,7 +22,7 @@ OS_STEPS = (
     "lstat fstat listdir ftruncate link"
 )
 STEPS = {os: OS_STEPS.split(), fcntl: ["fcntl", "flock"]}
-CHANGES = {os: ["write", "pwrite", "rename", "replace", "unlink", "rmdir", "mkdir", "link", "fdatasync"]}
+CHANGES = {os: ["write", "rename", "unlink", "rmdir", "mkdir", "link", "fdatasync"]}
 """The steps that change what is on the disk: what lies between two of them looks the same."""
 
 A, B, ODD = "agent:main:a", "agent:main:b", ".odd"

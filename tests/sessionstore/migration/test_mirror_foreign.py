@@ -179,6 +179,19 @@ def test_while_openclaw_holds_its_lock_the_copy_waits(mirrored: Store, tick: Tic
     assert copy_of(mirrored) == mirrored.load()
 
 
+def test_what_a_kill_left_of_openclaws_lock_is_swept_and_a_living_programs_stays(
+    mirrored: Store, tick: Tick
+) -> None:
+    folder = mirrored.path.parent
+    dead = folder / f"sessions.json.lock.{2**22 + 1}-0123456789ab"
+    alive = folder / f"sessions.json.lock.{os.getpid()}-0123456789ab"
+    other = folder / "sessions.json.lock.txt"
+    for path in (dead, alive, other):
+        path.write_text("{}")
+    tick()
+    assert [path.exists() for path in (dead, alive, other)] == [False, True, True]
+
+
 def test_nobody_takes_the_whole_store_while_the_copy_is_replaced(
     mirrored: Store, mirror: Mirror
 ) -> None:
@@ -240,6 +253,6 @@ def check_goes_on(store: Store, seen: set[str]) -> None:
     mirror.close()
     assert copy_of(store) == store.load()
     assert temporary_files(store) == []
-    assert not os.path.lexists(f"{store.path}.lock")
+    assert [name for name in os.listdir(store.path.parent) if "lock" in name] == []
     assert quarantined(store) == []
     assert sound(store)
