@@ -22,7 +22,7 @@ from .paths import StorePaths
 
 LayoutName = Literal["directory", "legacy", "empty"]
 
-GUARD_NOTE_NAME = "READ-ME.txt"
+GUARD_NOTE_NAME = "README.txt"
 """The only file that a guard directory may hold."""
 
 STATE_FILE = "state.json"

@@ -88,7 +88,18 @@ class LegacyLock:
             try:
                 remove_exactly(own)
             except OSError as error:
-                raise io_error("remove", self.path, error) from error
+                self._remove_in_place(own, error)
+
+    def _remove_in_place(self, own: LegacyFile, error: OSError) -> None:
+        """After a rename that was refused: a full disk refuses that, but no removal.
+
+        Left behind, the file of a living process would lock everybody out until its end.
+        """
+        try:
+            if read_legacy_file(self.path) == own:
+                os.unlink(self.path)
+        except OSError:
+            raise io_error("remove", self.path, error) from error
 
     def _try(self) -> bool:
         try:

@@ -6,7 +6,7 @@ started again it ends as if it had not been (layout-variants §7.3 and §7.4).
 """
 
 from ..mirrorfile import is_mirrored
-from .guard import GUARD_NOTE_NAME, guard_note, is_guard
+from .guarding import GUARD_NOTE_NAME, guard_note, is_guard
 from .mirror import Mirror
 from .mirror_switch import (
     MirrorStatus,

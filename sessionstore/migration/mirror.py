@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import ConflictError, Finding, LockTimeoutError, SessionStoreError
-from ..files import status_of
+from ..files import io_error, status_of
 from ..layout import is_marked
 from ..locks.alone import claim
 from ..mirrorfile import read_mirror
@@ -94,6 +94,8 @@ class Mirror:
                     self.tick(time.monotonic())
                 except SessionStoreError as error:
                     self._note(error)
+                except OSError as error:  # the watch's: no descriptor left, say
+                    self._note(io_error("mirror", self.paths.store_path, error))
                 stop.wait(self._look_every_s)
         finally:
             self.close()
@@ -164,6 +166,7 @@ class Mirror:
             copy.close()
 
     def _note(self, error: SessionStoreError) -> None:
+        self._unsure = True  # the next pass writes, or finds the copy sound and says so
         path = error.path or str(self.paths.store_path)
         waits = isinstance(error, LockTimeoutError | ConflictError)
         problem = Finding(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sessionstore import LockTimeoutError, SessionStoreError
-from sessionstore.locks.alone import alone
+from sessionstore.locks.alone import alone, claim, is_claimed
 from tests.sessionstore.children import taking_turns
 from tests.sessionstore.helpers import child, in_processes, in_threads
 
@@ -83,3 +83,24 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SessionStoreError), alone(tmp_path / ".sessionstore", "labels", timeout=0.2):
         raise AssertionError("through a link")
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_claim_is_one_processs_until_it_is_given_back(tmp_path: Path) -> None:
+    assert not is_claimed(tmp_path, "mirror")
+    assert not (tmp_path / "mirror.lock").exists()
+    release = claim(tmp_path, "mirror")
+    assert release is not None
+    assert claim(tmp_path, "mirror") is None
+    assert is_claimed(tmp_path, "mirror")
+    in_threads(1, lambda _: release())
+    assert not is_claimed(tmp_path, "mirror")
+
+
+def test_a_claim_of_a_dead_process_is_free(tmp_path: Path) -> None:
+    with child(taking_turns.stay, tmp_path) as holder:
+        assert holder.hear() == "alone"
+        assert claim(tmp_path, "labels") is None
+        holder.kill()
+    release = claim(tmp_path, "labels")
+    assert release is not None
+    release()

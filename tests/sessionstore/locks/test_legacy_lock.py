@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from sessionstore.locks import LegacyLock, held_locks
 from sessionstore.locks.identity import start_of
 from sessionstore.locks.legacylock import remove_exactly
 from sessionstore.locks.legacypayload import read_legacy_file
+from tests.sessionstore.faults import injected
 from tests.sessionstore.locks.conftest import Start, says
 
 DEAD_PID = 2**22 + 1  # above the highest pid that Linux gives
@@ -192,3 +194,11 @@ def test_held_locks_judges_the_lock_file_and_changes_nothing(store: Path, tmp_pa
         assert held.evidence
         assert path.exists()
     assert not (tmp_path / "sidecar").exists()
+
+
+def test_a_disk_that_refuses_the_rename_does_not_leave_the_lock_behind(store: Path) -> None:
+    lock = LegacyLock(store)
+    with injected("rename", errno.ENOSPC) as fault, lock.hold(1.0):
+        pass
+    assert fault.struck
+    assert not lock_file(store).exists()

@@ -11,7 +11,7 @@ import pytest
 from sessionstore import Keeper, Store, aio, discover, held_locks, open_store, undo, versions
 from sessionstore.index import Index, Query
 from sessionstore.layout import detect_layout
-from sessionstore.migration.guard import GUARD_NOTE_NAME, guard_note, is_guard
+from sessionstore.migration.guarding import GUARD_NOTE_NAME, guard_note, is_guard
 from sessionstore.paths import store_paths
 from tests.sessionstore.helpers import entry, sound, write_unadopted
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import itertools
 import json
 import os
 import shutil
 import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sessionstore import ConflictError, LockTimeoutError, Store, UnsupportedStoreError, open_store
+from sessionstore import (
+    ConflictError,
+    LockTimeoutError,
+    Store,
+    StoreIOError,
+    UnsupportedStoreError,
+    open_store,
+)
 from sessionstore.migration import (
     Mirror,
     disable_mirror,
@@ -21,6 +32,7 @@ from sessionstore.migration import (
     mirror_status,
     set_aside_foreign,
 )
+from tests.sessionstore import faults
 from tests.sessionstore.children import mirroring
 from tests.sessionstore.children.gateways import keep_locked
 from tests.sessionstore.helpers import (
@@ -199,6 +211,58 @@ def test_nobody_takes_the_whole_store_while_the_copy_is_replaced(
         mirror.tick(0.0)
     assert not mirrored.path.exists()
     assert mirror.tick(100.0)
+
+
+@pytest.mark.parametrize("call", ["write", "rename"])
+@pytest.mark.parametrize("skip", [0, 1, 2, 3])
+def test_a_full_disk_leaves_the_copy_as_it_was_and_known(
+    mirrored: Store, tick: Tick, call: str, skip: int
+) -> None:
+    tick()
+    before = mirrored.path.read_bytes()
+    mirrored.patch(A, {"label": "new"})
+    with (
+        faults.injected(call, errno.ENOSPC, skip=skip) as fault,
+        contextlib.suppress(StoreIOError),
+    ):
+        tick()
+    if fault.struck:
+        assert mirrored.path.read_bytes() == before or copy_of(mirrored)[A]["label"] == "new"
+    assert temporary_files(mirrored) == []
+    tick()
+    assert copy_of(mirrored) == mirrored.load()
+    assert problem_of(mirrored) is None
+
+
+def test_what_the_disk_refuses_is_the_mirrors_problem_until_a_copy_is_written(
+    mirrored: Store,
+) -> None:
+    mirror = Mirror(mirrored, interval_s=0.1)
+    stop = threading.Event()
+    folder = mirrored.paths.directory
+    broken = folder / "agent%3Amain%3Aa.json"
+    aside = mirrored.path.with_name("aside")
+    broken.rename(aside)
+    (folder / "x").write_text("")
+    thread = threading.Thread(target=mirror.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: problem_of(mirrored) == "mirror-failed")
+        assert not mirrored.path.exists()
+        (folder / "x").unlink()
+        aside.rename(broken)
+        wait_until(lambda: problem_of(mirrored) is None)
+        assert copy_of(mirrored) == mirrored.load()
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_second_process_waits_and_takes_over_when_the_first_dies(mirrored: Store) -> None:
