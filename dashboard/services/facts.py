@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sessionstore.files import read_file, status_of
 from sessionstore.locks import HeldLock, held_locks
+from sessionstore.mirrorfile import FOREIGN_CHANGE, read_mirror
 from sessionstore.paths import StorePaths
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -58,6 +59,8 @@ class StoreFiles:
     legacy_at_ms: int | None
     directory_at_ms: int | None
     open_to_others: bool
+    mirrored: bool = False
+    """The file is the mirror's copy of the directory, as far as its running process knows."""
 
 
 def locks_of(paths: StorePaths) -> list[HeldLock]:
@@ -88,7 +91,14 @@ def files_of(paths: StorePaths) -> StoreFiles:
         legacy_at_ms=None if legacy is None else legacy.st_mtime_ns // 1_000_000,
         directory_at_ms=None if directory is None else directory.st_mtime_ns // 1_000_000,
         open_to_others=any(mode & 0o077 for mode in modes),
+        mirrored=legacy is not None and directory is not None and _is_mirrored(paths),
     )
+
+
+def _is_mirrored(paths: StorePaths) -> bool:
+    state = read_mirror(paths)
+    is_foreign = state.problem is not None and state.problem.rule == FOREIGN_CHANGE
+    return state.enabled and bool(state.digests) and not is_foreign
 
 
 def _nearest(path: Path) -> Path:

@@ -24,7 +24,7 @@ def layout_of(summary: Summary | None, files: StoreFiles | None, paths: StorePat
     if summary is None:
         return "unknown"
     if summary.layout == "directory" and files and files.legacy_bytes is not None:
-        return "both"
+        return "directory" if files.mirrored else "both"
     if summary.layout == "empty" and paths.problem and paths.problem.rule == "sqlite-store":
         return "sqlite"
     return summary.layout
@@ -39,6 +39,10 @@ def layout_note(layout: str, paths: StorePaths, files: StoreFiles | None) -> str
         ) % {"directory": paths.directory.name, "file": paths.store_path.name}
     if layout == "sqlite":
         return _("This agent's sessions are in OpenClaw's own database, which is not read.")
+    if layout == "directory" and files and files.mirrored:
+        return _("%(file)s is kept as a copy of it, for programs that know only the old form.") % {
+            "file": paths.store_path.name
+        }
     if layout == "legacy" and files and files.legacy_bytes:
         return _("Every write rewrites the whole file; moving to one file per session ends that.")
     return ""

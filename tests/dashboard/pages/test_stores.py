@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 
 from dashboard.services import facts
+from sessionstore.migration import Mirror, enable_mirror
 from sessionstore.paths import store_paths
 from sessionstore.store import open_store
 
@@ -57,6 +58,24 @@ def test_stores_explain_both_layouts(small_state: Path, viewer_client: Client) -
     text = viewer_client.get("/stores/").content.decode()
     assert "both layouts" in text
     assert "sessions.json stands beside it and is not read" in text
+
+
+def test_a_mirrors_copy_is_no_second_layout_until_another_program_writes_it(
+    small_state: Path, viewer_client: Client
+) -> None:
+    legacy = small_state / "agents" / "main" / "sessions" / "sessions.json"
+    with open_store(legacy) as store:
+        enable_mirror(store)
+        mirror = Mirror(store)
+        assert mirror.tick(0.0)
+        row = rows_of(viewer_client)["main"]
+        assert (row["layout"], row["findings"], row["problems"]) == ("directory", [], 0)
+        assert "copy of it" in viewer_client.get("/stores/").content.decode()
+        legacy.write_text("{}")
+        mirror.tick(100.0)
+        mirror.close()
+    row = rows_of(viewer_client)["main"]
+    assert row["layout"] == "both"
 
 
 def test_stores_tell_free_space_and_warn_of_network_file_systems(
