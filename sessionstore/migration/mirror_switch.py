@@ -25,7 +25,7 @@ class MirrorStatus:
     """What a store's mirror is up to.
 
     ``running``: a process keeps it up now. ``lag_s`` is how long ago the oldest change was made
-    that the copy does not have (0: it has all; None: it is off, or there is no copy yet); up to
+    that the copy does not have (0: it has all; None: it is off, there is no copy yet, or no directory); up to
     the mirror's interval it may be an upper bound. ``written_at_ms`` (epoch) is None before the
     first copy. ``left_out`` counts damaged entries, which are not copied.
     """
@@ -171,7 +171,7 @@ def _problem(paths: StorePaths, state: MirrorState, running: bool) -> Finding | 
 
 
 def _lag_s(paths: StorePaths, state: MirrorState) -> float | None:
-    if not state.enabled or not state.as_of_ms:
+    if not state.enabled or not state.as_of_ms or not is_marked(paths):
         return None
     now_ns = time.time_ns()
     as_of_ns = state.as_of_ms * 1_000_000

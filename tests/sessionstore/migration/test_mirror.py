@@ -319,6 +319,7 @@ def test_after_a_rollback_the_store_itself_is_never_written_or_removed(
     assert not tick()
     status = mirror_status(mirrored)
     assert status.problem is not None and status.problem.rule == "mirror-no-directory"
+    assert status.lag_s is None
     with pytest.raises(ConflictError):
         disable_mirror(mirrored, remove=True)
     disable_mirror(mirrored, remove=False)
