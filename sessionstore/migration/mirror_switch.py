@@ -25,9 +25,9 @@ class MirrorStatus:
     """What a store's mirror is up to.
 
     ``running``: a process keeps it up now. ``lag_s`` is how long ago the oldest change was made
-    that the copy does not have (0: it has all; None: it is off, there is no copy yet, or no directory); up to
-    the mirror's interval it may be an upper bound. ``written_at_ms`` (epoch) is None before the
-    first copy. ``left_out`` counts damaged entries, which are not copied.
+    that the copy does not have, 0 where it has all; up to the mirror's interval it may be an
+    upper bound. None: it is off, or there is no copy or no directory. ``written_at_ms`` (epoch)
+    is None before the first copy. ``left_out`` counts damaged entries, which are not copied.
     """
 
     enabled: bool
