@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
@@ -26,6 +27,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SAMPLES = REPOSITORY.parent / "shared" / "samples"
 CHROMIUM = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
 PASSWORD = "correct horse battery staple"
+
+# How long an example takes says something about the machine, not about the code.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 MakeUser = Callable[[str, Role | None], User]
 SignIn = Callable[[Page, User], None]
