@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from sessionstore import Store, aio, open_store
 from tests.sessionstore.helpers import SyncedStore, write_legacy, write_unadopted
@@ -17,14 +16,6 @@ KINDS: tuple[Kind, ...] = ("directory", "adopted", "legacy", "async-directory", 
 BLOCKING_KINDS: tuple[Kind, ...] = ("directory", "adopted", "legacy")
 
 MakeStore = Callable[..., Store]
-
-settings.register_profile(
-    "sessionstore",
-    deadline=None,  # the machine is shared
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("sessionstore")
 
 
 @pytest.fixture(params=KINDS)
