@@ -65,9 +65,7 @@ def _read_one(paths: StorePaths, name: str) -> dict[str, str]:
     return {key: etag for key, etag in rows if isinstance(etag, str)}
 
 
-def write_taken(
-    staging: Staging, paths: StorePaths, run_id: str, taken: Mapping[str, str]
-) -> None:
+def write_taken(staging: Staging, paths: StorePaths, run_id: str, taken: Mapping[str, str]) -> None:
     """Write a run's list, durably, before its marker names it.
 
     Raises:

@@ -1,0 +1,156 @@
+"""What is in a ``sessions.d``, name by name: three programs and ours may share one directory.
+
+A name is classified by what it is, not by who is thought to have written the rest
+(layout-variants §5 and §7.3): ``entries/`` and ``state.json`` are PR 51946's (L4), a folder with
+a ``meta.json`` is 19528's (L2), a ``.json`` file is 42186's (L3) or ours.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from ...entries import NotAnEntryError, decode
+from ...entryfiles import canonical_key
+from ...errors import SessionStoreError
+from ...files import read_file
+from ...keys import MARKER_NAME, SIDE_AREA, is_side_name, key_from_name
+from ...layout import STATE_FILE, STATE_KIND
+from ...paths import StorePaths
+from .reading import Folder, below, opened
+
+ENTRIES = "entries"
+META = "meta.json"
+_DEEPEST = 64
+"""Levels of folders that a key with slashes may have made; a path ends long before."""
+
+
+class DirectoryState(enum.Enum):
+    """What ``sessions.d`` is, for a migration. ``files``: PR 42186's only, adopted in place."""
+
+    ABSENT = "absent"
+    EMPTY = "empty"
+    OURS = "ours"
+    FILES = "files"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The names of one directory by what they are. ``folders`` are relative paths."""
+
+    marked: bool = False
+    state: bool = False
+    entries: bool = False
+    files: tuple[str, ...] = ()
+    side_files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def has_foreign(self) -> bool:
+        """Whether something of L2 or L4 is in it."""
+        return self.entries or self.state or bool(self.folders)
+
+
+def classify(paths: StorePaths) -> DirectoryState:
+    """Say what ``sessions.d`` holds. Cost: one listing, and a look at each name that is no file.
+
+    Raises:
+        UnsafeFileError: a link or a file stands in its place.
+        StoreIOError: it cannot be listed.
+    """
+    with opened(paths.directory, paths.directory.name) as folder:
+        return DirectoryState.ABSENT if folder is None else state_of(sort_names(folder))
+
+
+def state_of(parts: Parts) -> DirectoryState:
+    """The state that these parts make."""
+    if parts.marked:
+        return DirectoryState.OURS
+    if parts.has_foreign:
+        return DirectoryState.FOREIGN
+    if parts.files or parts.side_files:
+        return DirectoryState.FILES
+    return DirectoryState.EMPTY
+
+
+def sort_names(folder: Folder) -> Parts:
+    """Sort a directory's names by what they are."""
+    names = folder.names()
+    entries = ENTRIES in names and _is_entries(folder)
+    state = STATE_FILE in names and _is_state(folder, entries)
+    files, folders, others = [], [], []
+    for name in names:
+        if name in (MARKER_NAME, SIDE_AREA) or (name == ENTRIES and entries):
+            continue
+        if name == STATE_FILE and state:
+            continue
+        if key_from_name(name) is not None and not folder.is_folder(name):
+            files.append(name)
+        elif found := _session_folders(folder, name, _DEEPEST):
+            folders += found
+        elif not name.startswith("."):
+            others.append(name)
+    side = _side_names(folder) if SIDE_AREA in names else ()
+    return Parts(
+        marked=MARKER_NAME in names,
+        state=state,
+        entries=entries,
+        files=tuple(files),
+        side_files=side,
+        folders=tuple(folders),
+        others=tuple(others),
+    )
+
+
+def _is_entries(folder: Folder) -> bool:
+    """``entries/`` is PR 51946's unless it is a session's folder of 19528's."""
+    if not folder.is_folder(ENTRIES):
+        return False
+    with below(folder, ENTRIES) as inner:
+        return not inner.is_there(META)
+
+
+def _is_state(folder: Folder, entries: bool) -> bool:
+    """Whether ``state.json`` is PR 51946's and not a session called ``state``.
+
+    A damaged one beside an ``entries/`` is (window W13); a sound one is if it says so.
+    """
+    try:
+        state = decode(read_file(STATE_FILE, dir_fd=folder.fd))
+    except FileNotFoundError:
+        return False
+    except (NotAnEntryError, SessionStoreError):
+        return entries
+    return state.get("kind") == STATE_KIND
+
+
+def _session_folders(folder: Folder, name: str, levels: int) -> list[str]:
+    """Relative paths of the folders that hold a ``meta.json``, at any depth below ``name``.
+
+    A key with a slash made folders in folders. Links are not followed.
+    """
+    if not levels or not folder.is_folder(name):
+        return []
+    found = []
+    with below(folder, name) as inner:
+        names = inner.names()
+        if META in names:
+            found.append(name)
+        for one in names:
+            if one != META:
+                found += [f"{name}/{path}" for path in _session_folders(inner, one, levels - 1)]
+    return found
+
+
+def _side_names(folder: Folder) -> tuple[str, ...]:
+    if not folder.is_folder(SIDE_AREA):
+        return ()
+    with below(folder, SIDE_AREA) as inner:
+        return tuple(name for name in inner.names() if is_side_name(name))
+
+
+def is_canonical(name: str) -> bool:
+    """Whether an adopted directory reads a top-level file of this name."""
+    return canonical_key(name) is not None
