@@ -25,7 +25,7 @@ _DEEPEST = 64
 """Levels of folders that a key with slashes may have made; a path ends long before."""
 
 
-class DirectoryState(enum.Enum):
+class DirectoryState(enum.StrEnum):
     """What ``sessions.d`` is, for a migration. ``files``: PR 42186's only, adopted in place."""
 
     ABSENT = "absent"
