@@ -23,7 +23,7 @@ What it does not promise: to be faster than SQLite at the median (it is not; see
 ``docs/performance.md``), transactions over several sessions, or, at the default durability,
 that the last seconds survive a power cut.
 
-The standard library, orjson, msgspec and filelock are all it needs; Django is not.
+The standard library, orjson, msgspec, filelock and pyjson5 are all it needs; Django is not.
 """
 
 from .editing import ABSENT, FieldEdit, Overlap, OverlapError, edits_between, merge, merging
@@ -48,6 +48,7 @@ from .errors import (
 from .history import Incarnation
 from .kept import Keeper, Version
 from .locks import HeldLock, Waiter
+from .migration import MigrationPlan, PlannedSession, plan_migration
 from .paths import StorePaths, discover
 from .recorder import Recorder
 from .store import Store, held_locks, open_store
@@ -72,8 +73,10 @@ __all__ = [
     "Keeper",
     "LockReentryError",
     "LockTimeoutError",
+    "MigrationPlan",
     "Overlap",
     "OverlapError",
+    "PlannedSession",
     "Recorder",
     "SessionStoreError",
     "StalePlanError",
@@ -90,6 +93,7 @@ __all__ = [
     "merge",
     "merging",
     "open_store",
+    "plan_migration",
     "undo",
     "versions",
 ]

@@ -15,7 +15,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 
 from .errors import FileTooLargeError, SessionStoreError, StoreIOError, UnsafeFileError
 from .renames import rename_exclusively
@@ -239,6 +239,34 @@ def link_target(path: str | os.PathLike[str]) -> str:
 def real_path(path: str | os.PathLike[str]) -> str:
     """The path with every link resolved, for telling two spellings of one place."""
     return os.path.realpath(path)
+
+
+class Room(NamedTuple):
+    """What a file system has left. ``files`` is None where it does not count them."""
+
+    free_bytes: int
+    block_bytes: int
+    files: int | None
+
+
+def room_at(path: str | os.PathLike[str]) -> Room:
+    """What is free, for this process's user, where ``path`` is or would be made.
+
+    Raises:
+        StoreIOError: the file system does not say.
+    """
+    place = Path(path)
+    while True:
+        try:
+            status = os.statvfs(place)
+        except FileNotFoundError:
+            place = place.parent
+            continue
+        except OSError as error:
+            raise io_error("look at the space of", place, error) from error
+        block = status.f_frsize or status.f_bsize
+        files = status.f_favail if status.f_files else None
+        return Room(status.f_bavail * block, block, files)
 
 
 def open_directory(

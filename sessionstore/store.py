@@ -66,6 +66,7 @@ class Store:
         self.durability = _check_durability(durability)
         self.timeout = check_timeout(timeout)
         self.max_entry_bytes = max_entry_bytes
+        self.gateway_lock_dir = gateway_lock_dir
         self._backing = Backing(
             paths,
             max_entry_bytes=max_entry_bytes,

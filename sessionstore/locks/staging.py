@@ -16,11 +16,12 @@ import os
 import secrets
 import stat
 import threading
+import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..errors import StoreIOError, UnsafeFileError
+from ..errors import SessionStoreError, StoreIOError, UnsafeFileError
 from ..files import (
     CREATE_FLAGS,
     DIRECTORY_MODE,
@@ -31,6 +32,7 @@ from ..files import (
     io_error,
     list_names,
     open_directory,
+    read_file,
     remove_quietly,
     replace_patiently,
     status_of,
@@ -127,6 +129,29 @@ class Staging:
         except BaseException:
             remove_quietly(name, dir_fd=folder.fd)
             raise
+
+    def time_writes(self, items: Iterable[bytes]) -> int:
+        """How many nanoseconds writing and reading back these files takes here; none stays.
+
+        Raises:
+            StoreIOError: the disk refused.
+        """
+        folder = self._folder or self._open()
+        spent_ns = 0
+        for data in items:
+            name = str(next(folder.names))
+            started = time.perf_counter_ns()
+            try:
+                write_new(name, data, dir_fd=folder.fd)
+                read_file(name, dir_fd=folder.fd, max_bytes=max(len(data), 1))
+            except OSError as error:
+                if isinstance(error, SessionStoreError):
+                    raise
+                raise io_error("write", folder.path / name, error) from error
+            finally:
+                spent_ns += time.perf_counter_ns() - started
+                remove_quietly(name, dir_fd=folder.fd)
+        return spent_ns
 
     def _replace(self, gone: _Folder) -> None:
         with self._guard:

@@ -15,6 +15,7 @@ from .mirror_switch import (
     mirror_status,
     set_aside_foreign,
 )
+from .plan import plan_migration
 from .programs import Programs, programs_for
 from .shapes import (
     OUTCOMES,
@@ -54,6 +55,7 @@ __all__ = [
     "is_guard",
     "is_mirrored",
     "mirror_status",
+    "plan_migration",
     "programs_for",
     "set_aside_foreign",
 ]
