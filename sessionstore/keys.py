@@ -91,6 +91,15 @@ def check_key(key: object) -> str:
     return locate(key).key
 
 
+def fold_checked(key: str) -> str:
+    """The folded key of one that is valid; a third of the cost of :func:`locate`.
+
+    Raises:
+        InvalidKeyError: see :func:`check_key`.
+    """
+    return _checked(key)[0]
+
+
 @lru_cache(maxsize=8192)
 def locate(key: str) -> Place:
     """Fold and validate a key and say where it lives. Cached: two digests a miss (3 µs).
@@ -98,6 +107,14 @@ def locate(key: str) -> Place:
     Raises:
         InvalidKeyError: see :func:`check_key`.
     """
+    folded, encoded = _checked(key)
+    digest = hashlib.sha256(encoded)
+    inline = inline_name(folded)
+    name = inline if inline is not None else f"{SIDE_AREA}/{digest.hexdigest()}{SUFFIX}"
+    return Place(folded, name, (int.from_bytes(digest.digest()[:8], "big") >> 2) + 1)
+
+
+def _checked(key: str) -> tuple[str, bytes]:
     folded = fold(key)
     try:
         encoded = folded.encode()
@@ -109,10 +126,7 @@ def locate(key: str) -> Place:
         raise _invalid(folded, "has a NUL")
     if len(encoded) > MAX_KEY_BYTES:
         raise _invalid(folded, f"has {len(encoded):,} bytes of at most {MAX_KEY_BYTES:,}")
-    digest = hashlib.sha256(encoded)
-    inline = inline_name(folded)
-    name = inline if inline is not None else f"{SIDE_AREA}/{digest.hexdigest()}{SUFFIX}"
-    return Place(folded, name, (int.from_bytes(digest.digest()[:8], "big") >> 2) + 1)
+    return folded, encoded
 
 
 def check_session_id(session_id: object) -> str:

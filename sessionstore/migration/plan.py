@@ -54,6 +54,8 @@ class _Draft:
     @property
     def sessions(self) -> list[PlannedSession]:
         """Everything that the plan names, by key."""
+        if not self.in_place and not self.blocked:
+            return self.chosen.sessions
         found = [*self.in_place, *self.chosen.sessions, *self.blocked]
         return sorted(found, key=lambda one: (one.key, one.action, one.source))
 

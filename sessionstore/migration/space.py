@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ..files import room_at
-from ..keys import locate
 from ..paths import StorePaths
 from .shapes import Source
 from .sources import Row
@@ -39,8 +38,7 @@ def measure_space(paths: StorePaths, rows: Sequence[Row], store_file: Source | N
     block = max(room.block_bytes, 1)
     needed = _SPARE_BYTES + (store_file.size_bytes if store_file else 0)
     for row in rows:
-        size = len(row.data)
-        if "/" in locate(row.key).file_name:
-            size += 2 * len(row.key) + 40  # the wrapping that names the key
+        # As if each were wrapped with its key, as those below x/ are.
+        size = len(row.data) + 2 * len(row.key) + 40
         needed += -(-size // block) * block + _NAME_BYTES + len(row.key) + _TAKEN_BYTES
     return Space(needed, room.free_bytes, len(rows), room.files)

@@ -13,7 +13,7 @@ from typing import Final
 from ...entries import decode, etag
 from ...entryfiles import wrap
 from ...errors import Finding, InvalidEntryError, InvalidKeyError, Severity
-from ...keys import SIDE_AREA, Place, locate
+from ...keys import fold_checked, is_ordinary
 from ...legacyfile import BOM
 from ...paths import StorePaths
 from ..shapes import PlannedSession, Source
@@ -42,25 +42,25 @@ class Gathering:
         ``path`` is relative to the store's folder and only for messages.
         """
         data = data.removeprefix(BOM).strip(_SPACE)
-        place = self._place(spelt, data, source, path)
-        if place is None:
+        key = self._key(spelt, data, source, path)
+        if key is None:
             return False
         judged = judge(data, self.max_entry_bytes)
         if judged.entry is None and not judged.is_object:
             self.report(
                 "not-an-entry",
                 f"{shown(spelt)} {judged.reason}",
-                key=place.key,
+                key=key,
                 path=path,
                 hint="it is not taken over and stays in what is kept of the source",
             )
             return False
-        reason = judged.reason or self._too_large_wrapped(place, data)
+        reason = judged.reason or self._too_large_wrapped(key, data)
         if reason:
-            self.block(place.key, reason, source=source, size=len(data), spelt=spelt)
+            self.block(key, reason, source=source, size=len(data), spelt=spelt)
             return False
-        shared = spelt if spelt != place.key else place.key
-        self.add(Row(place.key, data, judged.updated_at_ms, source, shared, mtime_ns))
+        spelling = key if spelt == key else spelt  # one text in memory, not two
+        self.add(Row(key, data, judged.updated_at_ms, source, spelling, mtime_ns))
         return True
 
     def add(self, row: Row) -> None:
@@ -100,9 +100,9 @@ class Gathering:
         """Note something that is no session, or that an operator should know."""
         self.findings.append(Finding(rule, severity, key, path, message, hint))
 
-    def _place(self, spelt: str, data: bytes, source: str, path: str) -> Place | None:
+    def _key(self, spelt: str, data: bytes, source: str, path: str) -> str | None:
         try:
-            return locate(spelt)
+            return fold_checked(spelt)
         except InvalidKeyError as error:
             if len(spelt) > _LONG:
                 self.block(shown(spelt), error.message, source=source, size=len(data))
@@ -110,11 +110,11 @@ class Gathering:
                 self.report("invalid-key", error.message, path=path, hint=error.hint)
             return None
 
-    def _too_large_wrapped(self, place: Place, data: bytes) -> str:
-        if not place.file_name.startswith(SIDE_AREA) or len(data) < self.max_entry_bytes // 4:
+    def _too_large_wrapped(self, key: str, data: bytes) -> str:
+        if len(data) < self.max_entry_bytes // 4 or is_ordinary(key):
             return ""
         try:
-            wrap(place.key, data, max_bytes=self.max_entry_bytes)
+            wrap(key, data, max_bytes=self.max_entry_bytes)
         except InvalidEntryError as error:
             return error.message
         return ""

@@ -104,8 +104,7 @@ def _drained(members: dict[str, RawValue]) -> Iterator[tuple[str, bytes]]:
     A text of JSON has no raw line end in it, so this never touches a value.
     """
     for spelt in list(members):
-        raw = bytes(members.pop(spelt))
-        yield spelt, raw.replace(b"\r\n", b"\n").replace(b"\n  ", b"\n")
+        yield spelt, bytes(members.pop(spelt)).replace(b"\n  ", b"\n")
 
 
 def _report_problem(gathering: Gathering, text: Text) -> None:
@@ -124,7 +123,7 @@ def _report_problem(gathering: Gathering, text: Text) -> None:
 
 def parse(data: bytes) -> Text:
     """Cut a store file into its members: strict JSON first, then member by member, then JSON5."""
-    body = data.removeprefix(BOM)
+    body = data.removeprefix(BOM).replace(b"\r\n", b"\n")  # the same object where there is none
     if not body.strip():
         return Text({}, "json", "empty", f"is empty ({len(data)} bytes)")
     members = split(body)
