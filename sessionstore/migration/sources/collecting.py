@@ -37,7 +37,7 @@ def collect(
     """
     gathering = Gathering(paths, max_entry_bytes)
     file = read_store_file(gathering)
-    read_meta_files(gathering, has_store=bool(gathering.sources))
+    read_meta_files(gathering, has_store=gathering.has_store_file())
     with opened(paths.directory, paths.directory.name) as folder:
         parts = Parts() if folder is None else sort_names(folder)
         if folder is not None:
@@ -62,7 +62,7 @@ def _read_parts(
 ) -> None:
     read_session_folders(gathering, folder, parts)
     if parts.entries:
-        read_entry_folder(gathering, folder, has_state=parts.state)
+        read_entry_folder(gathering, folder, state=parts.state)
     names, side_names = parts.files, parts.side_files
     if into_directory:
         # What stays: all of PR 42186's, or in an adopted directory what it reads by itself.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Literal
 
 from ...entries import NotAnEntryError, decode
 from ...entryfiles import canonical_key
@@ -23,6 +24,10 @@ ENTRIES = "entries"
 META = "meta.json"
 _DEEPEST = 64
 """Levels of folders that a key with slashes may have made; a path ends long before."""
+
+
+State = Literal["", "sound", "damaged"]
+"""Of PR 51946's ``state.json``; empty where there is none."""
 
 
 class DirectoryState(enum.StrEnum):
@@ -40,7 +45,7 @@ class Parts:
     """The names of one directory by what they are. ``folders`` are relative paths."""
 
     marked: bool = False
-    state: bool = False
+    state: State = ""
     entries: bool = False
     files: tuple[str, ...] = ()
     side_files: tuple[str, ...] = ()
@@ -50,7 +55,7 @@ class Parts:
     @property
     def has_foreign(self) -> bool:
         """Whether something of L2 or L4 is in it."""
-        return self.entries or self.state or bool(self.folders)
+        return self.entries or bool(self.state or self.folders)
 
 
 def classify(paths: StorePaths) -> DirectoryState:
@@ -79,7 +84,7 @@ def sort_names(folder: Folder) -> Parts:
     """Sort a directory's names by what they are."""
     names = folder.names()
     entries = ENTRIES in names and _is_entries(folder)
-    state = STATE_FILE in names and _is_state(folder, entries)
+    state = _state_file(folder, entries) if STATE_FILE in names else ""
     files, folders, others = [], [], []
     for name in names:
         if name in (MARKER_NAME, SIDE_AREA) or (name == ENTRIES and entries):
@@ -112,18 +117,18 @@ def _is_entries(folder: Folder) -> bool:
         return not inner.is_there(META)
 
 
-def _is_state(folder: Folder, entries: bool) -> bool:
-    """Whether ``state.json`` is PR 51946's and not a session called ``state``.
+def _state_file(folder: Folder, entries: bool) -> State:
+    """What ``state.json`` is: PR 51946's, or a session called ``state``.
 
     A damaged one beside an ``entries/`` is (window W13); a sound one is if it says so.
     """
     try:
         state = decode(read_file(STATE_FILE, dir_fd=folder.fd))
     except FileNotFoundError:
-        return False
+        return ""
     except (NotAnEntryError, SessionStoreError):
-        return entries
-    return state.get("kind") == STATE_KIND
+        return "damaged" if entries else ""
+    return "sound" if state.get("kind") == STATE_KIND else ""
 
 
 def _session_folders(folder: Folder, name: str, levels: int) -> list[str]:

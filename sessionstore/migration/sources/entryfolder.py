@@ -12,7 +12,7 @@ import hashlib
 from typing import Final
 
 from ..shapes import Source
-from .directory import ENTRIES
+from .directory import ENTRIES, State
 from .gathering import Gathering, shown
 from .reading import Bytes, Folder, below, read
 from .sessionfiles import offer_file, report_other, unwrapped
@@ -23,7 +23,7 @@ _SUFFIX: Final = ".json"
 _MAX_INLINE_BYTES: Final = 120
 
 
-def read_entry_folder(gathering: Gathering, folder: Folder, *, has_state: bool) -> None:
+def read_entry_folder(gathering: Gathering, folder: Folder, *, state: State) -> None:
     """Offer every entry of ``entries/`` below an open ``sessions.d``."""
     taken = size = 0
     with below(folder, ENTRIES) as inner:
@@ -37,11 +37,12 @@ def read_entry_folder(gathering: Gathering, folder: Folder, *, has_state: bool) 
                 taken += _offer(gathering, inner, name, found)
         if taken or size:
             gathering.sources.append(Source("entries", inner.name, taken, size))
-        if not has_state and (taken or size):
+        if state != "sound" and (taken or size):
+            what = "a damaged state.json" if state else "no state.json"
             gathering.report(
                 "lost-state",
-                f"{folder.name} has {ENTRIES}/ but no sound state.json: OpenClaw PR 51946 shows "
-                f"an empty store, its {taken} sessions are taken over",
+                f"{folder.name} has {ENTRIES}/ and {what}: OpenClaw PR 51946 shows an empty store; "
+                f"{taken} sessions are read from it",
                 path=inner.name,
             )
 

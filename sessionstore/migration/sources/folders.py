@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from ...entries import NotAnEntryError, decode
@@ -57,6 +57,7 @@ def read_session_folders(gathering: Gathering, folder: Folder, parts: Parts) -> 
         )
     gathering.sources.append(Source("folders", folder.name, taken, size))
     _report_plain(gathering, folder, plain)
+    _report_missing(gathering, folder, known.keys() - set(parts.folders))
 
 
 def _read_meta(gathering: Gathering, folder: Folder, path: str) -> Bytes | None:
@@ -116,6 +117,22 @@ def _report_plain(gathering: Gathering, folder: Folder, plain: list[str]) -> Non
         )
 
 
+def _report_missing(gathering: Gathering, folder: Folder, paths: Set[str]) -> None:
+    """Sessions of a backup without a folder: deleted since, or never written (window W4)."""
+    if gathering.has_store_file():
+        return  # the store file has them, as that program was killed before its backup
+    if paths:
+        count = "1 session" if len(paths) == 1 else f"{len(paths):,} sessions"
+        gathering.report(
+            "only-in-backup",
+            f"{count} of the backup of PR 19528 have no folder in {folder.name} (first: "
+            f"{shown(min(paths))}): deleted since, or never written by a run that was killed",
+            path=folder.name,
+            hint="restore them from the backup if they are wanted",
+            severity="info",
+        )
+
+
 def _session_id(data: bytes) -> str | None:
     try:
         value = decode(data).get("sessionId")
@@ -141,8 +158,8 @@ def _known_keys(gathering: Gathering) -> Mapping[str, tuple[Known, ...]]:
             continue
         for key, raw in rows.items():
             _note(gathering, found, name, Known(key, raw))
-    for row in gathering.rows.values():
-        if row.source == paths.store_path.name:
+    if gathering.has_store_file():
+        for row in gathering.rows.values():
             _note(gathering, found, row.source, Known(row.spelt, row.data))
     return {path: tuple(keys.values()) for path, keys in found.items()}
 

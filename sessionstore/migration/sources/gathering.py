@@ -36,6 +36,10 @@ class Gathering:
     _losers: list[Row] = field(default_factory=list)
     _blocked: list[PlannedSession] = field(default_factory=list)
 
+    def has_store_file(self) -> bool:
+        """Whether ``sessions.json`` is among the sources so far."""
+        return any(source.name == self.paths.store_path.name for source in self.sources)
+
     def offer(self, spelt: str, data: bytes, *, source: str, mtime_ns: int, path: str) -> bool:
         """Take one value of a source; true when it is an entry that can be kept.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...entries import Entry, NotAnEntryError, decode_exactly, updated_at_ms
+from ...entries import Entry, NotAnEntryError, decode_exactly, parse_value, updated_at_ms
 
 
 class Judged(NamedTuple):
@@ -22,7 +22,7 @@ class Judged(NamedTuple):
 def judge(data: bytes, max_bytes: int) -> Judged:
     """Look at one value's bytes. Cost: one parse of them."""
     if not data.lstrip(b" \t\r\n").startswith(b"{"):
-        return Judged(None, reason=f"holds {_kind(data)}, not an object", is_object=False)
+        return _judge_other(data)
     if len(data) > max_bytes:
         return Judged(None, reason=f"has {len(data):,} bytes of at most {max_bytes:,}")
     try:
@@ -36,7 +36,12 @@ def judge(data: bytes, max_bytes: int) -> Judged:
     return Judged(entry, updated_at_ms(entry) or 0)
 
 
-def _kind(data: bytes) -> str:
-    first = data.lstrip(b" \t\r\n")[:1]
-    kinds = {b"": "nothing", b"[": "an array", b'"': "a text", b"n": "null", b"t": "true"}
-    return "false" if first == b"f" else kinds.get(first, "a number")
+def _judge_other(data: bytes) -> Judged:
+    """A JSON value of another type was never an entry; anything else is a damaged one."""
+    try:
+        value = parse_value(data)
+    except NotAnEntryError as error:
+        return Judged(None, reason=str(error))
+    kinds = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
+    kind = kinds.get(type(value), "a number")
+    return Judged(None, reason=f"holds {kind}, not an object", is_object=False)
