@@ -6,6 +6,7 @@ started again it ends as if it had not been (layout-variants §7.3 and §7.4).
 """
 
 from ..mirrorfile import is_mirrored
+from .discovering import discover_migrations
 from .guarding import GUARD_NOTE_NAME, guard_note, is_guard
 from .mirror import Mirror
 from .mirror_switch import (
@@ -50,6 +51,7 @@ __all__ = [
     "RolledBack",
     "Source",
     "disable_mirror",
+    "discover_migrations",
     "enable_mirror",
     "guard_note",
     "is_guard",
