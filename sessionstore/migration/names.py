@@ -52,5 +52,9 @@ def folds_case(folder: Path) -> bool | None:
         if twin == path or status is None:
             continue
         other = status_of(twin)
-        return other is not None and os.path.samestat(status, other)
+        return other is not None and _place_of(other) == _place_of(status)
     return None
+
+
+def _place_of(status: os.stat_result) -> tuple[int, int]:
+    return (status.st_dev, status.st_ino)

@@ -7,10 +7,8 @@ two plans of one digest would do the same.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..changes import now_ms
 from ..errors import Finding, SessionStoreError, UnsafeFileError, UnsupportedStoreError
@@ -26,6 +24,7 @@ from .choosing import (
     stays,
     store_file_source,
 )
+from .digests import digest_of_plan
 from .estimate import Estimate, estimate
 from .names import check_names
 from .programs import programs_for
@@ -199,7 +198,12 @@ def _finish(
         estimated_s=guess.seconds,
         sampled_entries=guess.sampled,
         created_ms=now_ms(),
-        digest=_digest(draft, sessions, outcome, store, guard),
+        digest=digest_of_plan(
+            f"{paths.store_path}\0{outcome}\0{guard}",
+            collected.sources,
+            sessions,
+            draft.chosen.content,
+        ),
     )
 
 
@@ -233,26 +237,3 @@ def _notes(draft: _Draft, space: Space) -> Iterable[Finding]:
             f"{space.free_files:,} more",
             "remove files that are not needed, or use a volume with more inodes",
         )
-
-
-def _digest(
-    draft: _Draft,
-    sessions: tuple[PlannedSession, ...],
-    outcome: Outcome,
-    store: Store,
-    guard: bool,
-) -> str:
-    """SHA-256 of what the plan decides: sources, keys, actions, contents, guard."""
-    whole = hashlib.sha256(f"plan 1\0{store.paths.store_path}\0{outcome}\0{guard}".encode())
-    for source in draft.collected.sources:
-        _add(whole, source.form, source.name, source.sha256 or "", str(source.entries))
-    content: Mapping[str, str] = draft.chosen.content
-    for one in sessions:
-        _add(whole, one.key, one.action, one.source, one.reason, content.get(one.key, ""))
-    return whole.hexdigest()
-
-
-def _add(whole: Any, *texts: str) -> None:
-    for text in texts:
-        whole.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    whole.update(b"\n")
