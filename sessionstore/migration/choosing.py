@@ -166,10 +166,12 @@ def files_look(paths: StorePaths, max_bytes: int) -> tuple[Look, Gathering]:
             parts = sort_names(folder)
             read_session_files(gathering, folder, parts.files, parts.side_files)
 
+    damaged = {one.key: one.reason for one in gathering.blocked()}
+
     def look(key: str) -> Existing | None:
         row = gathering.rows.get(key)
         if row is None:
-            return None
+            return Existing(b"", "", 0, damaged[key]) if key in damaged else None
         entry = decode(row.data)
         return Existing(row.data, etag(entry), updated_at_ms(entry) or 0)
 

@@ -97,9 +97,10 @@ def _read(store: Store, draft: _Draft) -> None:
         look, gathering = files_look(paths, limit)
         draft.chosen = choose(paths, draft.collected, None, look)
         draft.findings += gathering.settle()
+        rows = draft.collected.rows
+        draft.blocked += [one for one in gathering.blocked() if one.key not in rows]
         if not draft.collected.sources:
             draft.in_place = in_place(gathering)
-            draft.blocked += gathering.blocked()
     else:
         draft.chosen = choose(paths, draft.collected, None, nothing_there)
 

@@ -69,8 +69,17 @@ def _read_parts(
         side_names = ()
         names = tuple(name for name in names if parts.marked and not is_canonical(name))
     read_session_files(gathering, folder, names, side_names)
+    for path in parts.unreadable:
+        gathering.report(
+            "unreadable",
+            f"{path} cannot be opened, so sessions in it are not taken over",
+            path=path,
+            hint="check its owner and mode, then plan again",
+            severity="error",
+        )
     for name in parts.others:
-        report_other(gathering, folder, name)
+        if folder.path_of(name) not in parts.unreadable:
+            report_other(gathering, folder, name)
 
 
 def _read_migrating(gathering: Gathering) -> bool:

@@ -42,7 +42,10 @@ class DirectoryState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The names of one directory by what they are. ``folders`` are relative paths."""
+    """The names of one directory by what they are. ``folders`` are relative paths.
+
+    ``unreadable`` are folders that could not be opened, so what is in them is not known.
+    """
 
     marked: bool = False
     state: State = ""
@@ -51,11 +54,12 @@ class Parts:
     side_files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def has_foreign(self) -> bool:
         """Whether something of L2 or L4 is in it."""
-        return self.entries or bool(self.state or self.folders)
+        return self.entries or bool(self.state or self.folders or self.unreadable)
 
 
 def classify(paths: StorePaths) -> DirectoryState:
@@ -86,6 +90,7 @@ def sort_names(folder: Folder) -> Parts:
     entries = ENTRIES in names and _is_entries(folder)
     state = _state_file(folder, entries) if STATE_FILE in names else ""
     files, folders, others = [], [], []
+    unreadable: list[str] = []
     for name in names:
         if name in (MARKER_NAME, SIDE_AREA) or (name == ENTRIES and entries):
             continue
@@ -93,7 +98,7 @@ def sort_names(folder: Folder) -> Parts:
             continue
         if key_from_name(name) is not None and not folder.is_folder(name):
             files.append(name)
-        elif found := _session_folders(folder, name, _DEEPEST):
+        elif found := _session_folders(folder, name, _DEEPEST, unreadable):
             folders += found
         elif not name.startswith("."):
             others.append(name)
@@ -106,6 +111,7 @@ def sort_names(folder: Folder) -> Parts:
         side_files=side,
         folders=tuple(folders),
         others=tuple(others),
+        unreadable=tuple(unreadable),
     )
 
 
@@ -131,21 +137,28 @@ def _state_file(folder: Folder, entries: bool) -> State:
     return "sound" if state.get("kind") == STATE_KIND else ""
 
 
-def _session_folders(folder: Folder, name: str, levels: int) -> list[str]:
+def _session_folders(folder: Folder, name: str, levels: int, unreadable: list[str]) -> list[str]:
     """Relative paths of the folders that hold a ``meta.json``, at any depth below ``name``.
 
-    A key with a slash made folders in folders. Links are not followed.
+    A key with a slash made folders in folders. Links are not followed. A folder that cannot be
+    opened goes to ``unreadable`` and hides no other.
     """
     if not levels or not folder.is_folder(name):
         return []
     found = []
-    with below(folder, name) as inner:
-        names = inner.names()
-        if META in names:
-            found.append(name)
-        for one in names:
-            if one != META:
-                found += [f"{name}/{path}" for path in _session_folders(inner, one, levels - 1)]
+    try:
+        with below(folder, name) as inner:
+            names = inner.names()
+            if META in names:
+                found.append(name)
+            for one in names:
+                if one != META:
+                    deeper = _session_folders(inner, one, levels - 1, unreadable)
+                    found += [f"{name}/{path}" for path in deeper]
+    except FileNotFoundError:
+        return []  # gone since it was listed
+    except SessionStoreError:
+        unreadable.append(folder.path_of(name))
     return found
 
 

@@ -62,10 +62,15 @@ def read_session_folders(gathering: Gathering, folder: Folder, parts: Parts) -> 
 
 def _read_meta(gathering: Gathering, folder: Folder, path: str) -> Bytes | None:
     head, _, rest = path.partition("/")
-    with below(folder, head) as inner:
-        if rest:
-            return _read_meta(gathering, inner, rest)
-        return read(inner, META, gathering.max_entry_bytes)
+    try:
+        with below(folder, head) as inner:
+            if rest:
+                return _read_meta(gathering, inner, rest)
+            return read(inner, META, gathering.max_entry_bytes)
+    except FileNotFoundError:
+        return None  # gone since it was listed
+    except SessionStoreError as error:
+        return Bytes(b"", 0, error.message)
 
 
 def _key_of(

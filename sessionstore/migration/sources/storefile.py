@@ -164,7 +164,7 @@ def _parse_json5(body: bytes) -> Text | str:
     except UnicodeDecodeError as error:
         return f"is not UTF-8 at byte {error.start}"
     except pyjson5.Json5EOF:
-        return "ends in the middle (it is cut off)"
+        return "ends in the middle, or holds a number that no parser takes"
     except pyjson5.Json5NestingTooDeep:
         return f"is nested more than {_MAX_JSON5_DEPTH} levels deep"
     except pyjson5.Json5DecoderException as error:
@@ -192,11 +192,13 @@ def _encoded(value: Any) -> bytes:
 
 
 def _spelt_out(value: Any) -> bytes:
+    """A text that is blocked for the same reason as the value, which cannot be written."""
     try:
         return json.dumps(value, indent=2).encode()
     except RecursionError:
-        depth = _MAX_JSON5_DEPTH
-        return b'{"": ' + b"[" * depth + b"]" * depth + b"}"
+        return b'{"": ' + b"[" * _MAX_JSON5_DEPTH + b"]" * _MAX_JSON5_DEPTH + b"}"
+    except ValueError:  # an integer of thousands of digits
+        return b'{"": NaN}'
 
 
 def keys_of(path: Path) -> dict[str, bytes]:

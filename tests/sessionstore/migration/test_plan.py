@@ -217,6 +217,17 @@ def test_a_store_file_is_merged_into_files_of_42186(store: Store, home: Path) ->
     )
 
 
+def test_damaged_files_of_42186_give_way_to_a_store_file(store: Store, home: Path) -> None:
+    write_l3(home / "sessions.d", {KEY: entry("dir")})
+    put(home / "sessions.d" / l3_name(OTHER), b'{"half')
+    put(home / "sessions.d" / l3_name(THIRD), b'{"half')
+    write_l0(home, {OTHER: entry("file", 0)})
+    plan = plan_migration(store)
+    assert plan.outcome == "merged"
+    assert actions(plan) == {OTHER: "differs", THIRD: "blocked"}
+    assert "set aside" in plan.sessions[0].reason
+
+
 def test_leftovers_come_with_the_plan(store: Store, home: Path) -> None:
     write_l0(home, {KEY: entry()})
     l2_backup(home, {KEY: entry()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,6 +178,25 @@ def test_a_linked_file_in_a_folder_is_blocked(home: Path, directory: Path, tmp_p
     (blocked,) = collected.blocked
     assert blocked.key == OTHER
     assert "link" in blocked.reason
+
+
+def test_a_folder_that_cannot_be_opened_hides_no_other(
+    home: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_l2(directory, {KEY: entry(), OTHER: entry("shut")})
+    real = os.open
+
+    def deny(path: Any, *args: Any, **options: Any) -> int:
+        if str(path) == "agent--main--other":
+            raise PermissionError(13, "denied", path)
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(os, "open", deny)
+    collected = collect(store_paths(home), into_directory=False)
+    assert list(collected.rows) == [KEY]
+    (finding,) = collected.findings
+    assert (finding.rule, finding.severity) == ("unreadable", "error")
+    assert finding.path == "sessions.d/agent--main--other"
 
 
 # --- L3 -----------------------------------------------------------------------------------------

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sessionstore.errors import StoreIOError, UnsafeFileError
 from sessionstore.migration.sources import Collected, collect
+from sessionstore.migration.sources.judging import judge
 from sessionstore.migration.sources.members import cut
+from sessionstore.migration.sources.storefile import parse
 from sessionstore.paths import store_paths
-from tests.conftest import SAMPLES
 from tests.sessionstore.migration.older_forms import NOW, dump, entry, put, write_l0
 from tests.sessionstore.migration.reading import read, rules, values
 
@@ -56,23 +59,17 @@ def test_strict_json_keeps_every_byte(home: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "path", sorted(SAMPLES.glob("openclaw-*/agents/*/sessions/sessions.json")), ids=str
-)
-def test_samples_give_exactly_their_entries(path: Path) -> None:
-    collected = collect(store_paths(path), into_directory=False)
-    assert values(collected) == json.loads(path.read_bytes())
-    whole = path.read_bytes()
-    for row in collected.rows.values():
-        assert row.data.replace(b"\n", b"\n  ") in whole
-    assert not collected.findings
-    assert not collected.blocked
-
-
-def test_there_are_six_samples_of_the_json_era() -> None:
-    if not SAMPLES.is_dir():
-        pytest.skip("the sample stores are not here")
-    assert len(list(SAMPLES.glob("openclaw-*/agents/*/sessions/sessions.json"))) == 6
+def test_the_six_samples_give_exactly_their_entries(samples: Path) -> None:
+    paths = sorted(samples.glob("openclaw-*/agents/*/sessions/sessions.json"))
+    assert len(paths) == 6
+    for path in paths:
+        collected = collect(store_paths(path), into_directory=False)
+        whole = path.read_bytes()
+        assert values(collected) == json.loads(whole)
+        for row in collected.rows.values():
+            assert row.data.replace(b"\n", b"\n  ") in whole
+        assert not collected.findings
+        assert not collected.blocked
 
 
 @pytest.mark.parametrize(
@@ -208,6 +205,22 @@ def test_bytes_that_are_no_text_block_one_entry_only(home: Path) -> None:
     )
     collected = read(home)
     assert list(collected.rows) == [KEY]
+    assert [one.key for one in collected.blocked] == [OTHER]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"agent:main:other": {"a": NaN, "b": ' + "1" * 5_000 + '}, "agent:main:main": {}}',
+        "{'agent:main:other': {a: 0x" + "f" * 6_000 + "}, 'agent:main:main': {},}",
+        "{'agent:main:other': {a: " + "[" * 800 + "]" * 800 + "}, 'agent:main:main': {},}",
+    ],
+    ids=["digits", "hex", "nesting"],
+)
+def test_absurd_values_block_one_entry_only(home: Path, text: str) -> None:
+    put(home / "sessions.json", text.encode())
+    collected = read(home)
+    assert values(collected) == {KEY: {}}
     assert [one.key for one in collected.blocked] == [OTHER]
 
 
@@ -384,6 +397,21 @@ def test_cutting_agrees_with_a_parser(text: str) -> None:
 )
 def test_cutting_refuses_what_is_no_object(text: str) -> None:
     assert cut(text.encode()) is None
+
+
+@given(st.data())
+def test_no_damage_makes_reading_fail(data: st.DataObject) -> None:
+    text = bytearray(dump({KEY: entry(x=[1, {"y": 'é"\\'}]), OTHER: entry()}))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        piece = data.draw(
+            st.sampled_from([b"", b'"', b"'", b"{", b"]", b",", b"/*", b"\0", b"\xff"])
+        )
+        text[at : at + data.draw(st.integers(0, 3))] = piece
+    parsed = parse(bytes(text))
+    for raw in parsed.members.values():
+        judge(bytes(raw), 10_000)
+    assert parsed.problem or parsed.members
 
 
 def test_cutting_is_linear_in_quotes_and_backslashes() -> None:
