@@ -34,6 +34,15 @@ def own_digests(paths: StorePaths) -> frozenset[str]:
     return frozenset([*_texts(mirror.get("digests")), *_texts([rollback.get("sha256")])])
 
 
+def mirror_is_on(paths: StorePaths) -> bool:
+    """Whether ``sessions.json`` is to be a copy; then a foreign change to it is never imported.
+
+    Raises:
+        StoreIOError: the note is there and cannot be read.
+    """
+    return _read(paths.sidecar / MIRROR_NAME).get("enabled") is True
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, list | tuple):
         yield from (one for one in value if isinstance(one, str))

@@ -32,6 +32,8 @@ def sentence_of(facts: Facts) -> str:
     first = _FIRST[facts.outcome](facts)
     if facts.outcome in ("migrated", "merged"):
         return f"{first}; {_in_the_way(facts)}."
+    if facts.outcome == "already" and facts.odd:
+        return f"{first}; {_in_the_way(facts)}."
     return f"{first}."
 
 

@@ -19,8 +19,9 @@ import pyjson5
 from ...entries import RawValue, encode_value, split
 from ...errors import FileTooLargeError, InvalidEntryError
 from ...files import read_file_stat, status_of
+from ...layout import is_marked
 from ...legacyfile import BOM, MAX_STORE_BYTES, identity_of
-from ..ours import own_digests
+from ..ours import mirror_is_on, own_digests
 from ..shapes import Form, Source
 from .collected import Identity
 from .gathering import Gathering
@@ -71,13 +72,7 @@ def read_store_file(gathering: Gathering) -> StoreFile:
         return StoreFile(identity_of(status), "invalid")
     identity = identity_of(status)
     digest = hashlib.sha256(data).hexdigest()
-    if digest in own_digests(gathering.paths):
-        gathering.report(
-            "own-copy",
-            f"{path.name} is a copy that sessionstore itself wrote, and is not imported",
-            path=path.name,
-            severity="info",
-        )
+    if is_marked(gathering.paths) and _is_copy(gathering, digest):
         return StoreFile(identity, "")
     size = len(data)
     text = parse(data)
@@ -88,6 +83,32 @@ def read_store_file(gathering: Gathering) -> StoreFile:
     taken = _offer_all(gathering, text, status.st_mtime_ns)
     gathering.sources.append(Source(text.form, path.name, taken, size, status.st_mtime_ns, digest))
     return StoreFile(identity, "")
+
+
+def _is_copy(gathering: Gathering, digest: str) -> bool:
+    """Whether the file is, or is to be, a copy of the directory that is there.
+
+    Without its directory a copy is all there is, and a source like any other.
+    """
+    name, directory = gathering.paths.store_path.name, gathering.paths.directory.name
+    if digest in own_digests(gathering.paths):
+        gathering.report(
+            "own-copy",
+            f"{name} is a copy that sessionstore itself wrote, and is not imported",
+            path=name,
+            severity="info",
+        )
+        return True
+    if mirror_is_on(gathering.paths):
+        gathering.report(
+            "mirror-foreign-change",
+            f"{name} is kept as a copy of {directory}, but another program has written it: "
+            "nothing is taken over from it",
+            path=name,
+            hint="look at what it wrote; switch the mirror off to take it over",
+        )
+        return True
+    return False
 
 
 def _offer_all(gathering: Gathering, text: Text, mtime_ns: int) -> int:

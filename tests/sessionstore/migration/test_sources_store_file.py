@@ -324,20 +324,46 @@ def test_a_guard_directory_is_no_source(home: Path) -> None:
     assert (collected.sources, collected.identity, collected.problem) == ((), None, "")
 
 
-@pytest.mark.parametrize("writer", ["mirror", "rollback"])
-def test_a_copy_of_our_own_is_no_source(home: Path, writer: str) -> None:
-    data = write_l0(home, {KEY: entry()}).read_bytes()
+MARKER = dump({"kind": "sessionstore", "format": 1, "created": NOW, "locks": "ofd-ranges-1"})
+
+
+def note_of(writer: str, home: Path, digest: str, *, enabled: bool) -> None:
+    """What a mirror or a rollback notes of the file that it wrote."""
     sidecar = home / ".sessionstore" / "sessions"
-    digest = hashlib.sha256(data).hexdigest()
     if writer == "mirror":
-        put(sidecar / "mirror.json", dump({"digests": ["0" * 64, digest]}))
+        note = {"enabled": enabled, "digests": ["0" * 64, digest]}
+        put(sidecar / "mirror.json", dump(note))
     else:
         put(sidecar / "runs" / "rollback.json", dump({"sha256": digest}))
+
+
+@pytest.mark.parametrize("writer", ["mirror", "rollback"])
+def test_a_copy_of_our_own_beside_its_directory_is_no_source(home: Path, writer: str) -> None:
+    path = write_l0(home, {KEY: entry()})
+    note_of(writer, home, hashlib.sha256(path.read_bytes()).hexdigest(), enabled=False)
+    put(home / "sessions.d" / ".store.json", MARKER)
     collected = read(home)
     assert not collected.rows
     assert rules(collected) == ["own-copy"]
+    assert collected.identity is not None
     write_l0(home, {KEY: entry("changed")})
     assert values(read(home)) == {KEY: entry("changed")}
+
+
+@pytest.mark.parametrize("writer", ["mirror", "rollback"])
+def test_a_copy_of_our_own_that_lost_its_directory_is_the_store(home: Path, writer: str) -> None:
+    path = write_l0(home, {KEY: entry()})
+    note_of(writer, home, hashlib.sha256(path.read_bytes()).hexdigest(), enabled=True)
+    assert values(read(home)) == {KEY: entry()}
+
+
+def test_a_foreign_change_to_a_mirror_is_reported_and_never_imported(home: Path) -> None:
+    write_l0(home, {KEY: entry()})
+    note_of("mirror", home, "0" * 64, enabled=True)
+    put(home / "sessions.d" / ".store.json", MARKER)
+    collected = read(home, into=True)
+    assert not collected.rows
+    assert rules(collected) == ["mirror-foreign-change"]
 
 
 def test_a_damaged_note_of_ours_hides_nothing(home: Path) -> None:
