@@ -1,21 +1,18 @@
 """Which ``sessions.json`` this library wrote itself: such a one is a copy, never a source.
 
-The mirror notes what it wrote in ``<sidecar>/mirror.json`` (``digests``), a rollback in
+The mirror notes what it wrote in ``<sidecar>/mirror.json`` (``mirrorfile``), a rollback in
 ``<sidecar>/runs/rollback.json`` (``sha256``); both are hex SHA-256 of the whole file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from ..entries import NotAnEntryError, decode
-from ..errors import UnsafeFileError
 from ..files import read_file
+from ..mirrorfile import read_mirror
 from ..paths import StorePaths
 
-MIRROR_NAME = "mirror.json"
 RUNS_NAME = "runs"
 ROLLBACK_NAME = "rollback.json"
 
@@ -27,29 +24,15 @@ def own_digests(paths: StorePaths) -> frozenset[str]:
     entries lose or win by their age like all others.
 
     Raises:
-        StoreIOError: a file is there and cannot be read.
+        StoreIOError, UnsafeFileError: a note is there and cannot be read.
     """
-    mirror = _read(paths.sidecar / MIRROR_NAME)
-    rollback = _read(paths.sidecar / RUNS_NAME / ROLLBACK_NAME)
-    return frozenset([*_texts(mirror.get("digests")), *_texts([rollback.get("sha256")])])
+    return frozenset([*read_mirror(paths).digests, *_rollback_digest(paths)])
 
 
-def mirror_is_on(paths: StorePaths) -> bool:
-    """Whether ``sessions.json`` is to be a copy; then a foreign change to it is never imported.
-
-    Raises:
-        StoreIOError: the note is there and cannot be read.
-    """
-    return _read(paths.sidecar / MIRROR_NAME).get("enabled") is True
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, list | tuple):
-        yield from (one for one in value if isinstance(one, str))
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _rollback_digest(paths: StorePaths) -> list[str]:
     try:
-        return decode(read_file(path))
-    except (FileNotFoundError, NotAnEntryError, UnsafeFileError):
-        return {}
+        note: dict[str, Any] = decode(read_file(paths.sidecar / RUNS_NAME / ROLLBACK_NAME))
+    except (FileNotFoundError, NotAnEntryError):
+        return []
+    digest = note.get("sha256")
+    return [digest] if isinstance(digest, str) else []

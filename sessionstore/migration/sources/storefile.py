@@ -21,7 +21,8 @@ from ...errors import FileTooLargeError, InvalidEntryError
 from ...files import read_file_stat, status_of
 from ...layout import is_marked
 from ...legacyfile import BOM, MAX_STORE_BYTES, identity_of
-from ..ours import mirror_is_on, own_digests
+from ...mirrorfile import FOREIGN_CHANGE, is_mirrored
+from ..ours import own_digests
 from ..shapes import Form, Source
 from .collected import Identity
 from .gathering import Gathering
@@ -55,7 +56,7 @@ def read_store_file(gathering: Gathering) -> StoreFile:
 
     Raises:
         UnsafeFileError: it is a link or a special file; the message names it.
-        StoreIOError: it cannot be read.
+        StoreIOError: it, or a note of ours about it, cannot be read.
     """
     path = gathering.paths.store_path
     status = status_of(path)
@@ -99,9 +100,9 @@ def _is_copy(gathering: Gathering, digest: str) -> bool:
             severity="info",
         )
         return True
-    if mirror_is_on(gathering.paths):
+    if is_mirrored(gathering.paths):
         gathering.report(
-            "mirror-foreign-change",
+            FOREIGN_CHANGE,
             f"{name} is kept as a copy of {directory}, but another program has written it: "
             "nothing is taken over from it",
             path=name,

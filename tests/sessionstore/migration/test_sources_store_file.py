@@ -331,8 +331,9 @@ def note_of(writer: str, home: Path, digest: str, *, enabled: bool) -> None:
     """What a mirror or a rollback notes of the file that it wrote."""
     sidecar = home / ".sessionstore" / "sessions"
     if writer == "mirror":
-        note = {"enabled": enabled, "digests": ["0" * 64, digest]}
-        put(sidecar / "mirror.json", dump(note))
+        note: dict[str, Any] = {"enabled": enabled, "digests": ["0" * 64, digest], "problem": None}
+        numbers = ("asOf", "writtenAt", "sessions", "bytes", "leftOut")
+        put(sidecar / "mirror.json", dump(note | dict.fromkeys(numbers, 1)))
     else:
         put(sidecar / "runs" / "rollback.json", dump({"sha256": digest}))
 
