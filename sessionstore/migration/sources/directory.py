@@ -103,12 +103,14 @@ def sort_names(folder: Folder) -> Parts:
         elif not name.startswith("."):
             others.append(name)
     side = _side_names(folder) if SIDE_AREA in names else ()
+    if META in side:  # the folder of PR 19528's for a session called "x"
+        folders.append(SIDE_AREA)
     return Parts(
         marked=MARKER_NAME in names,
         state=state,
         entries=entries,
         files=tuple(files),
-        side_files=side,
+        side_files=tuple(name for name in side if is_side_name(name)),
         folders=tuple(folders),
         others=tuple(others),
         unreadable=tuple(unreadable),
@@ -166,7 +168,7 @@ def _side_names(folder: Folder) -> tuple[str, ...]:
     if not folder.is_folder(SIDE_AREA):
         return ()
     with below(folder, SIDE_AREA) as inner:
-        return tuple(name for name in inner.names() if is_side_name(name))
+        return tuple(inner.names())
 
 
 def is_canonical(name: str) -> bool:

@@ -102,6 +102,7 @@ class Gathering:
         severity: Severity = "warning",
     ) -> None:
         """Note something that is no session, or that an operator should know."""
+        path = None if path is None else printable(path)
         self.findings.append(Finding(rule, severity, key, path, message, hint))
 
     def _key(self, spelt: str, data: bytes, source: str, path: str) -> str | None:
@@ -177,6 +178,11 @@ def _damaged_twin(one: PlannedSession, winner: Row) -> Finding:
         f"{shown(one.key)} of {one.source} {one.reason}; that of {winner.source} is taken",
         "the damaged one stays in what is kept of the source",
     )
+
+
+def printable(name: str) -> str:
+    """A file's name with bytes that are no text escaped, so that it can be written anywhere."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def shown(text: str) -> str:

@@ -16,6 +16,7 @@ from ...layout import STATE_FILE
 from ...paths import StorePaths
 from ..shapes import Leftover
 from .folders import BACKUP_INFIX
+from .gathering import printable
 from .reading import Folder, below, opened
 
 _DEEPEST: Final = 8
@@ -84,17 +85,17 @@ def _leftover(parent: Folder, name: str, kind: _Kind) -> Leftover | None:
     if status is None:
         return None
     if stat.S_ISLNK(status.st_mode):
-        return Leftover(name, f"a link in the place of {kind.what}; not followed", 0, 0)
+        return Leftover(printable(name), f"a link in the place of {kind.what}; not followed", 0, 0)
     if stat.S_ISDIR(status.st_mode):
         return _directory(parent, name, kind.what, "keep")
-    return Leftover(name, kind.what, 0, status.st_size)
+    return Leftover(printable(name), kind.what, 0, status.st_size)
 
 
 def _directory(
     parent: Folder, name: str, what: str, will: Literal["keep", "set aside"]
 ) -> Leftover:
     entries, size = _count(parent, name, _DEEPEST)
-    return Leftover(name, what, entries, size, will)
+    return Leftover(printable(name), what, entries, size, will)
 
 
 def _count(parent: Folder, name: str, levels: int) -> tuple[int, int]:

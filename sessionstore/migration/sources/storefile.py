@@ -19,7 +19,7 @@ import pyjson5
 from ...entries import RawValue, encode_value, split
 from ...errors import FileTooLargeError, InvalidEntryError
 from ...files import read_file_stat, status_of
-from ...layout import is_marked
+from ...layout import is_guard, is_marked
 from ...legacyfile import BOM, MAX_STORE_BYTES, identity_of
 from ...mirrorfile import FOREIGN_CHANGE, is_mirrored
 from ..ours import own_digests
@@ -61,6 +61,7 @@ def read_store_file(gathering: Gathering) -> StoreFile:
     path = gathering.paths.store_path
     status = status_of(path)
     if status is None or stat.S_ISDIR(status.st_mode):
+        _report_odd_folder(gathering, is_there=status is not None)
         return StoreFile(None, "")
     try:
         data, status = read_file_stat(path, max_bytes=MAX_STORE_BYTES)
@@ -84,6 +85,18 @@ def read_store_file(gathering: Gathering) -> StoreFile:
     taken = _offer_all(gathering, text, status.st_mtime_ns)
     gathering.sources.append(Source(text.form, path.name, taken, size, status.st_mtime_ns, digest))
     return StoreFile(identity, "")
+
+
+def _report_odd_folder(gathering: Gathering, *, is_there: bool) -> None:
+    """A guard is as it should be; any other directory in the place of the file is not."""
+    if is_there and not is_guard(gathering.paths):
+        name = gathering.paths.store_path.name
+        gathering.report(
+            "odd-path",
+            f"{name} is a directory with other things in it than a guard's note; none is read",
+            path=name,
+            hint="look at it and move it out of the store",
+        )
 
 
 def _is_copy(gathering: Gathering, digest: str) -> bool:

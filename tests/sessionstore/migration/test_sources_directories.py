@@ -140,6 +140,26 @@ def test_two_keys_of_one_folder_are_told_by_their_session_id(home: Path, directo
     assert rules(collected) == ["ambiguous-name"]
 
 
+def test_a_session_folder_called_x_is_a_session(home: Path, directory: Path) -> None:
+    write_l2(directory, {"x": entry("x"), KEY: entry("a")})
+    assert values(read(home)) == {"x": entry("x"), KEY: entry("a")}
+
+
+def test_names_that_are_no_text_can_be_shown(home: Path, directory: Path) -> None:
+    write_l2(directory, {KEY: entry()})
+    odd = os.fsdecode(b"\xff\xfe")
+    put(directory / odd / "meta.json", dump(entry()))
+    put(directory / f"{odd}.json", dump(entry()))
+    put(directory / f"{odd}.txt", b"")
+    put(home / f"sessions.json.bak.{odd}", b"{}")
+    collected = read(home)
+    assert list(collected.rows) == [KEY]
+    assert sorted(rules(collected)) == ["foreign-file", "foreign-file", "invalid-key"]
+    repr(collected).encode()
+    "".join(f"{f.path} {f.message} {f.key}" for f in collected.findings).encode()
+    "".join(one.name for one in collected.leftovers).encode()
+
+
 def test_slashes_made_folders_in_folders(home: Path, directory: Path) -> None:
     keys = {"agent:main:irc:channel:a/b/c": entry("a"), "agent:main:irc:channel:a": entry("b")}
     write_l2(directory, keys)

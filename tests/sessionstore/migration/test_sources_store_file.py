@@ -319,9 +319,16 @@ def test_a_store_file_that_cannot_be_opened_is_an_error(
 
 def test_a_guard_directory_is_no_source(home: Path) -> None:
     (home / "sessions.json").mkdir()
-    put(home / "sessions.json" / "README", b"guard")
+    put(home / "sessions.json" / "README.txt", b"guard")
     collected = read(home)
-    assert (collected.sources, collected.identity, collected.problem) == ((), None, "")
+    assert collected == Collected((), {}, (), (), (), None)
+
+
+def test_any_other_directory_in_its_place_is_named(home: Path) -> None:
+    put(home / "sessions.json" / "sessions.json", dump({KEY: entry()}))
+    collected = read(home)
+    assert not collected.rows
+    assert rules(collected) == ["odd-path"]
 
 
 MARKER = dump({"kind": "sessionstore", "format": 1, "created": NOW, "locks": "ofd-ranges-1"})
