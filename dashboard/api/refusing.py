@@ -37,7 +37,7 @@ def error_for(error: ProblemError) -> ApiError:
 
 def _details(error: ProblemError) -> tuple[str, dict[str, Any], dict[str, str]]:
     if isinstance(error, OverlapError):
-        return "overlap", {"overlaps": _overlaps(error), "etag": error.etag}, {}
+        return "overlap", {"overlaps": _overlaps(error), "etag": error.tag}, {}
     if isinstance(error, LockedError):
         retry_s = max(1, math.ceil(error.waited_s or 0), _SOON_S)
         members = {"holder": error.holder, "held_s": error.held_s, "waited_s": error.waited_s}

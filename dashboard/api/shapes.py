@@ -61,13 +61,13 @@ def session_row(row: SessionRow) -> dict[str, Any]:
 
 
 def session(found: Session) -> dict[str, Any]:
-    """One session: who it is, and its entry. The same as long as its etag is."""
+    """One session: who it is, and its entry. The same as long as its tag is."""
     return {
         "store_id": found.row.store_id,
         "ref": found.row.ref,
         "key": found.row.key,
         "agent": found.row.agent,
-        "etag": found.etag,
+        "etag": found.tag,
         "entry": found.entry,
     }
 
@@ -133,7 +133,7 @@ def saved(one: Saved) -> dict[str, Any]:
         "action": one.action,
         "change_id": one.change_id,
         "version_id": one.version_id,
-        "etag": one.etag or None,
+        "etag": one.tag or None,
         "unchanged": one.unchanged,
         "verified": one.verified,
         "changed": [

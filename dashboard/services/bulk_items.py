@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from sessionstore.entries import redact
@@ -99,11 +99,14 @@ def hidden_item(item: PlanItem) -> PlanItem:
 
 
 def digest_of(action: str, params: Mapping[str, Any], items: Iterable[PlanItem]) -> str:
-    """What a plan is known by: the action, the sessions, and the effect on each."""
+    """What a plan is known by: the action, the sessions, and the effect on each.
+
+    Keyed: effects rest on values that are masked where they are shown.
+    """
     content = [
         action,
         params,
         [[item.picked.store_id, item.picked.ref, item.effects.seen] for item in items],
     ]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return salted_hmac("dashboard.plan", text, algorithm="sha256").hexdigest()

@@ -40,6 +40,7 @@ from .change_records import (
     note_refusal,
 )
 from .change_stores import opened_for_change, typical_wait
+from .entry_tags import tag_of
 from .fleet import fleet
 from .problems import ProblemError
 
@@ -53,7 +54,8 @@ class Saved:
     ``change_id`` takes it back; None when nothing changed, and ``skipped`` then says why.
     ``merged`` names fields that somebody else changed meanwhile and that were kept.
     ``verified``: what was read back is what was written; else a writer came right after.
-    ``entry`` is the raw entry now: mask it before it is shown. ``key`` is masked.
+    ``tag`` stands for the entry now. ``entry`` is it, raw: mask it before it is shown. ``key`` is
+    masked.
     """
 
     store_id: str
@@ -62,7 +64,7 @@ class Saved:
     action: str
     change_id: int | None = None
     version_id: str | None = None
-    etag: str = ""
+    tag: str = ""
     changed: tuple[Difference, ...] = ()
     merged: tuple[str, ...] = ()
     verified: bool = True
@@ -146,7 +148,7 @@ def carry_out(task: Task, work: Work, *, wait_s: float) -> Saved:
     except SessionStoreError as error:
         if keeper.kept:
             raise _changed_all_the_same(task, keeper, intent, error) from error
-        told = refusal(task.key, error, typical=typical_wait(task.reader))
+        told = refusal(task.reader.id, task.key, error, typical=typical_wait(task.reader))
         failed = isinstance(error, StoreIOError) and not isinstance(error, LockTimeoutError)
         note_refusal(task, intent, told.problem.detail, outcome="failed" if failed else "refused")
         raise told from error
@@ -184,7 +186,7 @@ def _saved(
         action=task.action,
         change_id=change.pk if change else None,
         version_id=version.id if version else None,
-        etag="" if seen is None else entries.etag(seen),
+        tag="" if seen is None else tag_of(task.reader.id, task.key, entries.etag(seen)),
         changed=() if version is None else differences_of(version),
         verified=not trouble and (version is None or _is_as_written(version, seen)),
         skipped=skipped or ("" if version else _("It is like that already; nothing was written.")),

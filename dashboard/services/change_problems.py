@@ -13,16 +13,20 @@ from sessionstore.editing import Overlap
 from sessionstore.editing import OverlapError as StoreOverlapError
 from sessionstore.entries import redact
 
+from .entry_tags import tag_of
 from .problems import Problem, ProblemError, problem_of
 
 
 class OverlapError(ProblemError):
-    """Somebody else changed the same fields. ``overlaps`` hold raw values: mask them to show."""
+    """Somebody else changed the same fields. ``overlaps`` hold raw values: mask them to show.
 
-    def __init__(self, key: str, error: StoreOverlapError) -> None:
+    ``tag`` is that of the entry as it is now.
+    """
+
+    def __init__(self, store_id: str, key: str, error: StoreOverlapError) -> None:
         self.key = key
         self.overlaps: tuple[Overlap, ...] = error.overlaps
-        self.etag = error.etag
+        self.tag = tag_of(store_id, key, error.etag)
         count = len(error.overlaps)
         super().__init__(
             Problem(
@@ -80,10 +84,12 @@ class InvalidFieldsError(ProblemError):
         )
 
 
-def refusal(key: str, error: errors.SessionStoreError, *, typical: str) -> ProblemError:
+def refusal(
+    store_id: str, key: str, error: errors.SessionStoreError, *, typical: str
+) -> ProblemError:
     """What a page is told about an error of the store."""
     if isinstance(error, StoreOverlapError):
-        return OverlapError(key, error)
+        return OverlapError(store_id, key, error)
     if isinstance(error, errors.LockTimeoutError):
         return LockedError(key, error, typical)
     if isinstance(error, errors.EntryNotFoundError):

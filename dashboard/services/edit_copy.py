@@ -26,7 +26,7 @@ def whole_entry(actor: Actor, look: Look, *, reason: str) -> dict[str, Any]:
             "agent": look.reader.agent,
             "key": shown(look.key),
             "ref": look.ref,
-            "etag": look.etag,
+            "etag": look.tag,
             "masked": False,
         },
     )

@@ -83,7 +83,6 @@ def opened_form(look: Look, *, user_id: int | None) -> Opened:
         ref=look.ref,
         user_id=user_id,
         key=look.key,
-        etag=look.etag,
         entry=look.entry or {},
         names=[spec.name for spec in FORM_FIELDS],
     )

@@ -62,7 +62,6 @@ def entry_text(look: Look, *, user_id: int | None) -> EntryText:
         ref=look.ref,
         user_id=user_id,
         key=look.key,
-        etag=look.etag,
         entry=entry,
         names=texts,
         kept=kept,

@@ -12,6 +12,7 @@ from sessionstore.locks import HeldLock, held_locks
 from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 
+from .entry_tags import tag_of
 from .fleet import PAGE_BUDGET_S, below_state, fleet
 from .problems import Problem, ProblemError, problem_of
 from .readers import Reader, refresh_all
@@ -26,14 +27,14 @@ class Look:
     """A session as it was read a moment ago. ``key`` and ``entry`` are raw: mask what is shown.
 
     ``entry`` is None when there is no such session any more, or when it cannot be read: then
-    ``problem`` says why. ``layout`` is that of the store.
+    ``problem`` says why. ``layout`` is that of the store. Of ``etag`` only the ``tag`` is shown.
     """
 
     reader: Reader
     row: SessionRow
     key: str = field(repr=False)
     entry: dict[str, Any] | None = field(repr=False)
-    etag: str
+    etag: str = field(repr=False)
     layout: str
     problem: Problem | None
     lock: HeldLock | None
@@ -46,6 +47,10 @@ class Look:
     @property
     def ref(self) -> str:
         return self.row.ref
+
+    @property
+    def tag(self) -> str:
+        return tag_of(self.store_id, self.key, self.etag)
 
     @property
     def store_name(self) -> str:

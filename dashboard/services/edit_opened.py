@@ -50,7 +50,6 @@ class Opened:
     store_id: str
     ref: str
     user_id: int | None
-    etag: str
     seen: Mapping[str, Seen]
     kept: frozenset[str] = frozenset()
     key: str = field(default="", repr=False)
@@ -138,7 +137,6 @@ def signed(opened: Opened) -> str:
         "store": opened.store_id,
         "ref": opened.ref,
         "user": opened.user_id,
-        "etag": opened.etag,
         "seen": {name: packed(seen) for name, seen in opened.seen.items()},
         "kept": sorted(opened.kept),
         "key": opened.key,
@@ -167,7 +165,6 @@ def read_signed(text: str, *, store_id: str, ref: str, user_id: int | None) -> O
         store_id=store_id,
         ref=ref,
         user_id=user_id,
-        etag=content["etag"],
         seen={name: unpacked(item) for name, item in content["seen"].items()},
         kept=frozenset(content["kept"]),
         key=content["key"],
@@ -195,7 +192,6 @@ def opened_now(
     ref: str,
     user_id: int | None,
     key: str,
-    etag: str,
     entry: Mapping[str, Any],
     names: Iterable[str],
     kept: Iterable[str] = (),
@@ -205,7 +201,6 @@ def opened_now(
         store_id=store_id,
         ref=ref,
         user_id=user_id,
-        etag=etag,
         seen={name: seen_of(name, entry.get(name, ABSENT)) for name in names},
         kept=frozenset(name_digest(name) for name in kept),
         key="" if redact(key) != key else key,

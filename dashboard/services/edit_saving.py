@@ -114,6 +114,6 @@ def unpacked(store_id: str, key: str, params: Mapping[str, Any], *, reason: str)
         for name, digest, *yours in params["edits"]
     )
     seen = {each.name: each.seen for each in typed}
-    opened = Opened(store_id, params["ref"], None, "", seen, creates=params["creates"])
+    opened = Opened(store_id, params["ref"], None, seen, creates=params["creates"])
     wanted = Wanted(opened, typed, tuple(params["follows"]), any_field=bool(params["any_field"]))
     return Request(store_id, params["ref"], key, wanted, reason=reason)

@@ -13,6 +13,7 @@ from sessionstore.keys import check_key
 from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 
+from .entry_tags import tag_of
 from .fleet import PAGE_BUDGET_S, fleet
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import refresh_all
@@ -22,11 +23,12 @@ from .session import key_behind
 
 @dataclass(frozen=True, slots=True)
 class EntryNow:
-    """One entry and its etag. Key and entry are raw: mask them to show them."""
+    """One entry and its etag. Key and entry are raw: mask them to show them; show the ``tag``."""
 
     key: str
     entry: dict[str, Any] = field(repr=False)
-    etag: str
+    etag: str = field(repr=False)
+    tag: str
 
 
 def entry_now(store_id: str, ref: str) -> EntryNow:
@@ -49,7 +51,8 @@ def entry_now(store_id: str, ref: str) -> EntryNow:
             _("The session was in this store and has been deleted since."),
             _("Search the list of sessions; a reset session has a new entry."),
         )
-    return EntryNow(key, entry, entries.etag(entry))
+    etag = entries.etag(entry)
+    return EntryNow(key, entry, etag, tag_of(store_id, key, etag))
 
 
 def ref_of_key(store_id: str, key: str) -> str:

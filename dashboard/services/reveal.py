@@ -17,6 +17,7 @@ from sessionstore import entries
 from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 
+from .entry_tags import tag_of
 from .fleet import PAGE_BUDGET_S, fleet
 from .pointers import GoneError, Step, alone, masked_steps, steps_to, value_at
 from .problems import Problem, ProblemError, not_there
@@ -45,7 +46,7 @@ class Place:
     pointer: str
     steps: tuple[str, ...]
     state: str
-    etag: str
+    tag: str
     by_position: bool
 
 
@@ -75,11 +76,11 @@ def look_at(store_id: str, ref: str, pointer: str) -> Place:
 
 
 def reveal(
-    actor: Actor, store_id: str, ref: str, pointer: str, *, reason: str, etag: str
+    actor: Actor, store_id: str, ref: str, pointer: str, *, reason: str, tag: str
 ) -> Revealed:
     """Read one masked value out, after this was written to the audit.
 
-    ``etag`` is the entry's when the person was asked. A place that goes by positions is only
+    ``tag`` is the entry's when the person was asked. A place that goes by positions is only
     sure in the same entry; a field that goes by its name is read as it is now.
 
     Raises:
@@ -87,7 +88,7 @@ def reveal(
     """
     place, value = _looked(store_id, ref, pointer)
     intent = _note(actor, place, reason, "started")
-    problem = _why_not(place, etag)
+    problem = _why_not(place, tag)
     if problem is not None:
         _note(actor, place, reason, "refused", intent=intent, why=problem.detail)
         raise ProblemError(problem)
@@ -97,7 +98,7 @@ def reveal(
         text=text,
         cut=max(0, len(value) - LONGEST),
         escaped=text != value[:LONGEST],
-        changed=place.etag != etag,
+        changed=place.tag != tag,
         event=_note(actor, place, reason, "done", intent=intent),
     )
 
@@ -149,7 +150,7 @@ def _looked(store_id: str, ref: str, pointer: str) -> tuple[Place, Any]:
         pointer=pointer,
         steps=tuple(shown(str(step)) for step in steps),
         state=state,
-        etag=entries.etag(entry),
+        tag=tag_of(store_id, key, entries.etag(entry)),
         by_position="~2" in pointer or any(isinstance(step, int) for step in steps),
     )
     return place, value
@@ -168,14 +169,14 @@ def _state(entry: dict[str, Any], steps: list[Step]) -> str:
     return "open" if value_at(around, masked_steps(steps)) == value else "masked"
 
 
-def _why_not(place: Place, etag: str) -> Problem | None:
+def _why_not(place: Place, tag: str) -> Problem | None:
     if place.state == "gone":
         detail = _("There is no such field in the entry now; it was removed, or never there.")
     elif place.state == "group":
         detail = _("This is a group of values; each masked one in it is revealed on its own.")
     elif place.state == "open":
         detail = _("This value is not masked; the session's pages show it.")
-    elif place.by_position and place.etag != etag:
+    elif place.by_position and place.tag != tag:
         detail = _("The entry was changed since, so another value may stand at this position.")
     else:
         return None

@@ -17,6 +17,7 @@ from sessionstore.store import open_store
 from .damage import Damage, damage_of
 from .entry_fields import FieldGroup, groups_of
 from .entry_file import EntryFile, entry_file
+from .entry_tags import tag_of
 from .findings import masked_finding
 from .fleet import PAGE_BUDGET_S, below_state, fleet
 from .problems import Problem, ProblemError, not_there, problem_of
@@ -36,7 +37,7 @@ class Session:
     layout: str
     freshness: Freshness
     entry: dict[str, Any] | None
-    etag: str
+    tag: str
     groups: tuple[FieldGroup, ...]
     tree: Node | None
     file: EntryFile | None
@@ -90,7 +91,7 @@ def find_session(store_id: str, ref: str) -> Session:
         layout=row.layout,
         freshness=reader.freshness(),
         entry=masked,
-        etag=raw.etag,
+        tag=tag_of(store_id, key, raw.etag),
         groups=() if masked is None else groups_of(masked, now_ms=now_ms, refs=reader.refs.of),
         tree=None if masked is None else tree_of(masked),
         file=raw.file and replace(raw.file, path=below_state(raw.file.path)),

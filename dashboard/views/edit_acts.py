@@ -18,6 +18,7 @@ from dashboard.services.change_problems import InvalidFieldsError
 from dashboard.services.edit_acts import OWN_PAGES, act_page, params_of, seen_label
 from dashboard.services.edit_look import Look, look_at
 from dashboard.services.edit_saving import Request
+from dashboard.services.entry_tags import etag_behind
 from dashboard.services.problems import ProblemError
 
 from .answers import tells_problems
@@ -82,7 +83,9 @@ def _act(request: ConsoleRequest, store_id: str, ref: str, action: str) -> HttpR
 
 def _etag(look: Look, posted: Mapping[str, str]) -> str | None:
     # What cannot be read has no etag: deleting it moves it to quarantine as it is.
-    return None if look.is_damaged and not posted["etag"] else posted["etag"]
+    if look.is_damaged and not posted["etag"]:
+        return None
+    return etag_behind(posted["etag"], tag=look.tag, etag=look.etag)
 
 
 def _refused(
@@ -134,7 +137,7 @@ def _page(
         "label": posted.get("label", page.label),
         "label_error": (errors or {}).get("label", ""),
         "seen": seen_label(look),
-        "etag": look.etag,
+        "etag": look.tag,
         "reason": posted.get("reason", ""),
         "keeps_transcript": posted.get("transcript", "archive") == "archive",
         "confirm_error": confirm_error,

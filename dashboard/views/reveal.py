@@ -42,9 +42,9 @@ def session_reveal(request: HttpRequest, store_id: str, ref: str) -> HttpRespons
     if refusal := recent.confirmed(request):
         return _answer(request, context | {"confirm_error": refusal}, status=422)
     by = actor_of(cast(ConsoleRequest, request))
-    etag = request.POST.get("etag", "")
+    tag = request.POST.get("etag", "")
     try:
-        found = reveal(by, store_id, ref, pointer, reason=reason, etag=etag)
+        found = reveal(by, store_id, ref, pointer, reason=reason, tag=tag)
     except ProblemError as refused:
         return _answer(request, context | {"error": refused.problem.detail}, status=409)
     return _answer(request, context | {"place": found.place, "revealed": found})

@@ -57,7 +57,7 @@ def session_json(request: HttpRequest, store_id: str, ref: str) -> HttpResponseB
         "store": found.store_name,
         "key": found.row.key,
         "layout": found.layout,
-        "etag": found.etag,
+        "etag": found.tag,
         "read_at": twins.iso(found.read_at_ms),
         "entry": found.entry,
         "file": asdict(found.file) if found.file else None,

@@ -105,19 +105,19 @@ def matching(store_id: str, ref: str, tags: Iterable[str]) -> EntryNow:
         ApiError: it is not; the change itself asks once more, under the lock.
     """
     now = entry_now(store_id, ref)
-    if now.etag not in tags:
+    if now.tag not in tags:
         raise ApiError(
             "moved",
             _("The session does not have the entity tag of If-Match any more."),
             next_step=_("Read it again and repeat the change if it still applies."),
-            etag=now.etag,
+            etag=now.tag,
         )
     return now
 
 
 def told(saved: Saved) -> HttpResponse:
     """Say what a change did."""
-    return answer(shapes.saved(saved), etag=saved.etag)
+    return answer(shapes.saved(saved), etag=saved.tag)
 
 
 def refuse_mask(pointer: str, value: Any) -> None:

@@ -34,9 +34,9 @@ def one_session(call: Call, store_id: str, ref: str) -> HttpResponse:
     found = find_session(store_id, ref)
     if found.entry is None:
         raise ProblemError(found.problem or Problem(_("The entry cannot be read"), "", "", 422))
-    if is_known(call.request, found.etag):
-        return unchanged(found.etag)
-    return answer(shapes.session(found), etag=found.etag)
+    if is_known(call.request, found.tag):
+        return unchanged(found.tag)
+    return answer(shapes.session(found), etag=found.tag)
 
 
 @operation(

@@ -37,7 +37,7 @@ def test_patch_with_the_entity_tag_changes_only_what_it_names(
     answer = operator.patch(ada, {"fields": {"label": "New"}}, if_match=matching(operator, ada))
     assert answer.status_code == 200
     assert entry(store) == before | {"label": "New"}
-    assert answer["ETag"] == f'"{store.etag(KEY)}"'
+    assert answer["ETag"] == matching(operator, ada)
     saved = answer.json()
     assert saved["changed"] == [{"field": "label", "before": '"Ada"', "after": '"New"'}]
     assert saved["verified"]
@@ -62,7 +62,7 @@ def test_patch_of_another_state_is_refused(operator: Program, ada: str, store: S
     store.patch(KEY, {"totalTokens": 2})
     answer = operator.patch(ada, {"fields": {"label": "New"}}, if_match=etag)
     assert code_of(answer) == "moved"
-    assert answer.json()["etag"] == store.etag(KEY)
+    assert answer.json()["etag"] == matching(operator, ada).strip('"')
     assert entry(store)["label"] == "Ada"
 
 

@@ -14,6 +14,7 @@ from dashboard.acting import Actor
 from dashboard.models import AuditEvent, Change
 from dashboard.services import changing
 from dashboard.services.change_problems import LockedError
+from dashboard.services.entry_tags import tag_of
 from dashboard.services.fleet import fleet
 from dashboard.services.problems import ProblemError
 from sessionstore import FieldEdit, open_store
@@ -179,7 +180,7 @@ def test_reading_back_tells_whether_a_writer_came_right_after(
     assert saved.change_id is not None
     assert [(d.before, d.after) for d in saved.changed] == [('"old"', '"new"')]
     assert saved.entry == store.get(KEY)
-    assert saved.etag == store.etag(KEY)
+    assert saved.tag == tag_of(store_id, KEY, store.etag(KEY) or "")
 
 
 def test_a_session_that_is_deleted_right_after_is_told_as_not_verified(
@@ -191,7 +192,7 @@ def test_a_session_that_is_deleted_right_after_is_told_as_not_verified(
     with open_store(store.path) as writer:
         right_after(lambda: writer.delete(KEY))
         saved = changing.save(admin, store_id, KEY, [FieldEdit("label", "old", "new")])
-    assert (saved.verified, saved.entry, saved.etag) == (False, None, "")
+    assert (saved.verified, saved.entry, saved.tag) == (False, None, "")
     assert saved.change_id is not None
 
 

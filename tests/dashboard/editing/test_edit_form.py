@@ -30,9 +30,7 @@ STORE, REF = "0123456789ab", "0123456789abcdef"
 
 def opened(entry: dict[str, Any], *, key: str = "agent:main:main") -> Opened:
     names = [spec.name for spec in FORM_FIELDS]
-    return opened_now(
-        store_id=STORE, ref=REF, user_id=1, key=key, etag="e", entry=entry, names=names
-    )
+    return opened_now(store_id=STORE, ref=REF, user_id=1, key=key, entry=entry, names=names)
 
 
 def as_posted(sections: Iterable[Section]) -> dict[str, str]:

@@ -35,7 +35,6 @@ class Seen:
     store_id: str = "0123456789ab"
     ref: str = "0123456789abcdef"
     key: str = "agent:main:main"
-    etag: str = "e"
 
 
 def text_of(entry: dict[str, Any]) -> EntryText:
