@@ -86,7 +86,7 @@ def act_page(look: Look, action: str) -> ActPage:
 
 def _label(value: Any) -> tuple[str, str]:
     """A label for the form, or empty and why."""
-    seen = seen_of("label", value)
+    seen = seen_of("label", value, place="")
     if seen.masked:
         return "", _("It has a label that is masked and not shown here; what you type replaces it.")
     text = written(FIELDS["label"], seen)

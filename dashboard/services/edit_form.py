@@ -72,7 +72,10 @@ class Wanted:
 
     def edits(self, fresh: Mapping[str, Any]) -> tuple[FieldEdit, ...]:
         """Their edits, and those that follow, which nobody is asked about."""
-        own = [edit_of(typed.name, typed.seen, typed.yours, fresh) for typed in self.typed]
+        own = [
+            edit_of(typed.name, typed.seen, typed.yours, fresh, place=self.opened.place)
+            for typed in self.typed
+        ]
         return (*own, *follow_ups(own, fresh)) if self.follows else tuple(own)
 
 

@@ -166,6 +166,6 @@ def text_with_now(opened: Opened, text: str, name: str, now: Any) -> tuple[Opene
     value.pop(name, None)
     if now is ABSENT:
         return opened, pretty(value)
-    if seen_of(name, now).digest or _untypable(now):
+    if seen_of(name, now, place=opened.place).digest or _untypable(now):
         return opened.keeping(name), pretty(value)
     return opened, pretty({**value, name: now})

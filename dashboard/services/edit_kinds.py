@@ -74,7 +74,7 @@ class ByForm(Editor):
     def keep_now(
         self, opened: Opened, posted: Posted, name: str, now: Any
     ) -> tuple[Opened, dict[str, str]]:
-        return opened, with_now(posted, name, seen_of(name, now))
+        return opened, with_now(posted, name, seen_of(name, now, place=opened.place))
 
     def carried(self, posted: Posted) -> dict[str, str]:
         return carried(posted)

@@ -1,8 +1,8 @@
 """What a form showed when it was opened, carried by the form itself, signed.
 
 So a save knows what the person saw without the server remembering anything. A value that is masked
-or long is carried as a keyed digest: enough to tell whether it is still the same, and useless to
-whoever reads the page.
+or long is carried as a digest, keyed and of that one session: enough to tell whether it is still
+the same, and useless to whoever reads the page.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ class Opened:
     key: str = field(default="", repr=False)
     creates: bool = False
 
+    @property
+    def place(self) -> str:
+        """What digests of its values are bound to."""
+        return f"{self.store_id} {self.ref}"
+
     def of(self, name: str) -> Seen:
         """A field as it was seen; absent when it was not there."""
         return self.seen.get(name, Seen())
@@ -66,17 +71,19 @@ class Opened:
 
     def now_seen(self, now: Mapping[str, Any]) -> Opened:
         """The same, with some fields seen anew; :data:`ABSENT` for one that is gone."""
-        return replace(self, seen={**self.seen, **{n: seen_of(n, v) for n, v in now.items()}})
+        return replace(
+            self, seen={**self.seen, **{n: seen_of(n, v, place=self.place) for n, v in now.items()}}
+        )
 
 
-def seen_of(name: str, value: Any) -> Seen:
-    """A value as a form carries it."""
+def seen_of(name: str, value: Any, *, place: str) -> Seen:
+    """A value as the form of a session carries it."""
     if value is ABSENT:
         return Seen()
     if is_masked(name, value):
-        return Seen(digest=digest_of(name, value), masked=True)
+        return Seen(digest=digest_of(name, value, place=place), masked=True)
     if len(json_text(value)) > LARGEST_CARRIED:
-        return Seen(digest=digest_of(name, value))
+        return Seen(digest=digest_of(name, value, place=place))
     return Seen(value)
 
 
@@ -90,9 +97,13 @@ def name_digest(name: str) -> str:
     return salted_hmac(f"{_SALT}.name", json.dumps(name)).hexdigest()[:24]
 
 
-def digest_of(name: str, value: Any) -> str:
-    """What stands for a value that must not be in a page; equal values have equal digests."""
-    return salted_hmac(f"{_SALT}.{json.dumps(name)}", entries.etag({"value": value})).hexdigest()
+def digest_of(name: str, value: Any, *, place: str) -> str:
+    """What stands for a value that must not be in a page; equal ones of a field have equal digests.
+
+    In another session they have others: no page tells that two sessions have the same secret.
+    """
+    text = json.dumps([place, name, entries.etag({"value": value})])
+    return salted_hmac(f"{_SALT}.value", text).hexdigest()
 
 
 def json_text(value: Any) -> str:
@@ -100,20 +111,22 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def edit_of(name: str, seen: Seen, yours: Any, fresh: Mapping[str, Any]) -> FieldEdit:
+def edit_of(
+    name: str, seen: Seen, yours: Any, fresh: Mapping[str, Any], *, place: str
+) -> FieldEdit:
     """The edit of one field. A value that was not carried is the fresh one if that is the same."""
     if not seen.digest:
         return FieldEdit(name, seen.value, yours)
-    opened = fresh[name] if is_still(name, seen, fresh) else _OTHER
+    opened = fresh[name] if is_still(name, seen, fresh, place=place) else _OTHER
     return FieldEdit(name, opened, yours)
 
 
-def is_still(name: str, seen: Seen, fresh: Mapping[str, Any]) -> bool:
+def is_still(name: str, seen: Seen, fresh: Mapping[str, Any], *, place: str) -> bool:
     """Whether a field is as it was seen."""
     now = fresh.get(name, ABSENT)
     if not seen.digest:
         return same(seen.value, now)
-    return now is not ABSENT and digest_of(name, now) == seen.digest
+    return now is not ABSENT and digest_of(name, now, place=place) == seen.digest
 
 
 class _Other:
@@ -197,11 +210,12 @@ def opened_now(
     kept: Iterable[str] = (),
 ) -> Opened:
     """What a form shows of an entry as it is now."""
-    return Opened(
+    opened = Opened(
         store_id=store_id,
         ref=ref,
         user_id=user_id,
-        seen={name: seen_of(name, entry.get(name, ABSENT)) for name in names},
+        seen={},
         kept=frozenset(name_digest(name) for name in kept),
         key="" if redact(key) != key else key,
     )
+    return opened.now_seen({name: entry.get(name, ABSENT) for name in names})

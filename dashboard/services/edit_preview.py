@@ -112,7 +112,7 @@ def moved_since(wanted: Wanted, fresh: Mapping[str, Any]) -> tuple[str, ...]:
     for name, seen in wanted.opened.seen.items():
         if name in mine:
             continue
-        if not is_still(name, seen, fresh):
+        if not is_still(name, seen, fresh, place=wanted.opened.place):
             moved.append(shown(name)[:100])
     return tuple(moved)
 

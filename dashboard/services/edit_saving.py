@@ -80,20 +80,21 @@ def packed(asked: Request) -> dict[str, Any]:
             "params": dict(asked.params),
             "if_match": asked.if_match,
         }
+    opened = asked.wanted.opened
     return {
-        "ref": asked.ref,
-        "edits": [_packed(typed) for typed in asked.wanted.typed],
+        "ref": opened.ref,
+        "edits": [_packed(typed, opened.place) for typed in asked.wanted.typed],
         "follows": list(asked.wanted.follows),
         "any_field": asked.wanted.any_field,
-        "creates": asked.wanted.opened.creates,
+        "creates": opened.creates,
     }
 
 
-def _packed(typed: Typed) -> list[Any]:
+def _packed(typed: Typed, place: str) -> list[Any]:
     seen = typed.seen
     digest = seen.digest
     if not digest and seen.value is not ABSENT:
-        digest = digest_of(typed.name, seen.value)
+        digest = digest_of(typed.name, seen.value, place=place)
     return [typed.name, digest, *([] if typed.yours is ABSENT else [typed.yours])]
 
 

@@ -75,6 +75,19 @@ def test_no_masked_value_is_anywhere_in_the_page_not_even_signed(
         assert "hunter2" not in output
 
 
+def test_no_page_tells_that_two_sessions_have_the_same_secret(
+    store: Store, at: Address, operator_client: Client
+) -> None:
+    for key in (ADA, LIN):
+        store.patch(key, {"category": SECRET})
+    carried = [
+        signing.loads(opened(operator_client, at(key))["opened"], salt="dashboard.edit.opened")
+        for key in (ADA, LIN)
+    ]
+    digests = {one["seen"]["category"][0] for one in carried}
+    assert len(digests) == 2
+
+
 def test_a_masked_label_can_be_replaced_without_being_shown(
     store: Store, at: Address, operator_client: Client
 ) -> None:
