@@ -143,14 +143,16 @@ def undo(
     *,
     choices: Mapping[str, Choice] | None = None,
     still: Callable[[str, Any], bool] | None = None,
+    check: Callable[[Entry | None, Entry], None] | None = None,
     timeout: float | None = None,
 ) -> Entry | None:
     """Take one change back: its fields return to what they were, all others stay.
 
     Runs under the session's lock. A field that somebody changed since needs a choice: "mine"
     puts the old value back, "now" keeps what is there. ``still`` is asked whether a field's
-    value there now is the one that "mine" was chosen over; if not, it needs a choice again. A
-    deleted session comes back, a created one goes. The undo itself is kept as a version too (by
+    value there now is the one that "mine" was chosen over; if not, it needs a choice again.
+    ``check`` gets the entry before and after and raises to refuse, also under the lock. A deleted
+    session comes back, a created one goes. The undo itself is kept as a version too (by
     the store's own keeper, if it has one). Returns the entry, None when it is gone.
 
     Raises:
@@ -168,6 +170,8 @@ def undo(
         entry, overlaps = undone(version, fresh, choices=_holding(choices, fresh, still))
         if overlaps:
             raise _overlapping(version, fresh or {}, overlaps)
+        if check is not None and entry is not None:
+            check(fresh, entry)
         return entry
 
     if version.entry is None:

@@ -76,11 +76,11 @@ class MovedError(ProblemError):
 class InvalidFieldsError(ProblemError):
     """Values that a field cannot have, with a sentence for each field."""
 
-    def __init__(self, messages: Mapping[str, str]) -> None:
+    def __init__(self, messages: Mapping[str, str], *, hint: str = "") -> None:
         self.errors = dict(messages)
         said = " ".join(f"{name}: {message}" for name, message in sorted(self.errors.items())[:5])
         super().__init__(
-            Problem(_("These values cannot be saved"), said, _("Nothing was written."), 422)
+            Problem(_("These values cannot be saved"), said, hint or _("Nothing was written."), 422)
         )
 
 

@@ -94,7 +94,8 @@ def label_checker(reader: Reader, key: str) -> Check:
             before, after, label_taken=lambda label: label_holder(reader, key, label)
         )
         if errors:
-            raise InvalidFieldsError(errors)
+            hint = _("Nothing was written. Give that session another label, then repeat this.")
+            raise InvalidFieldsError(errors, hint=hint)
 
     return check
 

@@ -16,7 +16,7 @@ from dashboard.jobs.kinds import ItemResult, Kind, register
 from dashboard.models import Change, Job, JobItem
 
 from . import changing
-from .change_problems import LockedError, OverlapError, VanishedError
+from .change_problems import InvalidFieldsError, LockedError, OverlapError, VanishedError
 from .change_rows import find_change
 from .problems import Problem, ProblemError
 from .tree import shown
@@ -97,7 +97,7 @@ def run_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
         return ItemResult("skipped", said % few(names))
     except LockedError as error:
         return ItemResult("retry", error.problem.detail)
-    except VanishedError as error:
+    except (VanishedError, InvalidFieldsError) as error:
         return ItemResult("skipped", f"{error.problem.detail} {error.problem.hint}".strip())
     if saved.unchanged:
         return ItemResult("skipped", saved.skipped)

@@ -56,7 +56,7 @@ def take_back(
 
     Raises:
         OverlapError: fields were changed since. VanishedError: there is nothing to go back to.
-        LockedError, ProblemError.
+        InvalidFieldsError: another session has its label by now. LockedError, ProblemError.
     """
     change = Change.objects.filter(pk=change_id).first()
     if change is None:
@@ -171,9 +171,10 @@ def _undoing(
     if version.entry is None and not roles.includes(task.actor.role, ACTIONS["delete"].role):
         raise lesser_role(ACTIONS["delete"].role)
     note: dict[str, Any] = {"undoes": version.id}
+    check = label_checker(task.reader, task.key)
 
     def run(store: Store) -> object:
-        return undo(store, version.id, choices=choices, still=still)
+        return undo(store, version.id, choices=choices, still=still, check=check)
 
     return Work(
         run, fields=version.changed, note=note, after=lambda: _transcript_back(task, version)

@@ -232,13 +232,14 @@ class AsyncStore:
         *,
         choices: Mapping[str, Choice] | None = None,
         still: Callable[[str, Any], bool] | None = None,
+        check: Callable[[Entry | None, Entry], None] | None = None,
         timeout: float | None = None,
     ) -> Entry | None:
         """See :func:`sessionstore.undo`."""
         version = await self._read(find_version, self.blocking, version_id)
 
         def take_back(store: Store, key: str) -> Entry | None:
-            return undo(store, version_id, choices=choices, still=still)
+            return undo(store, version_id, choices=choices, still=still, check=check)
 
         return await self._change(take_back, timeout, version.key)
 

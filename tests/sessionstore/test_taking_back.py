@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from pathlib import Path
 
 import pytest
 
-from sessionstore import open_store, undo
+from sessionstore import aio, open_store, undo
 from sessionstore.editing import ABSENT, OverlapError
+from sessionstore.entries import Entry
 from sessionstore.errors import CorruptStoreError
 from sessionstore.kept import Keeper
 from sessionstore.store import Store
@@ -124,3 +126,28 @@ def test_undoing_a_creation_asks_about_every_field_used_since(tmp_path: Path) ->
     ]
     undo(store, keeper.ids[0], choices={"label": "mine", "category": "mine"})
     assert store.get(KEY) is None
+
+
+def test_a_check_sees_both_entries_and_stops_an_undo(store: Store) -> None:
+    version_id = change(store, label="new")
+    seen = []
+
+    def refuse(before: Entry | None, after: Entry) -> None:
+        seen.append(((before or {})["label"], after["label"]))
+        raise PermissionError
+
+    with pytest.raises(PermissionError):
+        undo(store, version_id, check=refuse)
+    assert seen == [("new", "old")]
+    assert (store.get(KEY) or {})["label"] == "new"
+    assert len(version_ids(store.paths, KEY)) == 1
+
+
+def test_the_asyncio_twin_takes_the_same_check(store: Store) -> None:
+    version_id = change(store, label="new")
+
+    def refuse(_before: Entry | None, _after: Entry) -> None:
+        raise PermissionError
+
+    with pytest.raises(PermissionError):
+        asyncio.run(aio.open_store(store.path).undo(version_id, check=refuse))

@@ -106,3 +106,34 @@ def test_a_label_comes_back_by_a_restore_only_if_nobody_has_it_by_now(
     with alone(store.paths.sidecar, "others", timeout=0):
         restore()
     assert (store.get(KEY) or {})["label"] == "old"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("action", ["rename", "delete"])
+def test_an_undo_brings_a_label_back_only_if_nobody_has_it_by_now(
+    store: Store, store_id: str, admin: Actor, action: str
+) -> None:
+    saved = changing.act(
+        admin, store_id, KEY, action, {"label": "new"} if action == "rename" else {}
+    )
+    assert saved.change_id is not None
+    store.put("agent:main:other", {"label": "old"})
+    before = store.get(KEY)
+    with pytest.raises(InvalidFieldsError) as caught:
+        changing.take_back(admin, saved.change_id)
+    assert "agent:main:other" in caught.value.errors["label"]
+    assert "another label" in caught.value.problem.hint
+    assert store.get(KEY) == before
+    store.patch("agent:main:other", {"label": "theirs"})
+    changing.take_back(admin, saved.change_id)
+    assert (store.get(KEY) or {})["label"] == "old"
+
+
+@pytest.mark.django_db
+def test_an_undo_that_leaves_the_label_alone_asks_nobody_about_it(
+    store: Store, store_id: str, admin: Actor
+) -> None:
+    saved = changing.act(admin, store_id, KEY, "archive", {})
+    store.put("agent:main:other", {"label": "old"})
+    changing.take_back(admin, saved.change_id or 0)
+    assert "archivedAt" not in (store.get(KEY) or {})

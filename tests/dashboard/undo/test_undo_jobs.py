@@ -218,3 +218,14 @@ def test_undoing_a_job_that_made_no_session_asks_for_no_password(
 ) -> None:
     settings.RECENT_MINUTES = -1
     assert admin_client.post(f"/undo/jobs/{BULK}/", {"reason": "x"}).status_code == 302
+
+
+def test_a_label_that_is_taken_by_now_is_skipped_and_said(
+    store: Store, edit: Edit, operator: Actor
+) -> None:
+    change_id = edit(label="Grace")
+    store.put(OTHERS[0], {"label": "Ada"})
+    [result] = run_items(undo_later(operator, change_id, reason=""))
+    assert result.state == "skipped"
+    assert OTHERS[0] in result.message
+    assert (store.get(KEY) or {})["label"] == "Grace"
