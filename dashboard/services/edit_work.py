@@ -32,7 +32,8 @@ def ask_for(actor: Actor, asked: Request, *, title: str) -> Job:
         RefusedError, ProblemError: as :func:`dashboard.jobs.queue.ask`.
     """
     items = [(asked.store_id, asked.key, packed(asked))]
-    params = {"action": asked.action or "edit"}
+    as_text = asked.wanted is not None and asked.wanted.any_field
+    params = {"action": asked.action or "edit", "as_text": as_text}
     return queue.ask(actor, kind=KIND, title=title, items=items, params=params, reason=asked.reason)
 
 

@@ -17,13 +17,16 @@ from django.views.decorators.http import require_safe
 from dashboard.acting import actor_of
 from dashboard.jobs import looks
 from dashboard.jobs.item_rows import item_word
+from dashboard.jobs.kinds import forgets
 from dashboard.jobs.listing import JobFilters, JobList, kind_choices, list_jobs, people
 from dashboard.jobs.page import ItemFilters, JobPage, job_page
 from dashboard.jobs.seeing import state_word
 from dashboard.jobs.steps import steps_for
 from dashboard.links import Link
+from dashboard.models.jobs import CANCELLED, FAILED
 from dashboard.requests import ConsoleRequest
-from dashboard.roles import includes, role_required
+from dashboard.roles import Role, includes, role_required
+from dashboard.services.edit_acts import OWN_PAGES
 
 from .answers import STOP_POLLING, page_or_part, tells_problems
 
@@ -75,8 +78,32 @@ def job(request: HttpRequest, job_id: int) -> HttpResponseBase:
         "links": _links(link, page.page, page.pages),
         "is_live": form.cleaned_data.get("live") != "off",
         "is_over": page.row.is_over,
+        "forgotten": _forgotten(page),
+        "redo": _redo(page, actor.role),
     }
     return _answer(request, page, context, name="job", every_s=looks.interval_s(page.row))
+
+
+def _forgotten(page: JobPage) -> bool:
+    """Whether it ended without doing what was typed for it, which is not kept."""
+    is_left = page.row.is_over and bool({FAILED, CANCELLED} & page.results.keys())
+    return is_left and forgets(page.job)
+
+
+def _redo(page: JobPage, role: Role) -> str:
+    """Where this person can ask anew for what such a job did not do; else empty."""
+    item = next(iter(page.items), None)
+    if not _forgotten(page) or item is None or not item.ref or settings.READ_ONLY:
+        return ""
+    place: list[Any] = [item.store_id, item.ref]
+    action, as_text = page.job.params.get("action"), page.job.params.get("as_text")
+    if not includes(role, "admin" if as_text or action == "delete" else "operator"):
+        return ""
+    if action == "delete":
+        return reverse("session_delete", args=place)
+    if action in OWN_PAGES:
+        return reverse("session_act", args=[*place, action])
+    return reverse("session_edit_json" if as_text else "session_edit", args=place)
 
 
 def _answer(

@@ -235,6 +235,50 @@ def test_a_job_that_forgot_what_was_typed_is_not_tried_again(
     assert JobItem.objects.get().state == "failed"
 
 
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_job_that_forgot_what_was_typed_says_so_and_leads_back_to_the_form(
+    store: Store, at: Address, operator_client: Client, viewer_client: Client, cancelled: bool
+) -> None:
+    operator_client.post(at(), opened(operator_client, at()) | {"f-label": "mine", "do": "job"})
+    address = f"/jobs/{Job.objects.get().pk}/"
+    assert "cannot be tried again" not in operator_client.get(address).content.decode()
+    if cancelled:
+        operator_client.post(f"{address}cancel/")
+    else:
+        store.patch(ADA, {"label": "theirs"})
+        Runner().run(once=True)
+    text = operator_client.get(address).content.decode()
+    assert "What was typed for it is not kept" in text
+    assert f'id="job-redo" href="{at()}"' in text
+    text = viewer_client.get(address).content.decode()
+    assert "What was typed for it is not kept" in text
+    assert "job-redo" not in text
+
+
+@pytest.mark.parametrize("rest", ["edit/json/", "act/rename/", "act/delete/"])
+def test_a_cancelled_job_leads_back_to_the_page_that_it_came_from(
+    rest: str, store: Store, at: Address, admin_client: Client, operator_client: Client
+) -> None:
+    form = opened(admin_client, at(ADA, rest)) | {"label": "mine", "do": "job"}
+    if "text" in form:
+        form["text"] = form["text"].replace('"Ada"', '"mine"')
+    admin_client.post(at(ADA, rest), form)
+    address = f"/jobs/{Job.objects.get().pk}/"
+    admin_client.post(f"{address}cancel/")
+    link = f'id="job-redo" href="{at(ADA, rest)}"'
+    assert link in admin_client.get(address).content.decode()
+    assert (link in operator_client.get(address).content.decode()) is (rest == "act/rename/")
+
+
+def test_a_job_that_did_it_says_nothing_of_trying_again(
+    store: Store, at: Address, operator_client: Client
+) -> None:
+    operator_client.post(at(), opened(operator_client, at()) | {"f-label": "mine", "do": "job"})
+    Runner().run(once=True)
+    text = operator_client.get(f"/jobs/{Job.objects.get().pk}/").content.decode()
+    assert "cannot be tried again" not in text
+
+
 def test_an_item_that_is_run_again_has_the_same_result(
     store: Store, at: Address, operator_client: Client
 ) -> None:
