@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "dashboard.middleware.BodyLimitMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "dashboard.middleware.FetchSiteMiddleware",
@@ -257,7 +258,8 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 # What other names of the domain do is not for this console to promise.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# The most that any address reads: BodyLimitMiddleware lets it come to one page only.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 # No form takes a file, and whoever sent one, signed in or not, would fill the disk with it.
 DATA_UPLOAD_MAX_NUMBER_FILES = 0

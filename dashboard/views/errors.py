@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -13,6 +14,7 @@ from .. import throttling
 from ..api.answers import is_api
 from ..api.answers import problem as api_problem
 from ..api.kinds import kind_for
+from ..middleware import body_bytes, largest_body
 from ..refusals import RefusedError
 from ..tokens import TokenError
 
@@ -35,6 +37,8 @@ def problem(
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400; the exception's text may quote what the caller sent, so it is not shown."""
+    if isinstance(exception, RequestDataTooBig):
+        return too_large(request)
     return problem(
         request,
         status=400,
@@ -45,6 +49,26 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
             "To serve another host name, add it to SESSIONSTORE_ALLOWED_HOSTS."
         ),
     )
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    """Answer 413 with what was sent and what can be."""
+    sizes = {"size": _megabytes(body_bytes(request)), "most": _megabytes(largest_body(request))}
+    return problem(
+        request,
+        status=413,
+        title=_("What was sent is too large"),
+        cause=_("It has %(size)s MB; this address reads at most %(most)s MB. Nothing was done.")
+        % sizes,
+        next_step=_(
+            "Go back in the browser, keep a copy of what you typed, and send less of it at once: "
+            "only the fields that are to change."
+        ),
+    )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / (1 << 20):.1f}"
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

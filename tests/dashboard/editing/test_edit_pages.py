@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -319,6 +321,48 @@ def test_a_json_error_has_its_place_and_nothing_typed_is_lost(
     assert "Line 3, column 11" in text
     assert form_of(text)["text"] == typed
     assert form_of(text)["reason"] == "why"
+
+
+def post_urlencoded(client: Client, address: str, form: dict[str, str]) -> Any:
+    """Post a form the way a browser does: nine bytes for each of these characters."""
+    kind = "application/x-www-form-urlencoded"
+    return client.post(address, urlencode(form), content_type=kind)
+
+
+def test_a_long_text_in_any_script_is_saved(
+    store: Store, at: Address, admin_client: Client
+) -> None:
+    address = at(ADA, "edit/json/")
+    note = "漢" * 380_000
+    form = opened(admin_client, address) | {"text": json.dumps({"note": note}, ensure_ascii=False)}
+    assert post_urlencoded(admin_client, address, form | {"do": "save"}).status_code == 302
+    assert (store.get(ADA) or {})["note"] == note
+
+
+def test_a_text_that_is_too_long_says_so_and_nothing_typed_is_lost(
+    store: Store, at: Address, admin_client: Client
+) -> None:
+    address = at(ADA, "edit/json/")
+    typed = f'{{"note": "{"漢" * 1_050_000}"}}'
+    form = opened(admin_client, address) | {"text": typed, "do": "save"}
+    text = text_of(post_urlencoded(admin_client, address, form), 422)
+    assert "at most 1,048,576 can be saved here" in text
+    assert form_of(text)["text"] == typed
+
+
+def test_what_no_page_takes_is_refused_with_cause_and_next_step(
+    store: Store, at: Address, admin_client: Client, viewer_client: Client, client: Client
+) -> None:
+    before = store.etag(ADA)
+    address, form = at(ADA, "edit/json/"), {"text": "x" * (13 << 20), "do": "save"}
+    text = text_of(post_urlencoded(admin_client, address, form), 413)
+    assert "13.0 MB" in text
+    assert "reads at most 12.0 MB" in text
+    assert "Go back" in text
+    some = {"text": "x" * (3 << 20)}
+    for person, place in ((client, address), (viewer_client, "/preferences/"), (client, "/login/")):
+        assert "at most 2.5 MB" in text_of(post_urlencoded(person, place, some), 413)
+    assert store.etag(ADA) == before
 
 
 def test_a_value_that_cannot_be_is_told_with_its_line(

@@ -35,12 +35,21 @@ def test_a_stranger_cannot_send_a_file() -> None:
         "csrfmiddlewaretoken": client.cookies["sessionstore_csrf"].value,
         "file": SimpleUploadedFile("a", b"x" * LARGE),
     }
+    assert client.post("/login/", form).status_code == 413
+    form["file"] = SimpleUploadedFile("a", b"x")
     assert client.post("/login/", form).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/sessions/selected/", "/preferences/", "/tokens/new/"])
 def test_a_viewer_cannot_send_a_file(viewer_client: Client, path: str) -> None:
-    answer = viewer_client.post(path, {"file": SimpleUploadedFile("a", b"x" * LARGE)})
+    large, small = ({"file": SimpleUploadedFile("a", b"x" * size)} for size in (LARGE, 1))
+    assert viewer_client.post(path, large).status_code == 413
+    assert viewer_client.post(path, small).status_code == 400
+
+
+def test_the_page_that_takes_a_large_text_takes_no_file(admin_client: Client) -> None:
+    path = f"/stores/{'a' * 12}/sessions/{'b' * 16}/edit/json/"
+    answer = admin_client.post(path, {"file": SimpleUploadedFile("a", b"x" * LARGE)})
     assert answer.status_code == 400
 
 
