@@ -1,8 +1,7 @@
-"""Plans of as many sessions as a plan may have: bounded in queries and in time."""
+"""Plans of as many sessions as a plan may have: bounded in queries and in size."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,17 @@ from sessionstore import demo
 pytestmark = pytest.mark.django_db
 
 
-def test_a_plan_of_the_most_sessions_takes_seconds_and_few_queries(
+def test_a_plan_of_the_most_sessions_takes_few_queries(
     tmp_path: Path, settings: Any, operator_client: Client
 ) -> None:
     settings.STATE_DIR = tmp_path
     demo.fill(tmp_path / "agents" / "main" / "sessions", MOST, machine=0.0)
     operator_client.get("/sessions/")
-    began_s = time.monotonic()
     with CaptureQueriesContext(connection) as queries:
         chosen = operator_client.post("/plans/new/", {"which": "matching"})["Location"]
         sent = {"action": "set_field", "name": "thinkingLevel", "value": "max"}
         plan = operator_client.post(f"{chosen}again/", sent)["Location"]
         page = operator_client.get(f"{plan}?page=3")
-    assert time.monotonic() - began_s < 15  # 1.5 s on a quiet machine
     assert len(queries) < 30
     assert page.content.count(b"data-row") == 101
     made = Plan.objects.latest("created_at")
