@@ -47,6 +47,7 @@ _SETTINGS = (
     ("SESSIONSTORE_SESSION_LIFETIME_MINUTES", "SESSION_ABSOLUTE_S", lazy("sign out after so long")),
     ("SESSIONSTORE_VERSIONS_DAYS", "VERSIONS_DAYS", lazy("days that replaced entries are kept")),
     ("SESSIONSTORE_VERSIONS_KEPT", "VERSIONS_KEPT", lazy("how many are kept per session")),
+    ("SESSIONSTORE_PAGE_WAIT_S", "PAGE_WAIT_S", lazy("seconds that a page waits for a slow disk")),
     (
         "SESSIONSTORE_RECENT_MINUTES",
         "RECENT_MINUTES",

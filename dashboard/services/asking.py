@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sessionstore.index import Page
 
-from .fleet import PAGE_BUDGET_S, Fleet, Scan, fleet
+from .fleet import Fleet, Scan, fleet, page_budget_s
 from .locked import Locks, facets_of, locked_rows, locks_now
 from .merging import Found, merged
 from .readers import Reader, refresh_all
@@ -92,5 +92,5 @@ def _readers(
         scan = console.refreshed(max_age_s=max_age_s)
         return scan.readers, scan
     reader = console.reader(store_id)
-    refresh_all([reader], budget_s=PAGE_BUDGET_S, max_age_s=max_age_s)
+    refresh_all([reader], budget_s=page_budget_s(), max_age_s=max_age_s)
     return (reader,), None

@@ -20,7 +20,7 @@ from sessionstore.store import open_store
 from sessionstore.versions import versions
 
 from .change_records import Task, differences_of, note_done
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import Problem, ProblemError
 from .readers import Reader
 from .tree import shown
@@ -43,7 +43,7 @@ def done_before(job: Job, item: JobItem, actor: Actor) -> ItemResult | None:
 
 def _unrecorded(reader: Reader, job: Job, item: JobItem, actor: Actor) -> Version | None:
     """The newest version of the session, if this job made it and no change names it."""
-    newest = reader.read(lambda paths: _newest(paths, item.key), budget_s=10 * PAGE_BUDGET_S)
+    newest = reader.read(lambda paths: _newest(paths, item.key), budget_s=10 * page_budget_s())
     if isinstance(newest, Problem):
         raise ProblemError(newest)
     if newest is None:

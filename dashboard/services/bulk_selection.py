@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from sessionstore.index import Row
 
 from .asking import ask
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import Problem, ProblemError
 from .readers import Reader, refresh_all
 from .rows import SessionRow, session_row
@@ -65,7 +65,7 @@ def ticked(ids: Sequence[str], wanted: Wanted) -> Selection:
         raise malformed()
     check_count(len(pairs))
     readers = readers_of({store_id for store_id, _ref in pairs})
-    refresh_all(list(readers.values()), budget_s=PAGE_BUDGET_S)
+    refresh_all(list(readers.values()), budget_s=page_budget_s())
     return Selection(
         tuple(_pick(readers.get(store_id), store_id, ref, wanted) for store_id, ref in pairs)
     )
@@ -91,7 +91,7 @@ def again(picked: Iterable[Picked]) -> Selection:
     """The same sessions as they are now; one that had no key then has none now."""
     listed = list(picked)
     readers = readers_of({one.store_id for one in listed})
-    refresh_all(list(readers.values()), budget_s=PAGE_BUDGET_S)
+    refresh_all(list(readers.values()), budget_s=page_budget_s())
     return Selection(tuple(_again(readers.get(one.store_id), one) for one in listed))
 
 

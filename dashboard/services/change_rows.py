@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from dashboard import scope
 from dashboard.models import Change
 
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import not_there
 from .readers import Reader, refresh_all
 from .refs import SESSION_LENGTH, digest
@@ -120,7 +120,7 @@ def row_of(change: Change, standing: Standing, reader: Reader | None) -> ChangeR
 def _readers(store_ids: Iterable[str]) -> dict[str, Reader]:
     known = (fleet().known(ident) for ident in store_ids)
     readers = {reader.id: reader for reader in known if reader is not None}
-    refresh_all(list(readers.values()), budget_s=PAGE_BUDGET_S)
+    refresh_all(list(readers.values()), budget_s=page_budget_s())
     return readers
 
 

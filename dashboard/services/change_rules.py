@@ -19,7 +19,7 @@ from sessionstore.store import open_store
 from .carrying import Saved
 from .change_problems import InvalidFieldsError
 from .entry_rules import editable_fields, errors_of, label_errors, writable_fields
-from .fleet import PAGE_BUDGET_S
+from .fleet import page_budget_s
 from .problems import ProblemError, still_reading
 from .readers import Reader, refresh_all
 from .tree import masked, shown
@@ -132,7 +132,7 @@ def rows_with(reader: Reader, text: str) -> tuple[Row, ...]:
     """
     if not text.strip():
         return ()
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    refresh_all([reader], budget_s=page_budget_s())
     # Masked as the index has it; it is for the caller to tell apart what then looks alike.
     page = reader.page(Query(text=masked(text), machine=True, limit=_EVERY))
     if page is None:

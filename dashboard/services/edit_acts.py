@@ -24,7 +24,7 @@ from .edit_controls import shown_value, written
 from .edit_look import Look
 from .edit_opened import is_masked, seen_of
 from .field_table import FIELDS
-from .fleet import PAGE_BUDGET_S
+from .fleet import page_budget_s
 from .problems import Problem
 from .tree import shown
 
@@ -200,7 +200,7 @@ def _transcript(look: Look, action: str) -> tuple[str, bool]:
         found = find_transcript(paths, look.key, entry)
         return archivable(paths, found), found.is_there, found.locked
 
-    told = look.reader.read(facts, budget_s=PAGE_BUDGET_S)
+    told = look.reader.read(facts, budget_s=page_budget_s())
     if isinstance(told, Problem):
         return told.detail, False
     name, is_there, is_locked = told

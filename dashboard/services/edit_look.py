@@ -13,7 +13,7 @@ from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 
 from .entry_tags import tag_of
-from .fleet import PAGE_BUDGET_S, below_state, fleet
+from .fleet import below_state, fleet, page_budget_s
 from .problems import Problem, ProblemError, problem_of
 from .readers import Reader, refresh_all
 from .rows import SessionRow, gone_row, session_row
@@ -78,11 +78,11 @@ def look_at(store_id: str, ref: str, *, key: str = "") -> Look:
     """
     key = key or key_behind(store_id, ref)
     reader = fleet().reader(store_id)
-    raw = reader.read(lambda paths: _read(paths, key), budget_s=PAGE_BUDGET_S)
+    raw = reader.read(lambda paths: _read(paths, key), budget_s=page_budget_s())
     if isinstance(raw, Problem):
         raise ProblemError(raw)
     now_ms = time.time_ns() // 1_000_000
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    refresh_all([reader], budget_s=page_budget_s())
     known = reader.row(key)
     row = gone_row(store_id, ref, key, now_ms)
     if known is not None:
@@ -103,7 +103,7 @@ def look_at(store_id: str, ref: str, *, key: str = "") -> Look:
 def lock_of(store_id: str, key: str) -> HeldLock | None:
     """Who holds the lock of a session, or of its whole store, right now; takes none itself."""
     reader = fleet().reader(store_id)
-    found = reader.read(lambda paths: _lock(paths, key), budget_s=PAGE_BUDGET_S)
+    found = reader.read(lambda paths: _lock(paths, key), budget_s=page_budget_s())
     return None if isinstance(found, Problem) else found
 
 

@@ -17,7 +17,7 @@ from sessionstore.kept import Version, read_version
 from .actions import ACTIONS
 from .comparing import Pair, pair
 from .edit_look import Look
-from .fleet import PAGE_BUDGET_S
+from .fleet import page_budget_s
 from .problems import Problem, not_there
 from .tree import shown
 
@@ -67,7 +67,7 @@ def result_of(change_id: int, look: Look) -> Result:
             _("This session has no such change on record."), _("Look at its versions instead.")
         )
     version = look.reader.read(
-        lambda paths: read_version(paths, change.version_id), budget_s=PAGE_BUDGET_S
+        lambda paths: read_version(paths, change.version_id), budget_s=page_budget_s()
     )
     if version is None or isinstance(version, Problem):
         told = _("What it replaced is no longer kept.") if version is None else version.detail

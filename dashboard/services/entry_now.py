@@ -14,7 +14,7 @@ from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 
 from .entry_tags import tag_of
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import refresh_all
 from .refs import digest
@@ -43,7 +43,7 @@ def entry_now(store_id: str, ref: str) -> EntryNow:
         with open_store(paths.store_path) as store:
             return store.get(key)
 
-    entry = fleet().reader(store_id).read(read, budget_s=PAGE_BUDGET_S)
+    entry = fleet().reader(store_id).read(read, budget_s=page_budget_s())
     if isinstance(entry, Problem):
         raise ProblemError(entry)
     if entry is None:
@@ -68,5 +68,5 @@ def ref_of_key(store_id: str, key: str) -> str:
         folded = check_key(key)
     except InvalidKeyError as error:
         raise ProblemError(problem_of(error)) from error
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    refresh_all([reader], budget_s=page_budget_s())
     return digest(folded) if reader.row(folded) is None else reader.refs.of(folded)

@@ -25,11 +25,13 @@ from .readers import Reader, agent_name, refresh_all
 from .refs import store_id
 from .workers import BusyError, Worker
 
-PAGE_BUDGET_S = 1.0
-"""How long a page waits for disks before it says "still reading"."""
-
 LIVE_AGE_S = 1.0
 """How old a reading a live part may share with others. Whoever opens a page gets a new one."""
+
+
+def page_budget_s() -> float:
+    """How long a page waits for disks before it says "still reading"."""
+    return float(settings.PAGE_WAIT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,9 @@ class Fleet:
         """The state directory as text, empty when none is set."""
         return "" if self.state_dir is None else str(self.state_dir)
 
-    def scan(self, *, budget_s: float = PAGE_BUDGET_S) -> Scan:
+    def scan(self, *, budget_s: float | None = None) -> Scan:
         """Find the stores in scope. Never raises: what went wrong is in the result."""
-        return _in_scope(self._scan(budget_s))
+        return _in_scope(self._scan(page_budget_s() if budget_s is None else budget_s))
 
     def _scan(self, budget_s: float) -> Scan:
         at_ms = time.time_ns() // 1_000_000
@@ -131,7 +133,7 @@ class Fleet:
         """
         known = self.known(ident)
         if known is None:
-            self._scan(PAGE_BUDGET_S)
+            self._scan(page_budget_s())
             known = self.known(ident)
         if known is None:
             raise not_there(
@@ -145,11 +147,12 @@ class Fleet:
         known = self._readers.get(ident)
         return known if known is not None and scope.allows(known.agent) else None
 
-    def refreshed(self, *, budget_s: float = PAGE_BUDGET_S, max_age_s: float = 0.0) -> Scan:
+    def refreshed(self, *, budget_s: float | None = None, max_age_s: float = 0.0) -> Scan:
         """Find the stores in scope and read what changed in each, within one budget for both.
 
         With ``max_age_s`` a look that another request had so lately is good enough.
         """
+        budget_s = page_budget_s() if budget_s is None else budget_s
         began = time.monotonic()
         last = self._last
         if last is not None and began - last[0] < max_age_s:

@@ -6,7 +6,7 @@ from sessionstore.history import Incarnation
 from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import Problem, ProblemError
 from .session import key_behind
 
@@ -25,7 +25,7 @@ def incarnations_of(store_id: str, ref: str) -> list[Incarnation]:
         with open_store(paths.store_path) as store:
             return store.history(key)
 
-    found = fleet().reader(store_id).read(read, budget_s=PAGE_BUDGET_S)
+    found = fleet().reader(store_id).read(read, budget_s=page_budget_s())
     if isinstance(found, Problem):
         raise ProblemError(found)
     return found

@@ -18,7 +18,7 @@ from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 
 from .entry_tags import tag_of
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .pointers import GoneError, Step, alone, masked_steps, steps_to, value_at
 from .problems import Problem, ProblemError, not_there
 from .session import key_behind
@@ -128,7 +128,7 @@ def _looked(store_id: str, ref: str, pointer: str) -> tuple[Place, Any]:
     """The place and the raw value there, from one reading."""
     key = key_behind(store_id, ref)
     reader = fleet().reader(store_id)
-    entry = reader.read(lambda paths: _entry(paths, key), budget_s=PAGE_BUDGET_S)
+    entry = reader.read(lambda paths: _entry(paths, key), budget_s=page_budget_s())
     if isinstance(entry, Problem):
         raise ProblemError(entry)
     if entry is None:

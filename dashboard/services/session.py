@@ -19,7 +19,7 @@ from .entry_fields import FieldGroup, groups_of
 from .entry_file import EntryFile, entry_file
 from .entry_tags import tag_of
 from .findings import masked_finding
-from .fleet import PAGE_BUDGET_S, below_state, fleet
+from .fleet import below_state, fleet, page_budget_s
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import Freshness, Reader, refresh_all
 from .rows import SessionRow, session_row
@@ -72,13 +72,13 @@ def find_session(store_id: str, ref: str) -> Session:
         ProblemError: there is no such store or session, or the store does not answer.
     """
     reader = fleet().reader(store_id)
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    refresh_all([reader], budget_s=page_budget_s())
     key = reader.key_of(ref)
     row = reader.row(key) if key is not None else None
     if row is None or key is None:
         raise _missing(reader, key)
     raw = reader.read(
-        lambda paths: _read(paths, row.key, row.file_name, row.has_key), budget_s=PAGE_BUDGET_S
+        lambda paths: _read(paths, row.key, row.file_name, row.has_key), budget_s=page_budget_s()
     )
     if isinstance(raw, Problem):
         raise ProblemError(raw)
@@ -114,7 +114,7 @@ def key_behind(store_id: str, ref: str) -> str:
         ProblemError: there is no such store or session, or the store does not answer.
     """
     reader = fleet().reader(store_id)
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    refresh_all([reader], budget_s=page_budget_s())
     key = reader.key_of(ref)
     if key is None:
         raise _missing(reader, None)

@@ -22,7 +22,7 @@ from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
 from sessionstore.versions import undone
 
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import Problem
 from .readers import Reader
 from .tree import shown
@@ -145,13 +145,13 @@ def _told(looked: Look) -> Standing:
 
 def _looks(changes: Sequence[Change], readers: Mapping[str, Reader]) -> dict[int, Look]:
     """Look at the disk for each change, all stores at once, within one budget."""
-    deadline = time.monotonic() + PAGE_BUDGET_S
-    ends_at = time.monotonic() + PAGE_BUDGET_S * _PART_OF_BUDGET
+    deadline = time.monotonic() + page_budget_s()
+    ends_at = time.monotonic() + page_budget_s() * _PART_OF_BUDGET
     by_store: dict[str, list[Change]] = {}
     for change in changes:
         by_store.setdefault(change.store_id, []).append(change)
     offered = [
-        (readers[ident], readers[ident].offer(_looking(some, ends_at), patience_s=PAGE_BUDGET_S))
+        (readers[ident], readers[ident].offer(_looking(some, ends_at), patience_s=page_budget_s()))
         for ident, some in by_store.items()
     ]
     found: dict[int, Look] = {}

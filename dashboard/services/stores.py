@@ -16,7 +16,7 @@ from sessionstore.paths import StorePaths
 
 from .facts import Disk, StoreFiles, disk_of, files_of, locks_of
 from .findings import masked_finding
-from .fleet import PAGE_BUDGET_S, Scan, below_state, fleet
+from .fleet import Scan, below_state, fleet, page_budget_s
 from .layouts import LAYOUT_WORDS, both_layouts, layout_note, layout_of
 from .problems import Problem, problem_of
 from .readers import Freshness, Reader, read_all
@@ -132,7 +132,7 @@ def list_stores(
     """
     began = time.monotonic()
     scan = fleet().refreshed(max_age_s=max_age_s)
-    looks = read_all(scan.readers, _look, budget_s=PAGE_BUDGET_S)
+    looks = read_all(scan.readers, _look, budget_s=page_budget_s())
     rows = [_row(reader, looks[reader.id]) for reader in scan.readers] + _skipped(scan)
     value = SORTS[sort]
     known = sorted(

@@ -23,7 +23,7 @@ from .carrying import Saved
 from .change_problems import VanishedError
 from .change_rows import ChangeRow, find_change, row_of
 from .comparing import Comparison, compare, whole_values
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import Problem, problem_of
 from .readers import Reader, refresh_all
 from .standing import DAMAGED, NOT_LOOKED, Look, look_at, standing_of
@@ -152,12 +152,12 @@ def _reader(change: Change) -> Reader | None:
     found = (reader for reader in fleet().scan().readers if reader.id == change.store_id)
     reader = next(found, None)
     if reader is not None:
-        refresh_all([reader], budget_s=PAGE_BUDGET_S)
+        refresh_all([reader], budget_s=page_budget_s())
     return reader
 
 
 def _visit(reader: Reader, change: Change) -> _Visit:
-    answer = reader.read(lambda paths: _looked(paths, change), budget_s=PAGE_BUDGET_S)
+    answer = reader.read(lambda paths: _looked(paths, change), budget_s=page_budget_s())
     return _Visit(Look(NOT_LOOKED), problem=answer) if isinstance(answer, Problem) else answer
 
 

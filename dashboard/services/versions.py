@@ -23,7 +23,7 @@ from sessionstore.store import open_store
 from sessionstore.versionfiles import keys_with_versions, version_ids
 from sessionstore.versions import carried_out, sweep
 
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import Reader, refresh_all
 from .refs import digest
@@ -107,9 +107,9 @@ def history_of(store_id: str, ref: str) -> History:
             does not answer.
     """
     reader = fleet().reader(store_id)
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    refresh_all([reader], budget_s=page_budget_s())
     key = _key_of(reader, ref)
-    read = reader.read(lambda paths: _read(paths, key), budget_s=PAGE_BUDGET_S)
+    read = reader.read(lambda paths: _read(paths, key), budget_s=page_budget_s())
     if isinstance(read, Problem):
         raise ProblemError(read)
     kept = _carried_out(reader.id, read)
@@ -157,7 +157,7 @@ def _key_of(reader: Reader, ref: str) -> str:
     key = reader.key_of(ref)
     if key is not None:
         return key
-    found = reader.read(lambda paths: keys_with_versions(paths, ref), budget_s=PAGE_BUDGET_S)
+    found = reader.read(lambda paths: keys_with_versions(paths, ref), budget_s=page_budget_s())
     if isinstance(found, Problem):
         raise ProblemError(found)
     keys = set(found) or _keys_on_record(reader.id, ref)

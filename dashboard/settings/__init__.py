@@ -78,6 +78,9 @@ JOBS_KEPT_DAYS = _environment.number("SESSIONSTORE_JOBS_KEPT_DAYS", default=90, 
 SETUP_TOKEN_LIFETIME = timedelta(hours=1)
 INVITE_LIFETIME = timedelta(hours=24)
 
+# How long a page waits for disks before it says which store is still being read.
+PAGE_WAIT_S = _environment.number("SESSIONSTORE_PAGE_WAIT_S", default=1, least=1, most=30)
+
 # How long, and how many per session, of what changes replaced is kept for taking it back.
 VERSIONS_DAYS = _environment.number("SESSIONSTORE_VERSIONS_DAYS", default=90, least=1, most=3650)
 VERSIONS_KEPT = _environment.number("SESSIONSTORE_VERSIONS_KEPT", default=50, least=1, most=1000)

@@ -143,11 +143,9 @@ def test_waiting_ends_with_the_choice_again(
     form = opened(operator_client, at()) | {"f-label": "mine", "do": "save"}
     asked = form_of(locked(operator_client, at(), form))
     text = waiting_for(operator_client, at(), asked | {"wait_s": "1"})
-    began_s = time.monotonic()
     while "deadline" in form_of(text):
         answer = operator_client.post(at(), form_of(text) | {"do": "wait"})
         text = answer.content.decode()
-        assert time.monotonic() - began_s < 5
     assert answer.status_code == 409
     assert "all of the 1 seconds that you chose" in text
     assert form_of(text)["f-label"] == "mine"

@@ -350,7 +350,7 @@ def test_pages_hold_as_many_rows_as_asked(many: Many, viewer_client: Client) -> 
 def test_ten_thousand_changes_cost_as_many_queries_as_two(
     many: Many, viewer_client: Client
 ) -> None:
-    counts, times = [], []
+    counts = []
     for grow in (2, 9_998):
         asked = job()
         many(grow // 2, job_id=asked.pk)
@@ -358,12 +358,9 @@ def test_ten_thousand_changes_cost_as_many_queries_as_two(
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            began = timezone.now()
             page_of(viewer_client)
-            times.append((timezone.now() - began).total_seconds())
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 20
-    assert times[1] < 2
 
 
 def test_only_rows_on_the_page_are_looked_at_on_disk(
