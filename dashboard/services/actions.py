@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as lazy
 from sessionstore.editing import ABSENT, FieldEdit
 from sessionstore.entries import Entry
 
+from .model_override import follow_ups, followers
+
 OVERRIDE_FIELDS = (
     "providerOverride",
     "modelOverride",
@@ -69,7 +71,10 @@ def effect_of(action: str, params: Mapping[str, Any], entry: Entry, *, now_ms: i
 def fields_of(action: str, params: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields that an action may change, as far as can be told before the entry is read."""
     known = ACTIONS[action]
-    return (*known.touches, str(params["name"])) if "name" in known.params else known.touches
+    if "name" not in known.params:
+        return known.touches
+    name = str(params["name"])
+    return (*known.touches, name, *followers([name]))
 
 
 def override_origin(entry: Mapping[str, Any]) -> str:
@@ -90,14 +95,18 @@ def _set(params: Mapping[str, Any], entry: Entry, now_ms: int) -> Effect:
     name, value = params["name"], params["value"]
     if name in entry and entry[name] == value and type(entry[name]) is type(value):
         return Effect(skip=_("It has this value already."))
-    return Effect((_edit(entry, name, value),))
+    return _followed(_edit(entry, name, value), entry)
 
 
 def _clear(params: Mapping[str, Any], entry: Entry, now_ms: int) -> Effect:
     name = params["name"]
     if name not in entry:
         return Effect(skip=_("The field is not set."))
-    return Effect((_edit(entry, name, ABSENT),))
+    return _followed(_edit(entry, name, ABSENT), entry)
+
+
+def _followed(edit: FieldEdit, entry: Entry) -> Effect:
+    return Effect((edit, *follow_ups((edit,), entry)))
 
 
 def _rename(params: Mapping[str, Any], entry: Entry, now_ms: int) -> Effect:

@@ -20,14 +20,12 @@ from .carrying import Saved
 from .change_problems import InvalidFieldsError
 from .entry_rules import editable_fields, errors_of, label_errors, writable_fields
 from .fleet import page_budget_s
+from .model_override import BY_A_PERSON, MODEL_FIELDS
 from .problems import ProblemError, still_reading
 from .readers import Reader, refresh_all
 from .tree import masked, shown
 
 _EVERY = 10_000_000
-
-MODEL_FIELDS = frozenset({"modelOverride", "providerOverride"})
-BY_A_PERSON = ("modelOverrideSource", "user")
 
 Check = Callable[[Entry | None, Entry], None]
 

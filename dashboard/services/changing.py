@@ -6,17 +6,19 @@ Each is audited before and after, kept so that it can be taken back, and read ba
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dashboard.acting import Actor
 from sessionstore.editing import ABSENT, Choice, FieldEdit, merging
+from sessionstore.entries import Entry
 from sessionstore.store import Store
 
 from .acting_on import work_for
 from .actions import ACTIONS
 from .carrying import Saved, Work, carry_out, task_for
-from .change_rules import checker, named_again, refuse_unknown_edits, with_merged
+from .change_rules import Check, checker, named_again, refuse_unknown_edits, with_merged
+from .model_override import follow_ups, followers
 from .undoing import restore, take_back
 
 __all__ = ["ABSENT", "FieldEdit", "Saved", "act", "restore", "save", "take_back"]
@@ -35,6 +37,7 @@ def save(
     choices: Mapping[str, Choice] | None = None,
     opened: Mapping[str, Any] | None = None,
     if_match: str | None = None,
+    follows: bool = False,
     job_id: int | None = None,
 ) -> Saved:
     """Merge edited fields into the entry as it is now.
@@ -42,7 +45,8 @@ def save(
     ``choices`` settles overlaps ("mine" or "now"). ``any_field`` lifts the limit to fields that
     the form knows; it needs the role admin. ``opened`` are further values that the person saw:
     those that differ now are named in ``Saved.merged``. With ``if_match`` only into the entry of
-    that etag. Waits ``wait_s`` seconds for the lock.
+    that etag. With ``follows`` an edit of the model override brings along what goes with it. Waits
+    ``wait_s`` seconds for the lock.
 
     Raises:
         OverlapError, LockedError, VanishedError, InvalidFieldsError, ProblemError: nothing was
@@ -55,12 +59,33 @@ def save(
     check = checker(task.reader, key)
 
     def run(store: Store) -> object:
-        change = merging(key, edits, choices=choices, check=check)
+        change = (
+            _merging(key, edits, choices, check)
+            if follows
+            else merging(key, edits, choices=choices, check=check)
+        )
         made = named_again(change) if create else change
         return store.update(key, made, create=create, if_match=if_match)
 
-    saved = carry_out(task, Work(run, fields=[edit.name for edit in edits]), wait_s=wait_s)
+    names = [edit.name for edit in edits]
+    fields = [*names, *followers(names)] if follows else names
+    saved = carry_out(task, Work(run, fields=fields), wait_s=wait_s)
     return with_merged(saved, edits, opened)
+
+
+def _merging(
+    key: str,
+    edits: Sequence[FieldEdit],
+    choices: Mapping[str, Choice] | None,
+    check: Check,
+) -> Callable[[Entry | None], Entry | None]:
+    """Merge edits and what follows from them in the entry as it is under the lock."""
+
+    def change(fresh: Entry | None) -> Entry | None:
+        every = (*edits, *follow_ups(edits, fresh or {}))
+        return merging(key, every, choices=choices, check=check)(fresh)
+
+    return change
 
 
 def act(

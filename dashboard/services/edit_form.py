@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,13 +21,11 @@ from .edit_controls import (
 from .edit_look import Look
 from .edit_opened import Opened, Seen, edit_of, opened_now
 from .field_spec import FieldSpec, Text
-from .field_table import FIELDS, FORM_FIELDS, SECTIONS, followers_of
+from .field_table import FIELDS, FORM_FIELDS, SECTIONS
+from .model_override import follow_ups, followers
 
 Posted = Mapping[str, str]
 
-_MODEL = "modelOverride"
-_PROVIDER = "providerOverride"
-_SOURCE = "modelOverrideSource"
 _OWN = re.compile(r"[fk]-[A-Za-z]{1,60}")
 
 
@@ -136,9 +134,7 @@ def wanted_of(opened: Opened, posted: Posted, *, now_ms: int) -> Wanted:
             continue
         if seen.digest or not same(seen.value, value):
             typed.append(Typed(spec.name, seen, value))
-    names = {each.name for each in typed}
-    follows = followers_of(_MODEL) if names & {_MODEL, _PROVIDER} else ()
-    return Wanted(opened, tuple(typed), follows, errors)
+    return Wanted(opened, tuple(typed), followers(each.name for each in typed), errors)
 
 
 def made_again(opened: Opened, posted: Posted, wanted: Wanted) -> Wanted:
@@ -157,24 +153,6 @@ def _was_touched(spec: FieldSpec, seen: Seen, text: str, posted: Posted) -> bool
     if before is None:
         return keep_field_of(spec.name) not in posted
     return text not in (before, KEEP)
-
-
-def follow_ups(edits: Sequence[FieldEdit], fresh: Mapping[str, Any]) -> tuple[FieldEdit, ...]:
-    """What a change of the model override brings with it (openclaw-format §3.3, §3.8).
-
-    The override is a person's from then on, so that a reset keeps it; what a failover noted and the
-    model of the last run no longer hold.
-    """
-    yours = {edit.name: edit.yours for edit in edits}
-    model = yours.get(_MODEL, fresh.get(_MODEL, ABSENT))
-    wanted: dict[str, Any] = dict.fromkeys(followers_of(_MODEL), ABSENT)
-    if model is not ABSENT:
-        wanted[_SOURCE] = "user"
-    return tuple(
-        FieldEdit(name, fresh.get(name, ABSENT), value)
-        for name, value in wanted.items()
-        if not same(fresh.get(name, ABSENT), value)
-    )
 
 
 def carried(posted: Posted) -> dict[str, str]:

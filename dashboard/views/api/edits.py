@@ -65,6 +65,7 @@ def patch(call: Call, store_id: str, ref: str) -> HttpResponse:
         choices=call.body.get("choices"),
         opened={name: value for name, value in (opened or {}).items() if not holds_mask(value)},
         if_match=if_match,
+        follows=True,
     )
     return told(saved)
 

@@ -476,3 +476,50 @@ def test_a_viewer_changes_nothing(viewer: Program, ada: str, store: Store) -> No
     ]
     assert [code_of(answer) for answer in asked] == ["refused"] * 4
     assert entry(store)["label"] == "Ada"
+
+
+# --- What goes with a model override -------------------------------------------------------------
+
+FAILED_OVER = {
+    "modelOverride": "b",
+    "modelOverrideSource": "auto",
+    "modelOverrideFallbackOriginModel": "a",
+    "model": "b",
+}
+
+
+def test_a_model_set_by_a_program_is_a_persons_like_one_set_by_the_form(
+    operator: Program, ada: str, store: Store
+) -> None:
+    store.patch(KEY, FAILED_OVER)
+    body = {"fields": {"modelOverride": "c"}, "opened": {"modelOverride": "b"}}
+    saved = operator.patch(ada, body).json()
+    found = entry(store)
+    assert (found["modelOverride"], found["modelOverrideSource"]) == ("c", "user")
+    assert not {"modelOverrideFallbackOriginModel", "model"} & found.keys()
+    assert {each["field"] for each in saved["changed"]} == FAILED_OVER.keys()
+    operator.post(f"/changes/{saved['change_id']}/undo")
+    assert entry(store).items() >= FAILED_OVER.items()
+
+
+def test_a_field_of_the_override_that_is_set_or_cleared_alone_is_followed_too(
+    operator: Program, ada: str, store: Store
+) -> None:
+    store.patch(KEY, FAILED_OVER)
+    body = {"name": "modelOverride", "value": "c"}
+    operator.post(f"{ada}/set-field", body, if_match=matching(operator, ada))
+    assert entry(store)["modelOverrideSource"] == "user"
+    store.patch(KEY, FAILED_OVER)
+    body = {"name": "modelOverride"}
+    operator.post(f"{ada}/clear-field", body, if_match=matching(operator, ada))
+    assert not FAILED_OVER.keys() & entry(store).keys()
+
+
+def test_what_a_program_names_itself_does_not_follow(
+    admin: Program, ada: str, store: Store
+) -> None:
+    store.patch(KEY, FAILED_OVER)
+    body = {"fields": {"modelOverride": "c", "model": "c"}, "opened": FAILED_OVER}
+    assert admin.patch(ada, body).status_code == 200
+    found = entry(store)
+    assert (found["model"], found["modelOverrideSource"]) == ("c", "user")
