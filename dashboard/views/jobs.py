@@ -25,7 +25,7 @@ from dashboard.jobs.steps import steps_for
 from dashboard.links import Link
 from dashboard.models.jobs import CANCELLED, FAILED
 from dashboard.requests import ConsoleRequest
-from dashboard.roles import Role, includes, role_required
+from dashboard.roles import includes, role_required
 from dashboard.services.edit_acts import OWN_PAGES
 
 from .answers import STOP_POLLING, page_or_part, tells_problems
@@ -90,7 +90,7 @@ def _forgotten(page: JobPage) -> bool:
     return is_left and forgets(page.job)
 
 
-def _redo(page: JobPage, role: Role) -> str:
+def _redo(page: JobPage, role: str) -> str:
     """Where this person can ask anew for what such a job did not do; else empty."""
     item = next(iter(page.items), None)
     if not _forgotten(page) or item is None or not item.ref or settings.READ_ONLY:
