@@ -19,7 +19,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from dashboard.serving import demo_place, exposure, preparation
-from tests.conftest import REPOSITORY
+from tests.conftest import PASSWORD, REPOSITORY
 from tests.dashboard.jobs.conftest import Jobs, environment_for
 
 # --- Beyond loopback ----------------------------------------------------------------------------
@@ -43,10 +43,24 @@ def test_is_loopback(address: str, expected: bool) -> None:
 
 
 @pytest.mark.django_db
+def test_beyond_loopback_only_an_account_that_can_sign_in_counts(settings: Any) -> None:
+    settings.NAMED_HOSTS, settings.TLS_CERTIFICATE = ["console.example"], Path("/cert.pem")
+    user = User.objects.create_user("someone", password=None)
+    assert [part[:10] for part in exposure.missing_for("0.0.0.0")] == ["an account"]
+    user.set_password(PASSWORD)
+    user.is_active = False
+    user.save()
+    assert [part[:10] for part in exposure.missing_for("0.0.0.0")] == ["an account"]
+    user.is_active = True
+    user.save()
+    assert exposure.missing_for("0.0.0.0") == []
+
+
+@pytest.mark.django_db
 def test_beyond_loopback_needs_an_account_host_names_and_tls(settings: Any) -> None:
     assert exposure.missing_for("127.0.0.1") == []
     assert len(exposure.missing_for("0.0.0.0")) == 3
-    User.objects.create_user("someone")
+    User.objects.create_user("someone", password=PASSWORD)
     settings.NAMED_HOSTS = ["console.example"]
     assert [part[:3] for part in exposure.missing_for("0.0.0.0")] == ["TLS"]
     settings.TLS_CERTIFICATE = Path("/cert.pem")
