@@ -129,7 +129,7 @@ def test_no_form_makes_an_address_fail(
     address: Address = data.draw(st.sampled_from(READ))
     body = encoded(data.draw(queries))
     path = address.at(arguments) if data.draw(st.booleans()) else MADE_UP[address.route]
-    someone = Person(person.user)  # anew, since an earlier form may have ended the sign-in
+    someone = person.again()  # since an earlier form may have ended the sign-in
     answer = someone.ask(
         address, "POST", path, data=body, content_type="application/x-www-form-urlencoded"
     )
