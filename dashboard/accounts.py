@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from . import sso
 from .models import SetupToken
 from .refusals import RefusedError
 from .roles import assign_role
@@ -22,6 +23,14 @@ _TOKEN_BYTES = 32
 def has_users() -> bool:
     """Tell whether anybody has an account."""
     return User.objects.exists()
+
+
+def can_anyone_sign_in() -> bool:
+    """Tell whether an enabled account has a password or a name that the proxy asserts."""
+    active = User.objects.filter(is_active=True)
+    if any(user.has_usable_password() for user in active.only("password").iterator()):
+        return True
+    return sso.is_on() and active.exclude(sso_names=None).exists()
 
 
 def issue_setup_token(now: datetime) -> str:

@@ -28,7 +28,7 @@ from .services.tree import masked
 __all__ = ["OUTCOMES", "record", "verify"]
 
 #: An intent is "started"; what became of it is one of the others.
-OUTCOMES = ("started", "done", "failed", "refused")
+OUTCOMES = ("started", "done", "failed", "refused", "cancelled")
 
 _LONGEST_DETAILS = 100_000
 

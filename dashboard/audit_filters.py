@@ -24,7 +24,8 @@ class Asked:
     """What the log is asked for; an empty text asks for nothing in particular.
 
     Times are epoch milliseconds. ``below`` and ``above`` are the numbers between which the
-    page lies, each left out where the page may begin or end anywhere.
+    page lies, each left out where the page may begin or end anywhere; ``upto`` is the newest
+    event that counts at all.
     """
 
     text: str = ""
@@ -38,6 +39,7 @@ class Asked:
     request_id: str = ""
     after_ms: int | None = None
     before_ms: int | None = None
+    upto: int | None = None
     below: int | None = None
     above: int | None = None
     per: int = USUAL_SIZE
@@ -66,6 +68,9 @@ class AuditFilters(forms.Form):
     )
     after = MomentField(required=False, max_length=40, label=_("After"))
     before = MomentField(required=False, max_length=40, label=_("Before"))
+    upto = forms.IntegerField(
+        required=False, min_value=1, max_value=LARGEST, label=_("Up to event number")
+    )
     below = forms.IntegerField(required=False, min_value=1, max_value=LARGEST, label=_("Below"))
     above = forms.IntegerField(required=False, min_value=0, max_value=LARGEST, label=_("Above"))
     per = forms.TypedChoiceField(
@@ -108,6 +113,7 @@ class AuditFilters(forms.Form):
             request_id=read.get("request") or "",
             after_ms=read.get("after"),
             before_ms=read.get("before"),
+            upto=read.get("upto"),
             below=read.get("below"),
             above=None if read.get("below") else read.get("above"),
             per=read.get("per") or USUAL_SIZE,

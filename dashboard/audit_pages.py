@@ -67,14 +67,6 @@ def page_of(asked: Asked, *, budget_s: float = PAGE_BUDGET_S) -> Page:
     return _downwards(asked, budget_s)
 
 
-def every(asked: Asked, *, upto: int) -> Iterator[AuditEvent]:
-    """Every event that matches and is not newer than ``upto``, newest first, without hurry."""
-    asked = replace(asked, below=min(asked.below or LARGEST, upto + 1), above=None)
-    for stretch in _stretches(asked, down=True):
-        matching = _matching(asked).filter(stretch.where).order_by("-sequence")
-        yield from read(matching)
-
-
 def _downwards(asked: Asked, budget_s: float) -> Page:
     found, end = _walk(asked, down=True, budget_s=budget_s)
     events = tuple(found[: asked.per])
@@ -100,9 +92,9 @@ def _walk(asked: Asked, *, down: bool, budget_s: float) -> tuple[list[AuditEvent
     until = time.monotonic() + budget_s
     found: list[AuditEvent] = []
     order = "-sequence" if down else "sequence"
-    for stretch in _stretches(asked, down=down):
-        matching = _matching(asked).filter(stretch.where).order_by(order)
-        found += read(matching[: asked.per + 1 - len(found)])
+    for stretch in stretches(asked, down=down):
+        here = matching(asked).filter(stretch.where).order_by(order)
+        found += read(here[: asked.per + 1 - len(found)])
         if len(found) > asked.per:
             return found, None
         if time.monotonic() > until:
@@ -110,7 +102,8 @@ def _walk(asked: Asked, *, down: bool, budget_s: float) -> tuple[list[AuditEvent
     return found, None
 
 
-def _stretches(asked: Asked, *, down: bool) -> Iterator[_Stretch]:
+def stretches(asked: Asked, *, down: bool) -> Iterator[_Stretch]:
+    """Parts of the log, one after the other, in which all that matches lies."""
     low, high = _bounds(asked)
     few = _few(asked)
     if few is None:
@@ -140,13 +133,14 @@ def _bounds(asked: Asked) -> tuple[int, int]:
     """The lowest and highest number that can match. Every real event's is above zero."""
     low = max(1, (asked.above or 0) + 1)
     high = LARGEST if asked.below is None else asked.below - 1
+    high = high if asked.upto is None else min(high, asked.upto)
     numbers = AuditEvent.objects.values_list("sequence", flat=True)
     if asked.after_ms is not None:
         first = numbers.filter(at__gte=_moment(asked.after_ms)).order_by("at")[:FEW]
-        low = max(low, min(_whole(first), default=LARGEST))
+        low = max(low, min(whole(first), default=LARGEST))
     if asked.before_ms is not None:
         last = numbers.filter(at__lt=_moment(asked.before_ms)).order_by("-at")[:FEW]
-        high = min(high, max(_whole(last), default=0))
+        high = min(high, max(whole(last), default=0))
     return low, high
 
 
@@ -154,7 +148,7 @@ def _few(asked: Asked) -> list[int] | None:
     """The numbers of all events that have something asked for, if an index says they are few."""
     for indexed in _indexed(asked):
         numbers = AuditEvent.objects.filter(indexed).order_by().values_list("sequence", flat=True)
-        found = _whole(numbers[: FEW + 1])
+        found = whole(numbers[: FEW + 1])
         if len(found) <= FEW:
             return found
     return None
@@ -169,12 +163,12 @@ def _indexed(asked: Asked) -> Iterator[Q]:
         yield Q(at__gte=_moment(asked.after_ms), at__lt=_moment(asked.before_ms))
 
 
-def _whole(numbers: QuerySet[AuditEvent, Any]) -> list[int]:
-    # Nothing but numbers is ever written there, by us.
+def whole(numbers: QuerySet[AuditEvent, Any]) -> list[int]:
+    """Load numbers of events. Nothing but numbers is ever written there, by us."""
     return [number for number in numbers if isinstance(number, int)]
 
 
-def _matching(asked: Asked) -> QuerySet[AuditEvent]:
+def matching(asked: Asked) -> QuerySet[AuditEvent]:
     """Events that match, compared one by one: on a common value an index would cost the most."""
     plain = {f"its_{name}": Coalesce(F(name), F(name)) for name in (*_COLUMNS, "at")}
     exactly = {

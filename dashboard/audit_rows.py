@@ -17,11 +17,18 @@ from .models import AuditEvent
 from .services.tree import masked, visible
 
 STARTED = "started"
-_STATES = {"done": "ok", "failed": "bad", "refused": "watch", STARTED: "unknown"}
+_STATES = {
+    "done": "ok",
+    "failed": "bad",
+    "refused": "watch",
+    "cancelled": "info",
+    STARTED: "unknown",
+}
 _WORDS = {
     "done": _("done"),
     "failed": _("failed"),
     "refused": _("refused"),
+    "cancelled": _("cancelled"),
     STARTED: _("started"),
 }
 _MOST_FIELDS = 100

@@ -23,7 +23,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import audit, roles, scope, throttling
+from . import audit, roles, scope, throttling, token_limits
 from .acting import Actor
 from .addresses import client_address
 from .models import ApiToken
@@ -74,6 +74,7 @@ def issue(
 
     Raises:
         RefusedError: a role or agents beyond the owner's own, or a lifetime over a year.
+        ProblemError: the owner has as many tokens as one may have.
     """
     at = now or timezone.now()
     asked = None if agents is None else frozenset(agents)
@@ -83,6 +84,7 @@ def issue(
     prefix = f"sst_{secrets.token_hex(4)}"
     text = f"{prefix}_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
+        token_limits.make_room(owner, at)
         token = ApiToken.objects.create(
             name=masked(name)[:100],
             user=owner,

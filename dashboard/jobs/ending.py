@@ -35,13 +35,13 @@ def end(job: Job, state: str, sentence: str = "") -> None:
 
 def _record(job: Job, state: str, outcome: str, counted: dict[str, int]) -> None:
     """Tell the audit what became of a job; a part that failed makes the outcome "failed"."""
-    went_well = state == DONE and not counted["failed"]
+    has_failed = state == FAILED or counted["failed"]
     audit.record(
         None,
         by=actor_of_job(job),
         action="job.run",
         target=f"job {job.pk}: {job.title}",
-        outcome="done" if went_well else "failed",
+        outcome="failed" if has_failed else "cancelled" if state == CANCELLED else "done",
         reason=outcome,
         details={"job": job.pk, "kind": job.kind, "state": state, "total": job.total, **counted},
     )

@@ -21,6 +21,7 @@ from ..services.tree import shown
 
 _ACTIONS = (
     *("login", "login.wait", "login.sso", "token", "token.wait", "invite", "invite.wait"),
+    *("setup", "setup.wait"),
     "session.end",
 )
 _MOST = 200

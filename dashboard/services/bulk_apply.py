@@ -26,7 +26,7 @@ from .bulk_items import PlanItem
 from .bulk_plans import check_action, has_expired, items_of
 from .bulk_selection import again
 from .bulk_words import told_params
-from .problems import Problem, ProblemError
+from .problems import Problem, ProblemError, not_there
 
 KIND = "bulk"
 
@@ -89,6 +89,16 @@ def moved_since(plan: Plan) -> list[Moved]:
     ]
 
 
+def _applied_or_gone(plan: Plan) -> ProblemError:
+    now = Plan.objects.filter(pk=plan.pk).first()
+    if now is not None:
+        return PlanAppliedError(now.job_id or 0)
+    return not_there(
+        _("This plan is no longer kept, so nothing was applied."),
+        _("Select the sessions again and make a new plan."),
+    )
+
+
 def apply_plan(actor: Actor, plan: Plan, *, digest: str, reason: str) -> Job:
     """Have the plan applied by a job.
 
@@ -107,7 +117,7 @@ def apply_plan(actor: Actor, plan: Plan, *, digest: str, reason: str) -> Job:
     with transaction.atomic():
         # The condition is the whole guard: of two that get here, one changes the row.
         if not Plan.objects.filter(pk=plan.pk, job_id=None).update(job_id=0):
-            raise PlanAppliedError(Plan.objects.get(pk=plan.pk).job_id or 0)
+            raise _applied_or_gone(plan)
         job = queue.ask(
             actor,
             kind=KIND,

@@ -27,6 +27,12 @@ from .bulk_words import BULK_ACTIONS, title
 from .problems import Problem, ProblemError, not_there
 
 KEPT_FOR = timedelta(hours=24)
+MOST_PLANS = 50
+MOST_SESSIONS = 50_000
+"""What is kept for one person: of so many plans, and so many sessions in all, only the newest.
+
+A session of a plan takes some 500 bytes of the console's database.
+"""
 
 
 def keep_selection(actor: Actor, selection: Selection, source: Mapping[str, Any]) -> Plan:
@@ -94,7 +100,10 @@ def find_plan(actor: Actor, plan_id: str) -> Plan:
     is_own = plan is not None and plan.actor_id == actor.user_id and actor.user_id is not None
     if plan is None or not (is_own or roles.includes(actor.role, "admin")):
         raise not_there(
-            _("There is no plan with this id, or it is somebody else's. Plans are kept for a day."),
+            _(
+                "There is no plan with this id, or it is somebody else's. Plans are kept for a day,"
+                " and of each person's only the newest."
+            ),
             _("Select the sessions again and make a new plan."),
         )
     return plan
@@ -166,7 +175,7 @@ def _kept(
 ) -> Plan:
     now = timezone.now()
     changing = sum(item.changes for item in items)
-    return Plan.objects.create(
+    made = Plan.objects.create(
         id=secrets.token_hex(16),
         action=action,
         title=title(action, params, changing or len(items))[:300],
@@ -181,6 +190,22 @@ def _kept(
         created_at=now,
         expires_at=now + KEPT_FOR,
     )
+    _drop_oldest(actor)
+    return made
+
+
+def _drop_oldest(actor: Actor) -> None:
+    """Keep no more for one person than there is room for; the plan just made always stays.
+
+    One that was applied is in its job; one that was not can be made again.
+    """
+    own = Plan.objects.filter(actor_id=actor.user_id).order_by("-created_at", "-pk")
+    sessions, dropped = 0, []
+    for position, (ident, total) in enumerate(own.values_list("pk", "total")):
+        sessions += total
+        if position and (position >= MOST_PLANS or sessions > MOST_SESSIONS):
+            dropped.append(ident)
+    Plan.objects.filter(pk__in=dropped).delete()
 
 
 def _now_ms() -> int:

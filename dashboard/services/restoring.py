@@ -15,9 +15,11 @@ from . import changing
 from .carrying import Saved
 from .change_problems import MovedError
 from .comparing import Comparison, compare, field_id, names_by_id
+from .field_rights import beyond, not_theirs, replaced
 from .problems import Problem, ProblemError, not_there
+from .restored_entry import compared_etag, restored
 from .tree import shown
-from .undoing import DAMAGED, compared_etag, restored
+from .undoing import DAMAGED
 from .versions import History, VersionRow, history_of
 
 NOW = "now"
@@ -40,7 +42,7 @@ class RestorePlan:
 
     ``field`` is the raw name, None for the whole entry; ``etag`` that of what was compared.
     ``creates``: the session is gone and would be there again. ``repairs``: what is there cannot be
-    read and would go to quarantine.
+    read and would go to quarantine. ``changes`` are the raw names of what would be replaced.
     """
 
     history: History
@@ -50,6 +52,12 @@ class RestorePlan:
     etag: str
     creates: bool
     repairs: bool
+    changes: tuple[str, ...]
+
+    def refusal_for(self, role: str) -> Problem | None:
+        """Why somebody of this role may not restore it, where they may not."""
+        names = beyond(role, self.changes)
+        return not_theirs(names).problem if names else None
 
     @property
     def token(self) -> str:
@@ -113,6 +121,7 @@ def plan_restore(store_id: str, ref: str, version_id: str, field: str) -> Restor
         etag=DAMAGED if history.repairable else compared_etag(history.now, names),
         creates=history.now is None and not history.repairable,
         repairs=history.repairable,
+        changes=tuple(replaced(history.now, entry)),
     )
 
 

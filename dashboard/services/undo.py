@@ -23,6 +23,7 @@ from .carrying import Saved
 from .change_problems import VanishedError
 from .change_rows import ChangeRow, find_change, row_of
 from .comparing import Comparison, compare, whole_values
+from .field_rights import beyond_undo, not_theirs
 from .fleet import fleet, page_budget_s
 from .problems import Problem, problem_of
 from .readers import Reader, refresh_all
@@ -39,8 +40,8 @@ class ChangeDetail:
 
     ``did`` is None where what it replaced is gone, ``would`` also where the entry cannot be read.
     ``removes``: the session would be deleted again; ``creates``: it would come back. ``seen``
-    proves for which values choices are made. ``later`` counts newer changes of the session. The
-    raw version is for :attr:`difference`.
+    proves for which values choices are made. ``later`` counts newer changes of the session.
+    ``not_theirs`` says why operators may not undo it. The raw version is for :attr:`difference`.
     """
 
     row: ChangeRow
@@ -53,6 +54,7 @@ class ChangeDetail:
     transcript: str
     seen: str
     later: int
+    not_theirs: Problem | None
     problem: Problem | None
     version: Version | None = field(default=None, repr=False)
 
@@ -110,6 +112,7 @@ def change_detail(change_id: int) -> ChangeDetail:
         later=Change.objects.filter(
             store_id=change.store_id, key=change.key, pk__gt=change.pk
         ).count(),
+        not_theirs=_not_for_operators(change, version),
         problem=visit.problem,
         version=version,
     )
@@ -183,6 +186,11 @@ def _after(version: Version) -> Entry | None:
         return None
     kept = {n: v for n, v in (version.entry or {}).items() if n not in set(version.changed)}
     return kept | dict(version.written)
+
+
+def _not_for_operators(change: Change, version: Version | None) -> Problem | None:
+    names = [] if version is None else beyond_undo("operator", change, version)
+    return not_theirs(names).problem if names else None
 
 
 def _archived(version: Version | None) -> str:

@@ -11,7 +11,7 @@ from dashboard import roles
 from dashboard.acting import Actor
 from dashboard.models import Change
 from sessionstore import entries, transcripts
-from sessionstore.editing import ABSENT, Choice
+from sessionstore.editing import Choice
 from sessionstore.entries import Entry
 from sessionstore.errors import (
     ConflictError,
@@ -28,13 +28,12 @@ from .carrying import Saved, Work, carry_out, task_for
 from .change_problems import VanishedError, lesser_role
 from .change_records import Task
 from .change_rules import label_checker
+from .field_rights import beyond, beyond_undo, refuse_beyond, replaced
 from .problems import Problem
+from .restored_entry import compared_etag, restored
 
 DAMAGED = "damaged"
 """Instead of an etag: what is there cannot be read, and the person saw that."""
-
-_NOT_RESTORED = "updatedAt"
-"""When a session was last active is a fact, which bringing back an old value does not change."""
 
 
 def take_back(
@@ -49,10 +48,11 @@ def take_back(
 ) -> Saved:
     """Undo one recorded change: its fields return to what they were, all others stay.
 
-    Asks for the role that the change asked for, and where that removes a session, for the one that
-    deleting asks for. ``choices`` settles fields that were changed
-    since: "mine" puts the old value back, "now" keeps what is there. ``still`` is asked, under the
-    lock, whether a field is still as it was when "mine" was chosen for it.
+    Asks for the role that the change asked for, where that removes a session for the one that
+    deleting asks for, and where it would put back fields that operators may not change for admin.
+    ``choices`` settles fields that were changed since: "mine" puts the old value back, "now"
+    keeps what is there. ``still`` is asked, under the lock, whether a field is
+    still as it was when "mine" was chosen for it.
 
     Raises:
         OverlapError: fields were changed since. VanishedError: there is nothing to go back to.
@@ -95,6 +95,7 @@ def restore(
     to quarantine; no version is kept of that, so ``Saved.skipped`` says what was done.
 
     Raises:
+        ProblemError: it would replace a field that this person may not change.
         MovedError: the entry is another one by now: compare again.
         VanishedError: the version is gone. LockedError, InvalidFieldsError, ProblemError.
     """
@@ -107,6 +108,7 @@ def restore(
     def change(fresh: Entry | None) -> Entry | None:
         _check_unmoved(key, fresh, fields, opened_etag)
         entry = restored(source, fresh, fields)
+        refuse_beyond(beyond(actor.role, replaced(fresh, entry)))
         check(fresh, entry)
         return entry
 
@@ -124,26 +126,6 @@ def restore(
 
     work = Work(run, fields=names, note={"restores": version_id}, after=after, skipped=skipped)
     return carry_out(task, work, wait_s=wait_s)
-
-
-def restored(source: Entry, fresh: Entry | None, fields: Sequence[str] | None) -> Entry:
-    """What :func:`restore` makes of the entry that is there now."""
-    entry = dict(source) if fields is None else _with(fresh or {}, source, fields)
-    if fresh is not None and _NOT_RESTORED in fresh:
-        entry[_NOT_RESTORED] = fresh[_NOT_RESTORED]
-    return entry
-
-
-def compared_etag(entry: Entry | None, fields: Sequence[str] | None) -> str:
-    """The etag of what a restore would replace; "" where there is no session.
-
-    Only of these fields, or of all but ``updatedAt``: a writer who touches nothing else is no
-    reason to look again, and a busy session could never be restored.
-    """
-    if entry is None:
-        return ""
-    names = entry.keys() - {_NOT_RESTORED} if fields is None else entry.keys() & set(fields)
-    return entries.etag({name: entry[name] for name in names})
 
 
 def version_of(task: Task, version_id: str) -> Version:
@@ -170,6 +152,7 @@ def _undoing(
     version = version_of(task, change.version_id)
     if version.entry is None and not roles.includes(task.actor.role, ACTIONS["delete"].role):
         raise lesser_role(ACTIONS["delete"].role)
+    refuse_beyond(beyond_undo(task.actor.role, change, version))
     note: dict[str, Any] = {"undoes": version.id}
     check = label_checker(task.reader, task.key)
 
@@ -225,17 +208,6 @@ def _check_unmoved(
             key=key,
             hint="compare it again and repeat the step",
         )
-
-
-def _with(fresh: Entry, source: Entry, fields: Sequence[str]) -> Entry:
-    merged = dict(fresh)
-    for name in fields:
-        value = source.get(name, ABSENT)
-        if value is ABSENT:
-            merged.pop(name, None)
-        else:
-            merged[name] = value
-    return merged
 
 
 def _nothing_left(key: str, why: str) -> VanishedError:

@@ -28,8 +28,10 @@ def missing_for(bind_address: str) -> list[str]:
     if is_loopback(bind_address):
         return []
     missing = []
-    if not accounts.has_users():
-        missing.append("an account: start on loopback first and make the first admin")
+    if not accounts.can_anyone_sign_in():
+        missing.append(
+            "an account that can sign in: start on loopback first and make the first admin"
+        )
     if not settings.NAMED_HOSTS:
         missing.append("SESSIONSTORE_ALLOWED_HOSTS: the host names it is reached by")
     if not settings.TLS_CERTIFICATE and not settings.TRUSTED_PROXIES:

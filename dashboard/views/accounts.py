@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import accounts, audit, sign_ins
+from .. import accounts, audit, sign_ins, throttling
 from ..forms_accounts import FirstAdminForm
 from ..models import SignIn
 from ..people import invites
@@ -98,8 +98,13 @@ def setup(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         form = FirstAdminForm(initial={"token": request.GET.get("token", "")}, label_suffix="")
         return render(request, "accounts/setup.html", {"form": form})
+    if throttling.address_wait_s(request):
+        return too_many_tries(request, credentials={"username": throttling.NO_ACCOUNT})
     form = FirstAdminForm(request.POST, label_suffix="")
     if not form.is_valid():
+        if form.has_error("token"):
+            reason = _("no such setup link")
+            throttling.count_failure(request, action="setup", target="", reason=reason)
         return render(request, "accounts/setup.html", {"form": form}, status=422)
     return _make_first_admin(request, form)
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import audit_checks, audit_listing
+from dashboard import audit_checks, audit_export, audit_listing
 from dashboard.audit_chain import Check
 from dashboard.audit_event import find_event
 from dashboard.audit_filters import Asked, AuditFilters, actions
@@ -41,6 +41,7 @@ def audit(request: HttpRequest) -> HttpResponseBase:
         "notes": audit_listing.notes(form),
         "field_errors": list(audit_listing.errors(form)),
         "actions": actions(),
+        "most_exported": audit_export.MOST,
         "chain": audit_checks.chain_state(),
     }
     response = page_or_part(request, "audit.html", "_audit_view.html", context)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django.http import HttpRequest
@@ -11,11 +12,12 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from dashboard import audit, twins
-from dashboard.acting import actor_of
+from dashboard.acting import Actor, actor_of
 from dashboard.audit_chain import head_now
 from dashboard.audit_checks import chain_state
+from dashboard.audit_export import Export, find_export
 from dashboard.audit_filters import Asked
-from dashboard.audit_pages import every, page_of
+from dashboard.audit_pages import page_of
 from dashboard.audit_rows import row_of
 from dashboard.models import AuditEvent
 from dashboard.requests import ConsoleRequest
@@ -30,61 +32,99 @@ _FIELDS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The events of one answer; ``following`` is the address of those that come after them."""
+
+    name: str
+    following: str
+    rows: Iterator[dict[str, Any]]
+
+    def answered(self, response: HttpResponseBase) -> HttpResponseBase:
+        """The answer with the address of the next one, for whoever reads no JSON."""
+        if self.following:
+            response["Link"] = f'<{self.following}>; rel="next"'
+        return response
+
+
 @require_safe
 @role_required("admin")
 @tells_problems
 def audit_json(request: HttpRequest) -> HttpResponseBase:
-    """Give the log as JSON: the page that the address names, else every event that matches."""
+    """Give the log as JSON: the page that the address names, else the events that match.
+
+    Of those at most so many; ``next`` is then where the others are.
+    """
     form, asked = asked_of(request)
     chain = chain_state()
+    chosen = _on_record(request, "json", asked)
     around = {
         "total": chain.events,
         "end": chain.end,
         "chain": {"state": chain.state, "checked_at": twins.iso(chain.at_ms)},
         "ignored_parameters": form.unknown(),
         "invalid_parameters": {name: list(map(str, told)) for name, told in form.errors.items()},
+        "next": chosen.following or None,
     }
-    rows = _on_record(request, "json", asked)
-    return twins.json_stream("audit", around, "events", rows)
+    return chosen.answered(twins.json_stream(chosen.name, around, "events", chosen.rows))
 
 
 @require_safe
 @role_required("admin")
 @tells_problems
 def audit_csv(request: HttpRequest) -> HttpResponseBase:
-    """Give the same events as CSV."""
+    """Give the same events as CSV; the header ``Link`` says where the next ones are."""
     _form, asked = asked_of(request)
-    rows = _on_record(request, "csv", asked)
-    return twins.csv_response("audit", list(_FIELDS), (_cells(row) for row in rows))
+    chosen = _on_record(request, "csv", asked)
+    rows = (_cells(row) for row in chosen.rows)
+    return chosen.answered(twins.csv_response(chosen.name, list(_FIELDS), rows))
 
 
-def _on_record(request: HttpRequest, kind: str, asked: Asked) -> Iterator[dict[str, Any]]:
-    """Every event as programs read it, between an intent and an outcome of the export.
+def _on_record(request: HttpRequest, kind: str, asked: Asked) -> _Chosen:
+    """Events as programs read them, between an intent and an outcome of the export.
 
     The intent is written when this is called, the outcome when the last event was taken or
     whoever took them went away.
     """
     by = actor_of(cast(ConsoleRequest, request))
-    upto = head_now().sequence
-    details = {"format": kind, "query": request.GET.urlencode()[:2000], "newest": upto}
+    newest = head_now().sequence
+    details = {"format": kind, "query": request.GET.urlencode()[:2000], "newest": newest}
     intent = audit.record(
         None, by=by, action="audit.export", outcome="started", details=details
     ).sequence
-    is_page = asked.below is not None or asked.above is not None
-    events = page_of(asked).events if is_page else every(asked, upto=upto)
+    if asked.below is not None or asked.above is not None:
+        events = page_of(asked).events
+        return _Chosen("audit", "", _taken(events, by, details | {"intent": intent}))
+    export = find_export(asked, newest=newest)
+    rows = _taken(export.events(), by, details | {"intent": intent, "next": export.following})
+    return _Chosen(_name(export), _following(request, export), rows)
 
-    def taken() -> Iterator[dict[str, Any]]:
-        count, outcome = 0, "failed"
-        try:
-            for event in events:
-                yield _plain(event)
-                count += 1
-            outcome = "done"
-        finally:
-            given = details | {"intent": intent, "events": count}
-            audit.record(None, by=by, action="audit.export", outcome=outcome, details=given)
 
-    return taken()
+def _taken(events: Iterable[AuditEvent], by: Actor, details: Mapping[str, Any]) -> Iterator[Any]:
+    count, outcome = 0, "failed"
+    try:
+        for event in events:
+            yield _plain(event)
+            count += 1
+        outcome = "done"
+    finally:
+        given = {**details, "events": count}
+        audit.record(None, by=by, action="audit.export", outcome=outcome, details=given)
+
+
+def _name(export: Export) -> str:
+    """What the file is called: from which event to which, where it is not all there is."""
+    if export.following is None or not export.numbers:
+        return "audit"
+    return f"audit-{export.numbers[0]}-to-{export.numbers[-1]}"
+
+
+def _following(request: HttpRequest, export: Export) -> str:
+    if export.following is None:
+        return ""
+    query = request.GET.copy()
+    query["upto"] = str(export.following)
+    return f"{request.path}?{query.urlencode()}"
 
 
 def _plain(event: AuditEvent) -> dict[str, Any]:

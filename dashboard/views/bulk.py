@@ -31,6 +31,8 @@ from dashboard.services.bulk_apply import (
 from dashboard.services.bulk_fields import OFFERED, sections
 from dashboard.services.bulk_pages import SHOWS, plan_page
 from dashboard.services.bulk_plans import (
+    MOST_PLANS,
+    MOST_SESSIONS,
     check_action,
     find_plan,
     keep_selection,
@@ -52,7 +54,12 @@ _MOST_MOVED = 100
 @role_required("operator")
 def plans(request: ConsoleRequest) -> HttpResponseBase:
     """List the plans of the last day: one's own, for an admin everybody's."""
-    return render(request, "plans.html", {"plans": plans_of(actor_of(request))})
+    context = {
+        "plans": plans_of(actor_of(request)),
+        "most_plans": MOST_PLANS,
+        "most_sessions": MOST_SESSIONS,
+    }
+    return render(request, "plans.html", context)
 
 
 @require_POST

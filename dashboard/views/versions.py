@@ -154,6 +154,7 @@ def _page(
         "history": plan.history,
         "form": form,
         "waits": WAITS_S,
+        "not_theirs": plan.refusal_for(cast(ConsoleRequest, request).role or ""),
         **more,
     }
     return render(request, "version_restore.html", context, status=status)

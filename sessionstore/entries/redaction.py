@@ -73,6 +73,30 @@ _SECRET_VALUE = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,  # a key of a session is folded to lower case
 )
+# Further published forms. They are looked for only where a word is long enough to be one: a text
+# without (most have none) is spared the many alternatives.
+_LONG_WORD = re.compile(r"[A-Za-z0-9_+/=-]{16}")
+_MORE_VALUES = re.compile(
+    r"""
+    \b(?:
+        gl(?:ptt|dt|rt|cbt|ft|imt|agent|soat)-[\w-]{16,} | gl(?:sa|c)_[\w+/=]{32,}
+        | dckr_[po]at_[\w-]{20,} | dapi[a-f0-9]{32} | do[or]_v1_[a-f0-9]{40,}
+        | dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{30,} | ntn_\w{30,} | fig[du]_[\w-]{30,}
+        | shp(?:ss|ca|pa|ua)_[a-f0-9]{32} | sbp_[a-f0-9]{40} | sb_secret_[\w-]{20,}
+        | fm[12]_[\w+/=-]{40,} | tskey-[a-z]+-[\w-]{16,} | sntry[su]_[\w+/=-]{30,}
+        | NRAK-[A-Z0-9]{27} | pscale_(?:tkn|pw|oauth)_[\w.-]{30,} | PMAK-[a-f0-9]{24}-[a-f0-9]{32,}
+        | pat[A-Z0-9]{14}\.[a-f0-9]{64} | jina_[\w-]{40,} | (?:fc|key)-[a-f0-9]{32} | SK[a-f0-9]{32}
+        | pa-(?=\w*\d)[\w-]{43}(?![\w-]) | lsv2_(?:pt|sk)_[a-f0-9_]{32,} | HRKU-[\w-]{36,}
+        | ATATT3[\w=-]{40,}
+        | pul-[a-f0-9]{40} | hv[br]\.[\w-]{20,} | [A-Z0-9]{14}\.atlasv1\.[\w=-]{40,}
+        | rubygems_[a-f0-9]{48} | lin_oauth_\w{20,} | nvapi-[\w-]{40,} | csk-[a-z0-9]{40,}
+        | tgp_v1_[\w-]{30,} | xkeysib-[a-f0-9]{64}-\w{16} | oauth:[a-z0-9]{30} | EAA[\w-]{45,}
+        | sk\.eyJ[\w-]{20,}\.[\w-]{16,} | (?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[\w+/=-]{40,}
+        | b3BlbnNzaC1rZXktdjE[\w+/=]* | 1//0[\w-]{30,}
+    )
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
 # A scheme or a secret name, then its value. Digits alone are a count, not a secret; a mask stays
 # as it is, so that masking twice is masking once.
 _ASSIGNED = re.compile(
@@ -158,6 +182,8 @@ def _is_plain(text: str) -> bool:
 
 
 def _masked(text: str) -> str:
+    if _LONG_WORD.search(text):
+        text = _MORE_VALUES.sub(MASK, text)
     return _ASSIGNED.sub(rf"\g<1>{MASK}", _SECRET_VALUE.sub(MASK, text))
 
 

@@ -27,6 +27,12 @@ class Person:
         role = role_of(user)
         self.token = tokens.issue(user, name="test", role=role) if role else ""
 
+    def again(self) -> Person:
+        """The same person in a new browser, with a new token in place of those before."""
+        for row in self.user.api_tokens.filter(revoked_at=None):
+            tokens.revoke(row)
+        return Person(self.user)
+
     def ask(self, address: Address, method: str, path: str, **extra: Any) -> Any:
         """Ask for one path of an address."""
         if not address.wants_token:

@@ -13,8 +13,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from dashboard import audit, audit_pages
+from dashboard import audit, audit_export, audit_pages
 from dashboard.acting import Actor
+from dashboard.audit_export import find_export
 from dashboard.audit_filters import LARGEST, Asked, actions
 from dashboard.audit_pages import page_of
 from dashboard.models import AuditEvent, AuditHead
@@ -301,6 +302,66 @@ def test_an_export_that_is_broken_off_did_not_end(
     last = AuditEvent.objects.latest("sequence")
     assert (last.action, last.outcome) == ("audit.export", "failed")
     assert json.loads(last.details)["events"] < 5
+
+
+def test_a_long_export_is_cut_between_events_and_goes_on(
+    log: list[AuditEvent], admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_export, "MOST", 20)
+    expected = [e.sequence for e in log if e.action == "often"]
+    address, found, names = "/audit.json?action=often", [], []
+    while address:
+        answer = admin_client.get(address)
+        content = json.loads(answer.getvalue())
+        found.append([row["sequence"] for row in content["events"]])
+        names.append(answer["Content-Disposition"])
+        if content["next"]:
+            assert answer["Link"] == f'<{content["next"]}>; rel="next"'
+        address = content["next"]
+    assert [len(part) for part in found] == [20, 20, 20, 20, 7]
+    assert list(itertools.chain.from_iterable(found)) == expected
+    assert names[0] == f'inline; filename="audit-{found[0][0]}-to-{found[0][-1]}.json"'
+    told = json.loads(AuditEvent.objects.filter(action="audit.export", outcome="done")[0].details)
+    assert (told["events"], told["next"]) == (20, found[1][0])
+
+
+def test_a_long_export_as_csv_names_what_comes_next(
+    log: list[AuditEvent], admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_export, "MOST", 50)
+    answer = admin_client.get("/audit.csv?person=a&person=b&per=25")
+    assert "Link" not in answer
+    answer = admin_client.get("/audit.csv")
+    rows = answer.getvalue().decode().splitlines()
+    assert len(rows) == 51
+    following = str(answer["Link"])[1:].partition(">")[0]
+    assert following == f"/audit.csv?upto={int(rows[-1].split(',')[0]) - 1}"
+    assert [row["sequence"] for row in csv_rows(admin_client, following.partition("?")[2])][:1] == [
+        str(int(rows[-1].split(",")[0]) - 1)
+    ]
+
+
+def test_an_export_that_looked_for_too_long_says_where_to_go_on(log: list[AuditEvent]) -> None:
+    asked, newest = Asked(text="number 8"), log[0].sequence
+    found: list[int] = []
+    for _ in range(100):
+        export = find_export(asked, newest=newest, budget_s=-1)
+        found += export.numbers
+        if export.following is None:
+            break
+        newest = export.following
+    assert found == [e.sequence for e in log if "number 8" in e.reason]
+
+
+def test_the_page_says_what_a_download_holds_where_it_is_not_all(
+    log: list[AuditEvent], admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "A download holds at most 80 events"
+    assert said not in admin_client.get("/audit/").text
+    monkeypatch.setattr(audit_export, "MOST", 80)
+    assert said in admin_client.get("/audit/").text
+    page = admin_client.get(f"/audit/?upto={log[40].sequence}").text
+    assert f"Event <strong>{log[40].sequence}</strong> and older" in page
 
 
 def test_an_export_names_what_it_did_not_understand(admin_client: Client) -> None:

@@ -61,6 +61,32 @@ def test_a_traceback_cannot_start_a_second_event() -> None:
     assert all(line.startswith("  | ") for line in lines[1:])
 
 
+def test_a_message_and_a_traceback_are_masked() -> None:
+    key = "ghp_" + "a1B2" * 9
+    try:
+        raise ValueError(f"cannot read {key}")
+    except ValueError:
+        text = formatted("Not Found: /sessions/%s/", key, exc_info=sys.exc_info())
+    assert key not in text
+    assert text.count("[masked]") == 2
+
+
+def test_a_foreign_host_is_one_line_and_no_traceback(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    refusals = logging.getLogger("django.security")
+    refusals.addHandler(handler)
+    try:
+        assert client.get("/login/", headers={"Host": "elsewhere.example"}).status_code == 400
+    finally:
+        refusals.removeHandler(handler)
+    said = capsys.readouterr().err
+    assert "elsewhere.example" in said
+    assert len(said.splitlines()) == 1
+
+
 def test_logs_hold_no_password_token_or_cookie(
     client: Client, carol: User, caplog: pytest.LogCaptureFixture
 ) -> None:

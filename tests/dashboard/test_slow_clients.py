@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,10 +37,10 @@ def test_half_sent_requests_keep_no_thread_for_long(console: Console, half: byte
     try:
         for client in clients:
             client.sendall(half)
-        started = time.monotonic()
-        with urllib.request.urlopen(f"http://127.0.0.1:{console.port}/livez", timeout=60) as answer:
+        # Were they kept, this would never be answered: each of them sends nothing more.
+        address = f"http://127.0.0.1:{console.port}/livez"
+        with urllib.request.urlopen(address, timeout=SEND_LIMIT_S + 60) as answer:
             assert answer.read() == b"ok\n"
-        assert time.monotonic() - started < SEND_LIMIT_S + 10
     finally:
         for client in clients:
             client.close()

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.auth import authenticate
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from dashboard import throttling
+from dashboard import accounts, throttling
 from dashboard.models import AuditEvent
 from tests.conftest import PASSWORD
 
@@ -78,6 +81,61 @@ def test_both_forms_of_an_ipv4_address_are_one(client: Client) -> None:
     forms = ["192.0.2.1", "::ffff:192.0.2.1"]
     answers = [attempt(client, f"person{n}", REMOTE_ADDR=forms[n % 2]) for n in range(10)]
     assert answers[-1] == 429
+
+
+def test_of_a_thousand_tries_hardly_any_password_is_looked_at(
+    rf: RequestFactory, carol: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    known = ModelBackend.authenticate
+
+    def looking(self: ModelBackend, *args: Any, **kwargs: Any) -> Any:
+        looked.append(kwargs.get("username", ""))
+        return known(self, *args, **kwargs)
+
+    monkeypatch.setattr(ModelBackend, "authenticate", looking)
+    addresses = ["192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201", "::FFFF:192.0.2.1"]
+    for n in range(1000):
+        headers = {"X-Forwarded-For": f"198.51.100.{n % 250}", "User-Agent": f"agent {n}"}
+        request = rf.post("/login/", {f"f{n}": "x"}, REMOTE_ADDR=addresses[n % 4], headers=headers)
+        name = ["carol", f"person{n}"][n % 2]
+        assert authenticate(request, username=name, password=f"guess {n}") is None
+    assert 5 <= len(looked) <= 12, looked
+    assert AuditEvent.objects.count() <= 30
+
+
+def test_a_name_costs_the_same_whether_it_has_an_account_or_not(
+    client: Client, carol: User, make_user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disabled, invited = make_user("dave", "viewer"), make_user("erin", "viewer")
+    disabled.is_active = False
+    disabled.save()
+    invited.set_unusable_password()
+    invited.save()
+    hashed: list[str] = []
+    known = MD5PasswordHasher.encode
+
+    def hashing(self: MD5PasswordHasher, password: str, salt: str) -> str:
+        hashed.append(password)
+        return known(self, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", hashing)
+    costs = []
+    for name in ("carol", "dave", "erin", "nobody"):
+        hashed.clear()
+        assert attempt(client, name) == 422
+        costs.append(len(hashed))
+    assert costs == [1, 1, 1, 1]
+
+
+def test_tries_with_a_setup_token_are_slowed_down_too(client: Client) -> None:
+    accounts.issue_setup_token(timezone.now())
+    form = {"token": "x" * 43, "username": "a", "password1": PASSWORD, "password2": PASSWORD}
+    answers = [client.post("/setup/", form).status_code for _ in range(11)]
+    assert answers == [422] * 9 + [429] * 2
+    events = AuditEvent.objects.values_list("action", "target", "outcome")
+    assert ("setup", "", "failed") in events
+    assert ("setup.wait", "", "refused") in events
 
 
 def test_addresses_of_one_ipv6_network_are_one(client: Client) -> None:

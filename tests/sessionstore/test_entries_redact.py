@@ -38,6 +38,71 @@ SECRETS = [
 ]
 
 
+_HEX, _MIX = "0123456789abcdef" * 4, "AbCdEf0123456789" * 5
+#: Forms of further services: what they begin with, and the rest.
+MORE_SECRETS = [
+    start + rest
+    for start, rest in (
+        *(("glptt-", _MIX[:40]), ("gldt-", _MIX[:20]), ("glrt-", _MIX[:20]), ("glsa_", _MIX[:41])),
+        *(("dckr_pat_", _MIX[:27]), ("dapi", _HEX[:32]), ("doo_v1_", _HEX), ("dp.pt.", _MIX[:43])),
+        *(("ntn_", _MIX[:40]), ("figd_", _MIX[:40]), ("shpss_", _HEX[:32]), ("sbp_", _HEX[:40])),
+        *(
+            ("sb_secret_", _MIX[:31]),
+            ("fm2_", _MIX),
+            ("tskey-auth-", f"{_MIX[:12]}CNTRL-{_MIX[:20]}"),
+        ),
+        *(
+            ("sntrys_", _MIX),
+            ("NRAK-", _MIX[:27]),
+            ("pscale_tkn_", _MIX[:43]),
+            ("jina_", _MIX[:48]),
+        ),
+        *(
+            ("PMAK-", f"{_HEX[:24]}-{_HEX[:34]}"),
+            ("pat", f"{_MIX[:14]}.{_HEX}"),
+            ("fc-", _HEX[:32]),
+        ),
+        *(("key-", _HEX[:32]), ("SK", _HEX[:32]), ("pa-", _MIX[:43]), ("HRKU-", _MIX[:48])),
+        *(("lsv2_pt_", f"{_HEX[:32]}_{_HEX[:10]}"), ("ATATT3xFfGF0", _MIX), ("pul-", _HEX[:40])),
+        *(("hvb.", _MIX), (f"{_MIX[:14]}.atlasv1.", _MIX), ("rubygems_", _HEX[:48])),
+        *(("lin_oauth_", _MIX[:40]), ("nvapi-", _MIX), ("csk-", _MIX[:48]), ("tgp_v1_", _MIX[:43])),
+        *(("xkeysib-", f"{_HEX}-{_MIX[:16]}"), ("oauth:", _MIX[:30]), ("EAAC", _MIX)),
+        *(("sk.eyJ1Ijoi", f"{_MIX}.{_MIX[:22]}"), ("IQoJb3JpZ2lu", _MIX), ("1//0", _MIX[:40])),
+        ("b3BlbnNzaC1rZXktdjE", "AAAABG5vbmU"),
+    )
+]
+
+
+@pytest.mark.parametrize("secret", MORE_SECRETS, ids=lambda secret: secret[:12])
+@pytest.mark.parametrize("frame", ["{}", "before {} after", "say:{};", '"{}"'])
+def test_redact_masks_forms_of_further_services_also_folded(secret: str, frame: str) -> None:
+    for text in (secret, secret.lower(), quote(secret, safe="")):
+        shown = redact({"note": frame.format(text)})["note"]
+        assert MASK in shown
+        assert secret[-10:].lower() not in shown.lower()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jina-embeddings-v2-base-en",
+        "jina_embeddings",
+        "patience.with.a.release-of-some-length-2026",
+        "key-value-store-of-the-session",
+        "pa-rametrised-test-names-are-long-but-harmless-x",
+        "skipped-because-nothing-changed",
+        "fc-barcelona-fans-and-their-long-names",
+        "agent:main:telegram:group:-1001234567890:topic:42",
+        "glc-something-ordinary-and-long",
+        "ghost-in-the-shell-2026-07-01-transcript.jsonl",
+        "eaa0f6d4-6a5e-4c60-a0b5-3f5f6b8f1a2b",
+        "oauth:callback-of-the-gateway",
+    ],
+)
+def test_redact_leaves_what_only_looks_a_little_like_a_key(text: str) -> None:
+    assert redact({"note": text})["note"] == text
+
+
 @pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret[:12])
 @pytest.mark.parametrize("frame", ["{}", "before {} after", "key={};", '"{}"'])
 def test_redact_masks_known_forms_of_keys_anywhere_in_text(secret: str, frame: str) -> None:

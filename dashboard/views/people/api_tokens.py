@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard import recent, tokens, twins
+from dashboard import recent, token_limits, tokens, twins
 from dashboard.forms_tokens import TokenForm
 from dashboard.models import ApiToken
 from dashboard.requests import ConsoleRequest
@@ -41,7 +41,12 @@ def tokens_list(request: HttpRequest) -> HttpResponseBase:
 
 
 def _page(request: HttpRequest, *, status: int = 200, **extra: Any) -> HttpResponse:
-    context = {"tokens": _shown_to(request), "now": timezone.now(), "is_admin": _is_admin(request)}
+    context = {
+        "tokens": _shown_to(request),
+        "now": timezone.now(),
+        "is_admin": _is_admin(request),
+        "most": token_limits.MOST,
+    }
     return render(request, "people/tokens.html", context | extra, status=status)
 
 

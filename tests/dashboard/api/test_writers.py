@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dashboard.api import limits
+from sessionstore import held_locks
 from sessionstore.store import Store
 
 from .conftest import KEY, Program, code_of
@@ -55,20 +56,32 @@ def test_the_entity_tag_is_compared_under_the_lock(
 
     def change(fresh: Any) -> Any:
         holding.set()
-        done.wait(10)
+        done.wait(60)
         return {**fresh, "totalTokens": 50}
 
     writer = threading.Thread(target=lambda: store.update(KEY, change))
     writer.start()
-    assert holding.wait(5)
-    # The entry is still the one of the tag when the request looks, and another once it may write.
-    release = threading.Timer(0.7, done.set)
-    release.start()
-    began = time.monotonic()
+    assert holding.wait(60)
+    # The entry is still the one of the tag when the request looks, and another once it may write:
+    # the writer goes on when the request waits for its lock, and not before.
+    answered = threading.Event()
+
+    def release() -> None:
+        while not answered.is_set():
+            if any(lock.waiters for lock in held_locks(store)):
+                done.set()
+                return
+            time.sleep(0.01)
+
+    releasing = threading.Thread(target=release)
+    releasing.start()
     answer = operator.patch(ada, {"fields": {"label": "New"}}, if_match=etag)
-    waited_s = time.monotonic() - began
+    waited = done.is_set()
+    answered.set()
+    done.set()
+    releasing.join()
     writer.join()
+    assert waited
     assert code_of(answer) == "moved"
-    assert waited_s > 0.3
     entry = store.get(KEY) or {}
     assert (entry["label"], entry["totalTokens"]) == ("Ada", 50)

@@ -10,7 +10,9 @@ from django.utils import timezone
 
 from dashboard import scope
 from dashboard.acting import Actor
-from dashboard.models import Plan
+from dashboard.models import Job, Plan
+from dashboard.services import bulk_plans
+from dashboard.services.bulk_apply import apply_plan
 from dashboard.services.bulk_items import PlanItem, digest_of
 from dashboard.services.bulk_pages import plan_page
 from dashboard.services.bulk_plans import (
@@ -238,6 +240,40 @@ def test_a_plan_holds_for_a_day(plan_for: MakePlan, operator: Actor) -> None:
     plan = plan_for("archive")
     assert not has_expired(plan, timezone.now() + timedelta(hours=23, minutes=59))
     assert has_expired(plan, timezone.now() + timedelta(hours=24, minutes=1))
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_PLANS", 2), ("MOST_SESSIONS", 2 * 7)])
+def test_only_the_newest_plans_of_a_person_are_kept(
+    plan_for: MakePlan,
+    operator: Actor,
+    admin: Actor,
+    limit: str,
+    most: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_another = plan_for("archive", admin)
+    monkeypatch.setattr(bulk_plans, limit, most)
+    made = [plan_for("archive").pk for _ in range(4)]
+    assert [plan.pk for plan in plans_of(operator)] == made[:1:-1]
+    assert find_plan(admin, of_another.pk) == of_another
+
+
+def test_a_plan_of_more_sessions_than_are_kept_stays_alone(
+    plan_for: MakePlan, operator: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_plans, "MOST_SESSIONS", 3)
+    plan_for("archive")
+    last = plan_for("archive")
+    assert plans_of(operator) == [last]
+
+
+def test_a_plan_that_went_meanwhile_is_not_applied(plan_for: MakePlan, operator: Actor) -> None:
+    plan = plan_for("archive")
+    Plan.objects.filter(pk=plan.pk).delete()
+    with pytest.raises(ProblemError) as refused:
+        apply_plan(operator, plan, digest=plan.digest, reason="")
+    assert refused.value.problem.status == 404
+    assert not Job.objects.exists()
 
 
 def test_sessions_beyond_the_scope_show_nothing_of_themselves(plan_for: MakePlan) -> None:

@@ -65,6 +65,8 @@ WORDS = (
 values = st.one_of(st.sampled_from(WORDS), st.text(max_size=30))
 queries = st.lists(st.tuples(st.sampled_from(NAMES), values), max_size=8)
 LONGEST_S = 5.0
+"""Of work; on the clock more, since other programs may have the processors."""
+LONGEST_BUSY_S = 60.0
 
 
 def encoded(pairs: list[tuple[str, str]]) -> str:
@@ -106,11 +108,12 @@ def test_no_parameter_makes_an_address_fail_or_work_for_long(
     headers = data.draw(
         st.sampled_from([{}, {"HTTP_HX_REQUEST": "true"}, {"HTTP_X_LIVE": "1 2 3"}])
     )
-    began = time.monotonic()
+    began, began_work = time.monotonic(), time.process_time()
     answer = person.ask(address, "GET", f"{path}?{query}", **headers)
     body = answer.getvalue()
     assert answer.status_code < 500 or answer.status_code == 503
-    assert time.monotonic() - began < LONGEST_S
+    assert time.process_time() - began_work < LONGEST_S
+    assert time.monotonic() - began < LONGEST_BUSY_S
     assert len(body) < 20_000_000
 
 
@@ -126,7 +129,7 @@ def test_no_form_makes_an_address_fail(
     address: Address = data.draw(st.sampled_from(READ))
     body = encoded(data.draw(queries))
     path = address.at(arguments) if data.draw(st.booleans()) else MADE_UP[address.route]
-    someone = Person(person.user)  # anew, since an earlier form may have ended the sign-in
+    someone = person.again()  # since an earlier form may have ended the sign-in
     answer = someone.ask(
         address, "POST", path, data=body, content_type="application/x-www-form-urlencoded"
     )

@@ -284,7 +284,7 @@ def test_the_scope_ends_with_the_request(main_client: Client) -> None:
 
 def test_people_who_ask_at_once_keep_their_own_scopes(small_state: Path) -> None:
     seen: dict[str, Any] = {}
-    inside = threading.Barrier(2, timeout=10)
+    inside = threading.Barrier(2, timeout=60)
 
     def ask(agent: str) -> None:
         with scope.limited_to({agent}):
@@ -295,7 +295,7 @@ def test_people_who_ask_at_once_keep_their_own_scopes(small_state: Path) -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert seen == {"main": ["main"], "work": ["work"]}
 
 

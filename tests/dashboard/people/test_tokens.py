@@ -5,21 +5,24 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
-from dashboard import recent, roles, scope, tokens
+from dashboard import recent, roles, scope, token_limits, tokens
 from dashboard import urls as console_urls
 from dashboard.models import AgentScope, ApiToken, AuditEvent
 from dashboard.refusals import RefusedError
 from dashboard.requests import ConsoleRequest
+from dashboard.services.problems import ProblemError
 from sessionstore.entries import redact
 from tests.conftest import PASSWORD, MakeUser, client_for
 
@@ -319,6 +322,60 @@ def test_use_is_written_down_at_most_once_a_minute(ask: Ask, bob: User) -> None:
     ApiToken.objects.update(last_used_at=timezone.now() - timedelta(seconds=61))
     ask(token, REMOTE_ADDR="192.0.2.2")
     assert ApiToken.objects.get().last_used_address == "192.0.2.2"
+
+
+# --- How many -------------------------------------------------------------------------------------
+
+
+def test_a_person_has_so_many_tokens_that_count_and_no_more(
+    operator_client: Client, bob: User, carol: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_limits, "MOST", 3)
+    for _ in range(3):
+        tokens.issue(bob, name="job", role="viewer")
+    refused = operator_client.post("/tokens/new/", FORM)
+    assert refused.status_code == 409
+    assert "bob has 3 API tokens" in refused.text
+    assert "Revoke one" in refused.text
+    tokens.issue(carol, name="of somebody else", role="viewer")
+    row = ApiToken.objects.filter(user=bob).first()
+    assert row is not None
+    shown_in(operator_client.post(f"/tokens/{row.pk}/rotate/").text)
+    tokens.revoke(ApiToken.objects.filter(user=bob, revoked_at=None)[0])
+    ApiToken.objects.filter(user=bob, revoked_at=None).update(expires_at=timezone.now())
+    shown_in(operator_client.post("/tokens/new/", FORM).text)
+
+
+def test_of_tokens_that_are_over_the_newest_stay(
+    bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_limits, "MOST_OVER", 2)
+    tokens.issue(bob, name="job", role="viewer")
+    for _ in range(6):
+        tokens.rotate(ApiToken.objects.get(revoked_at=None))
+    rows = ApiToken.objects.order_by("created_at")
+    assert [row.revoked_at is None for row in rows] == [False, False, True]
+    assert AuditEvent.objects.filter(action="token.revoke").count() == 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tokens_made_at_once_do_not_pass_the_limit(
+    bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_limits, "MOST", 3)
+
+    def make(_number: int) -> bool:
+        try:
+            tokens.issue(bob, name="job", role="viewer")
+        except ProblemError:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(make, range(8))) == 3
+    assert ApiToken.objects.count() == 3
 
 
 # --- Pages ----------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from dashboard.acting import Actor
 from dashboard.models import AuditEvent, Change
 from dashboard.services import changing
 from dashboard.services.comparing import field_id
+from dashboard.services.problems import ProblemError
+from dashboard.services.restored_entry import compared_etag
 from sessionstore.store import Store, open_store
 from sessionstore.versionfiles import folder_of
 from tests.dashboard.pages.hostile import MARKUP
@@ -138,12 +140,12 @@ def test_a_field_that_was_not_there_goes_again(
 
 
 def test_a_field_with_a_hostile_name_is_restored_by_its_digest(
-    store: Store, store_id: str, edit: Edit, operator_client: Client
+    store: Store, store_id: str, edit: Edit, admin_client: Client
 ) -> None:
     edit(**{MARKUP: "one"})
     path = address(edit(**{MARKUP: "two"}), store_id)
-    assert MARKUP not in operator_client.get(path, {"field": field_id(MARKUP)}).text
-    restore(operator_client, path, field_id(MARKUP))
+    assert MARKUP not in admin_client.get(path, {"field": field_id(MARKUP)}).text
+    restore(admin_client, path, field_id(MARKUP))
     assert (store.get(KEY) or {})[MARKUP] == "one"
 
 
@@ -166,6 +168,44 @@ def test_a_restore_can_be_taken_back(
     assert (store.get(KEY) or {})["label"] == "Anna"
 
 
+# --- What an operator may not change ------------------------------------------------------------
+
+
+def test_operators_replace_by_no_restore_what_only_admins_may_set(
+    store: Store, store_id: str, edit: Edit, operator_client: Client
+) -> None:
+    path = address(edit(label="Anna", spawnedCwd="/srv/agent"), store_id)
+    for field in ("", field_id("spawnedCwd")):
+        page = operator_client.get(path, {"field": field}).text
+        assert "It would change spawnedCwd, which only an admin may change." in page
+        assert 'name="token"' not in page
+    assert now_set(store) == ("Anna", "/srv/agent")
+    restore(operator_client, path, field_id("label"))
+    assert now_set(store) == ("Ada", "/srv/agent")
+
+
+def test_the_lock_is_where_it_is_known_what_a_restore_replaces(
+    store: Store, store_id: str, edit: Edit, operator: Actor, admin: Actor
+) -> None:
+    change_id = edit(label="Anna", spawnedCwd="/srv/agent")
+    [version_id] = versions_of([change_id])
+    now = compared_etag(store.get(KEY), None)
+    wanted: dict[str, Any] = {"fields": None, "opened_etag": now}
+    with pytest.raises(ProblemError) as refused:
+        changing.restore(operator, store_id, KEY, version_id, **wanted)
+    assert refused.value.problem.status == 403
+    assert now_set(store) == ("Anna", "/srv/agent")
+    last = AuditEvent.objects.order_by("-sequence")[0]
+    assert (last.action, last.outcome) == ("session.restore", "refused")
+    changing.restore(admin, store_id, KEY, version_id, **wanted)
+    assert now_set(store) == ("Ada", None)
+
+
+def now_set(store: Store) -> tuple[Any, Any]:
+    now = store.get(KEY) or {}
+    return now.get("label"), now.get("spawnedCwd")
+
+
 # --- Writers meanwhile ---------------------------------------------------------------------------
 
 
@@ -174,7 +214,7 @@ def test_what_changed_since_it_was_shown_is_shown_again(
 ) -> None:
     path = address(edit(label="Anna"), store_id)
     token = token_in(operator_client, path)
-    store.patch(KEY, {"totalTokens": 7})
+    store.patch(KEY, {"thinkingLevel": "high"})
     answer = operator_client.post(path, {"token": token, "reason": "typed already"})
     assert answer.status_code == 409
     assert "has changed since" in answer.text

@@ -245,6 +245,38 @@ def test_operators_remove_no_session_by_taking_back(
     assert store.get(other) is not None
 
 
+def test_operators_take_back_no_field_that_only_admins_may_set(
+    store: Store, edit: Edit, send: Send, send_as_admin: Send, operator_client: Client
+) -> None:
+    change_id = edit(label="Anna", spawnedCwd="/srv/agent")
+    page = operator_client.get(f"/undo/{change_id}/").text
+    assert "It would change spawnedCwd, which only an admin may change." in page
+    assert "Undo this change" not in page
+    assert send(change_id, seen="").status_code == 403
+    assert (now_in(store)["label"], now_in(store)["spawnedCwd"]) == ("Anna", "/srv/agent")
+    assert send_as_admin(change_id).status_code == 302
+    assert now_in(store) == ENTRY
+    again = Change.objects.get(undoes_id=change_id).pk
+    assert send(again, seen="").status_code == 403  # nor by undoing the undo
+    assert "spawnedCwd" not in now_in(store)
+
+
+def test_operators_take_back_all_that_their_own_actions_did(
+    store: Store, store_id: str, operator: Actor, send: Send
+) -> None:
+    store.patch(KEY, {"modelOverride": "m", "providerOverride": "p", "model": "m"})
+    before = now_in(store)
+    for action in ("clear_overrides", "archive", "reset"):
+        changing.act(operator, store_id, KEY, action, {})
+        change = Change.objects.filter(action=action).get()
+        assert send(change.pk).status_code == 302
+        undo = Change.objects.get(undoes_id=change.pk)
+        assert now_in(store)["sessionId"] == before["sessionId"]
+        assert send(undo.pk).status_code == 302
+        assert send(Change.objects.get(undoes_id=undo.pk).pk).status_code == 302
+        assert now_in(store) | {"updatedAt": 0} == before | {"updatedAt": 0}
+
+
 def test_removing_a_session_by_taking_back_asks_for_a_recent_sign_in(
     store: Store, edit: Edit, send_as_admin: Send, settings: Any
 ) -> None:
@@ -375,34 +407,34 @@ def test_a_choice_without_proof_of_what_was_seen_does_not_count(
 
 
 def test_fields_with_hostile_names_are_chosen_by_their_digest(
-    store: Store, edit: Edit, send: Send
+    store: Store, edit: Edit, send_as_admin: Send
 ) -> None:
     change_id = edit(**{MARKUP: "one"})
     store.patch(KEY, {MARKUP: "theirs"})
-    answer = send(change_id, **{f"choice__{field_id(MARKUP)}": "mine"})
+    answer = send_as_admin(change_id, **{f"choice__{field_id(MARKUP)}": "mine"})
     assert answer.status_code == 302
     assert MARKUP not in now_in(store)
 
 
 def test_a_form_carries_no_value_and_nothing_to_guess_one_by(
-    store: Store, edit: Edit, operator_client: Client
+    store: Store, edit: Edit, admin_client: Client
 ) -> None:
     first, second = edit(apiKey="hunter2hunter2"), edit(apiKey="hunter3hunter3")
     store.patch(KEY, {"apiKey": "theirs-theirs"})
-    seen = [seen_on(operator_client, change_id) for change_id in (first, second)]
+    seen = [seen_on(admin_client, change_id) for change_id in (first, second)]
     assert seen[0] != seen[1]
     assert all(token.startswith("apiKey:") and len(token) == 23 for token in seen)
 
 
 def test_so_many_fields_that_nobody_can_choose_for_them_are_said(
-    store: Store, edit: Edit, send: Send, operator_client: Client
+    store: Store, edit: Edit, send_as_admin: Send, admin_client: Client
 ) -> None:
     names = [f"f{number}" for number in range(230)]
     change_id = edit(**dict.fromkeys(names, "x"))
     store.patch(KEY, dict.fromkeys(names, "theirs"))
-    page = operator_client.get(f"/undo/{change_id}/").text
+    page = admin_client.get(f"/undo/{change_id}/").text
     assert "30 more fields were changed since" in page
-    assert send(change_id).status_code == 409
+    assert send_as_admin(change_id).status_code == 409
 
 
 # --- Locks ---------------------------------------------------------------------------------------
