@@ -48,7 +48,20 @@ from .errors import (
 from .history import Incarnation
 from .kept import Keeper, Version
 from .locks import HeldLock, Waiter
-from .migration import MigrationPlan, PlannedSession, plan_migration
+from .migration import (
+    ExportReport,
+    MigrationPlan,
+    MigrationReport,
+    PlannedSession,
+    RollbackPlan,
+    RollbackReport,
+    export_legacy,
+    migrate,
+    migrate_all,
+    plan_migration,
+    plan_rollback,
+    rollback,
+)
 from .paths import StorePaths, discover
 from .recorder import Recorder
 from .store import Store, held_locks, open_store
@@ -62,6 +75,7 @@ __all__ = [
     "CorruptEntryError",
     "CorruptStoreError",
     "EntryNotFoundError",
+    "ExportReport",
     "FieldEdit",
     "FileTooLargeError",
     "Finding",
@@ -74,10 +88,13 @@ __all__ = [
     "LockReentryError",
     "LockTimeoutError",
     "MigrationPlan",
+    "MigrationReport",
     "Overlap",
     "OverlapError",
     "PlannedSession",
     "Recorder",
+    "RollbackPlan",
+    "RollbackReport",
     "SessionStoreError",
     "StalePlanError",
     "Store",
@@ -89,11 +106,16 @@ __all__ = [
     "Waiter",
     "discover",
     "edits_between",
+    "export_legacy",
     "held_locks",
     "merge",
     "merging",
+    "migrate",
+    "migrate_all",
     "open_store",
     "plan_migration",
+    "plan_rollback",
+    "rollback",
     "undo",
     "versions",
 ]

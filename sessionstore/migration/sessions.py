@@ -1,0 +1,101 @@
+"""All sessions of an adopted directory as they are now, and what has changed since a look.
+
+A second look opens only files whose identity (inode, time, size) is another: our writers replace
+files by rename, so an equal identity is the same content while nobody writes.
+"""
+
+from __future__ import annotations
+
+from ..entries import NotAnEntryError, decode, etag
+from ..entryfiles import canonical_key, corrupt_entry, unwrap
+from ..errors import CorruptEntryError, Finding, UnsafeFileError
+from ..files import read_file_stat, status_of
+from ..keys import SIDE_AREA, is_side_name
+from ..legacyfile import MAX_STORE_BYTES, identity_of
+from ..opened import OpenDirectory
+from .shapes import Progress
+
+_Identity = tuple[int, int, int, int]
+
+
+class Sessions:
+    """Bytes and etags by key; what is damaged is in ``damaged``, by file name."""
+
+    def __init__(self, opened: OpenDirectory) -> None:
+        self._opened = opened
+        self._seen: dict[str, tuple[_Identity, str | None]] = {}
+        self.data: dict[str, bytes] = {}
+        self.etags: dict[str, str] = {}
+        self.damaged: dict[str, Finding] = {}
+
+    def refresh(self, progress: Progress | None = None) -> set[str]:
+        """Look again; the keys that are new, changed or gone. One ``lstat`` per session.
+
+        ``progress`` counts to twice the sessions, for a caller who has as much to do with them.
+
+        Raises:
+            StoreIOError: a file cannot be read.
+        """
+        names = self._names()
+        changed = {key for name in self._seen.keys() - set(names) if (key := self._drop(name))}
+        for number, name in enumerate(names, 1):
+            changed |= self._look(name)
+            if progress is not None:
+                progress(number, 2 * len(names), name)
+        return changed
+
+    def _names(self) -> list[str]:
+        inline = [name for name in self._opened.names() if canonical_key(name) is not None]
+        side = [name for name in self._opened.side_names() if is_side_name(name)]
+        return sorted(inline) + [f"{SIDE_AREA}/{name}" for name in sorted(side)]
+
+    def _look(self, name: str) -> set[str]:
+        status = status_of(name, dir_fd=self._opened.fd)
+        known = self._seen.get(name)
+        if status is not None and known is not None and identity_of(status) == known[0]:
+            return set()
+        gone = {known[1]} if known is not None and known[1] is not None else set()
+        self._drop(name)
+        if status is None:
+            return gone
+        key = self._read(name, identity_of(status))
+        return gone | ({key} if key is not None else set())
+
+    def _drop(self, name: str) -> str | None:
+        self.damaged.pop(name, None)
+        _, key = self._seen.pop(name, (None, None))
+        if key is not None:
+            del self.data[key], self.etags[key]
+        return key
+
+    def _read(self, name: str, identity: _Identity) -> str | None:
+        path = self._opened.path_of(name)
+        try:
+            data, status = read_file_stat(name, dir_fd=self._opened.fd, max_bytes=MAX_STORE_BYTES)
+            identity = identity_of(status)
+            key = canonical_key(name)
+            if key is None:
+                key, data = unwrap(data, name, self._opened)
+            self.etags[key] = etag(decode(data))
+            self.data[key] = data
+        except FileNotFoundError:
+            return None
+        except (NotAnEntryError, CorruptEntryError, UnsafeFileError) as error:
+            if isinstance(error, NotAnEntryError):
+                error = corrupt_entry(canonical_key(name), path, str(error))
+            self._seen[name] = (identity, None)
+            self.damaged[name] = Finding(
+                "damaged-entry",
+                "error",
+                canonical_key(name),
+                path,
+                error.message,
+                "it cannot stand in a sessions.json; it stays in the directory that is set aside",
+            )
+            return None
+        self._seen[name] = (identity, key)
+        return key
+
+    def changed_since(self, etags: dict[str, str]) -> list[str]:
+        """Keys of ``etags`` that are gone or another by now."""
+        return sorted(key for key, seen in etags.items() if self.etags.get(key) != seen)
