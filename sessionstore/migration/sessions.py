@@ -39,27 +39,30 @@ class Sessions:
         names = self._names()
         changed = {key for name in self._seen.keys() - set(names) if (key := self._drop(name))}
         for number, name in enumerate(names, 1):
-            changed |= self._look(name)
+            status = status_of(name, dir_fd=self._opened.fd)
+            known = self._seen.get(name)
+            if known is None or status is None or identity_of(status) != known[0]:
+                changed |= self._look(name)
             if progress is not None:
                 progress(number, 2 * len(names), name)
         return changed
 
     def _names(self) -> list[str]:
-        inline = [name for name in self._opened.names() if canonical_key(name) is not None]
-        side = [name for name in self._opened.side_names() if is_side_name(name)]
-        return sorted(inline) + [f"{SIDE_AREA}/{name}" for name in sorted(side)]
+        """Names that a session can have; those seen before need no second thought."""
+        seen = self._seen
+        names = [
+            name for name in self._opened.names() if name in seen or canonical_key(name) is not None
+        ]
+        for name in self._opened.side_names():
+            below = f"{SIDE_AREA}/{name}"
+            if below in seen or is_side_name(name):
+                names.append(below)
+        return names
 
     def _look(self, name: str) -> set[str]:
-        status = status_of(name, dir_fd=self._opened.fd)
-        known = self._seen.get(name)
-        if status is not None and known is not None and identity_of(status) == known[0]:
-            return set()
-        gone = {known[1]} if known is not None and known[1] is not None else set()
-        self._drop(name)
-        if status is None:
-            return gone
-        key = self._read(name, identity_of(status))
-        return gone | ({key} if key is not None else set())
+        """Read a file anew; the keys that were or are in it."""
+        keys = {self._drop(name), self._read(name)}
+        return {key for key in keys if key is not None}
 
     def _drop(self, name: str) -> str | None:
         self.damaged.pop(name, None)
@@ -68,7 +71,8 @@ class Sessions:
             del self.data[key], self.etags[key]
         return key
 
-    def _read(self, name: str, identity: _Identity) -> str | None:
+    def _read(self, name: str) -> str | None:
+        identity: _Identity = (0, 0, 0, 0)  # of what cannot be read: it is looked at again
         path = self._opened.path_of(name)
         try:
             data, status = read_file_stat(name, dir_fd=self._opened.fd, max_bytes=MAX_STORE_BYTES)
