@@ -52,11 +52,20 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def outline(source: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The rows of a store file by name; of sessions only the name, since their bytes are newer."""
+    return {
+        spelt: b"" if raw.startswith(b"{") and _folded(spelt) is not None else raw
+        for spelt, raw in source.items()
+    }
+
+
 def ordered(members: Mapping[str, bytes], source: Mapping[str, bytes]) -> dict[str, RawValue]:
     """Members by the name they get, in the order and spelling of ``source``, then new ones.
 
-    ``members`` are by folded key. Rows of the source that never were sessions go back as they
-    were, so that a migration that nothing followed can be undone byte for byte.
+    ``members`` are by folded key, ``source`` is an :func:`outline`. Rows of the source that never
+    were sessions go back as they were, so that a migration that nothing followed can be undone
+    byte for byte.
     """
     spellings: dict[str, str] = {}
     for spelt in source:
@@ -68,7 +77,7 @@ def ordered(members: Mapping[str, bytes], source: Mapping[str, bytes]) -> dict[s
         key = _folded(spelt)
         if key is not None and key in members:
             named.setdefault(spellings[key], members[key])
-        elif (key is None or not raw.lstrip().startswith(b"{")) and is_strict(raw):
+        elif raw and is_strict(raw):
             named[spelt] = raw
     for key in sorted(members.keys() - spellings.keys()):
         named[key] = members[key]

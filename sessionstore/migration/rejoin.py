@@ -31,7 +31,7 @@ from ..legacyfile import MAX_STORE_BYTES
 from ..opened import OpenDirectory
 from .guard import has_directory_there
 from .guarding import is_guard
-from .jsonfile import member, ordered, to_bytes
+from .jsonfile import member, ordered, outline, to_bytes
 from .ours import ROLLBACK_NAME, own_digests
 from .resume import live_marker
 from .sessions import Sessions
@@ -190,7 +190,7 @@ def _source_rows(work: Workspace, marker: Mapping[str, Any]) -> dict[str, bytes]
         kept = row.get("kept")
         if row.get("sha256") and isinstance(kept, str) and "/" not in kept:
             try:
-                return keys_of(work.paths.store_path.with_name(kept))
+                return outline(keys_of(work.paths.store_path.with_name(kept)))
             except (FileNotFoundError, UnsafeFileError):
                 continue  # moved away by somebody: then by key
     return {}

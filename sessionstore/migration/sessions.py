@@ -1,21 +1,25 @@
 """All sessions of an adopted directory as they are now, and what has changed since a look.
 
-A second look opens only files whose identity (inode, time, size) is another: our writers replace
-files by rename, so an equal identity is the same content while nobody writes.
+A second look opens only files whose identity (inode, time, size) is another, and none at all where
+the directory's own time is the same: writers replace files by rename (``docs/format.md`` §5), which
+changes it. A time counts only once it is older than any file system's tick.
 """
 
 from __future__ import annotations
+
+import time
 
 from ..entries import NotAnEntryError, decode, etag
 from ..entryfiles import canonical_key, corrupt_entry, unwrap
 from ..errors import CorruptEntryError, Finding, UnsafeFileError
 from ..files import read_file_stat, status_of
-from ..keys import SIDE_AREA, is_side_name
+from ..keys import SIDE_AREA, is_side_name, key_from_name
 from ..legacyfile import MAX_STORE_BYTES, identity_of
 from ..opened import OpenDirectory
 from .shapes import Progress
 
 _Identity = tuple[int, int, int, int]
+_TICK_NS = 2_000_000_000  # FAT's; others' are milliseconds
 
 
 class Sessions:
@@ -24,6 +28,7 @@ class Sessions:
     def __init__(self, opened: OpenDirectory) -> None:
         self._opened = opened
         self._seen: dict[str, tuple[_Identity, str | None]] = {}
+        self._times: tuple[int, int] | None = None
         self.data: dict[str, bytes] = {}
         self.etags: dict[str, str] = {}
         self.damaged: dict[str, Finding] = {}
@@ -36,6 +41,10 @@ class Sessions:
         Raises:
             StoreIOError: a file cannot be read.
         """
+        times, looked_ns = self._directory_times(), time.time_ns()
+        if times == self._times:
+            return set()
+        self._times = times if max(times) < looked_ns - _TICK_NS else None
         names = self._names()
         changed = {key for name in self._seen.keys() - set(names) if (key := self._drop(name))}
         for number, name in enumerate(names, 1):
@@ -46,6 +55,11 @@ class Sessions:
             if progress is not None:
                 progress(number, 2 * len(names), name)
         return changed
+
+    def _directory_times(self) -> tuple[int, int]:
+        top = status_of(".", dir_fd=self._opened.fd)
+        side = status_of(SIDE_AREA, dir_fd=self._opened.fd)
+        return top.st_mtime_ns if top else 0, side.st_mtime_ns if side else 0
 
     def _names(self) -> list[str]:
         """Names that a session can have; those seen before need no second thought."""
@@ -77,7 +91,7 @@ class Sessions:
         try:
             data, status = read_file_stat(name, dir_fd=self._opened.fd, max_bytes=MAX_STORE_BYTES)
             identity = identity_of(status)
-            key = canonical_key(name)
+            key = key_from_name(name)  # its name is canonical, or it is below x/
             if key is None:
                 key, data = unwrap(data, name, self._opened)
             self.etags[key] = etag(decode(data))

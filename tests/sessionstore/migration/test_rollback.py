@@ -13,6 +13,9 @@ import pytest
 
 from sessionstore import StalePlanError, UnsupportedStoreError, open_store, plan_rollback, rollback
 from sessionstore.migration import RollbackPlan
+from sessionstore.migration.sessions import Sessions
+from sessionstore.opened import OpenDirectory
+from sessionstore.paths import store_paths
 from tests.sessionstore.helpers import entry, file_of
 from tests.sessionstore.migration.runs import (
     backups,
@@ -259,3 +262,21 @@ def test_order_falls_back_to_keys_without_the_kept_source(path: Path) -> None:
     rollback(planned(path))
     assert loaded(path) == ENTRIES
     assert list(json.loads(path.read_bytes())) == sorted(ENTRIES)
+
+
+@pytest.mark.parametrize("age_s", [0, 3600])
+def test_second_look_finds_what_changed_since_the_first(path: Path, age_s: int) -> None:
+    """Also where the directory's time is old enough to be trusted, and nobody wrote since."""
+    directory = path.with_suffix(".d")
+    then = directory.stat().st_mtime - age_s
+    for one in (directory, directory / "x"):
+        os.utime(one, (then, then))
+    found = Sessions(OpenDirectory(store_paths(path)))
+    assert found.refresh() == ENTRIES.keys()
+    assert found.refresh() == set()
+    with open_store(path) as store:
+        store.patch(A, {"label": "again"})
+        store.delete(ODD)
+        store.put("agent:main:late", entry())
+    assert found.refresh() == {A, ODD, "agent:main:late"}
+    assert found.data.keys() == {A, B, C, "agent:main:late"}
