@@ -5,6 +5,7 @@ Sources: openclaw-interop, "Gotchas", "Malformed input" and "What follows for us
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..paths import StorePaths
 from ..transcripts import find_transcript
 
 _EXACT = 1 << 53
+_LONG = re.compile(rb"[0-9]{16}")  # as long as 2^53: only then is it worth walking through
 _LONGEST_ID = 128
 _HUGE_MS = 8_640_000_000_000_000  # the end of JavaScript's time
 _MOST = 50  # findings of one rule; the rest is counted
@@ -26,7 +28,7 @@ def cautions(paths: StorePaths, sessions: Mapping[str, bytes]) -> list[Finding]:
     """
     by_rule: dict[str, list[Finding]] = {}
     for key, data in sessions.items():
-        for finding in _of(paths, key, decode(data)):
+        for finding in _of(paths, key, decode(data), has_long=_LONG.search(data) is not None):
             by_rule.setdefault(finding.rule, []).append(finding)
     found: list[Finding] = []
     for rule, each in sorted(by_rule.items()):
@@ -37,8 +39,8 @@ def cautions(paths: StorePaths, sessions: Mapping[str, bytes]) -> list[Finding]:
     return found
 
 
-def _of(paths: StorePaths, key: str, entry: Entry) -> Iterator[Finding]:
-    if any(_is_inexact(value) for value in _values(entry)):
+def _of(paths: StorePaths, key: str, entry: Entry, *, has_long: bool) -> Iterator[Finding]:
+    if has_long and any(_is_inexact(value) for value in _values(entry)):
         yield _finding(
             "big-integer",
             key,
