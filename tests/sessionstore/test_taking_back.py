@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from sessionstore.versionfiles import (
     version_ids,
 )
 from sessionstore.versions import find_version, sweep, undone
+from tests.sessionstore.helpers import run_async
 
 KEY = "agent:main:main"
 
@@ -150,4 +150,4 @@ def test_the_asyncio_twin_takes_the_same_check(store: Store) -> None:
         raise PermissionError
 
     with pytest.raises(PermissionError):
-        asyncio.run(aio.open_store(store.path).undo(version_id, check=refuse))
+        run_async(aio.open_store(store.path).undo(version_id, check=refuse))

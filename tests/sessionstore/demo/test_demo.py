@@ -181,19 +181,24 @@ def test_writer_stops_when_its_parent_is_gone(demo: Path) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    until = time.monotonic() + 10
-    while Path(f"/proc/{pid}/cmdline").exists() and time.monotonic() < until:
-        if not Path(f"/proc/{pid}/cmdline").read_bytes():
-            break  # a zombie of an init that does not reap
+    until = time.monotonic() + 60
+    # An empty command line is a zombie of an init that does not reap.
+    while runs(pid) and time.monotonic() < until:
         time.sleep(0.05)
-    else:
-        assert time.monotonic() < until
+    assert not runs(pid)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_writers_end_after_the_given_time(demo: Path) -> None:
     started = time.monotonic()
     assert run_writers(demo, processes=2, seconds=1.0) == 0
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def test_writers_touch_only_demos(tmp_path: Path) -> None:
