@@ -57,7 +57,7 @@ def ask(
         ProblemError: a store is not there.
         ValueError: there is no item, or only some of them name a store.
     """
-    _check_allowed(actor, KINDS[kind].role)
+    check_allowed(actor, KINDS[kind].role)
     wanted = list(items)
     stores = _stores_of(wanted)
     job = _job_of(actor, not_before or timezone.now())
@@ -86,7 +86,12 @@ def _job_of(actor: Actor, not_before: datetime) -> Job:
     )
 
 
-def _check_allowed(actor: Actor, required: str) -> None:
+def check_allowed(actor: Actor, required: str) -> None:
+    """Let only through whoever has the role, and nobody in read-only mode.
+
+    Raises:
+        RefusedError: with which it is.
+    """
     if settings.READ_ONLY:
         raise RefusedError(
             _("This console is read-only (SESSIONSTORE_READ_ONLY), so nothing was changed."),
@@ -139,7 +144,7 @@ def resume(actor: Actor, job_id: int) -> None:
     """Go on with a paused job."""
     with _steering(actor, job_id, "job.resume") as job:
         if job.state == PAUSED:
-            _set(job, state=WAITING, not_before=Now())
+            _set(job, state=WAITING, not_before=Now(), outcome="")
         elif job.state == RUNNING and job.wanted == "pause":
             _set(job, wanted="")
         else:
@@ -187,7 +192,7 @@ def retry_failed(actor: Actor, job_id: int) -> None:
 @contextmanager
 def _steering(actor: Actor, job_id: int, action: str) -> Iterator[Job]:
     """Lock the job for a change by somebody who may make it, and tell the audit."""
-    _check_allowed(actor, "operator")
+    check_allowed(actor, "operator")
     with transaction.atomic():
         job = visible_jobs().select_for_update().filter(pk=job_id).first()
         if job is None:
