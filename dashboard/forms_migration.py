@@ -31,14 +31,21 @@ class MigrateForm(forms.Form):
     guard = forms.BooleanField(required=False)
     understood = forms.BooleanField(required=False)
 
-    def __init__(self, query: QueryDict | None = None, *, must_choose: bool = False) -> None:
+    def __init__(
+        self,
+        query: QueryDict | None = None,
+        *,
+        must_choose: bool = False,
+        guard_first: bool = False,
+    ) -> None:
         super().__init__(query)
         self.must_choose = must_choose
+        self._guard_first = guard_first
 
     @property
     def guard_is_on(self) -> bool:
         """Whether the box is ticked: as it was sent, and at first where OpenClaw was found."""
-        return bool(self.data.get("guard")) if self.is_bound else self.must_choose
+        return bool(self.data.get("guard")) if self.is_bound else self._guard_first
 
     def clean_understood(self) -> bool:
         understood = bool(self.cleaned_data["understood"])

@@ -26,6 +26,7 @@ from sessionstore.paths import StorePaths
 
 from .change_stores import opened_for_change
 from .migration_plans import Moved, find_kept, moved_since
+from .migration_summaries import must_choose
 from .migration_words import MIGRATE, kind_title
 from .migration_work import CHECK, KINDS, RUN, UNDO, WAIT_S
 from .problems import Problem, ProblemError
@@ -177,8 +178,7 @@ def _check_choice(reader: Reader, summary: Mapping[str, object], choice: Choice)
         raise ProblemError(
             Problem(
                 _("A choice is missing"),
-                _("%s is used by OpenClaw, and no released OpenClaw reads the new layout.")
-                % reader.name,
+                _("Who reads %s has to be looked at before it is migrated.") % reader.name,
                 _("Read what each program would do, and say that you have read it."),
                 422,
             )
@@ -205,7 +205,7 @@ def _check_fresh(actor: Actor, reader: Reader, kept: StorePlan, choice: Choice) 
     if isinstance(plan, MigrationPlan):
         if plan.gateway_pid is not None:
             raise _gateway_runs(plan.gateway_pid)
-        _check_choice(reader, {"gateway_pid": None, "must_choose": plan.must_choose}, choice)
+        _check_choice(reader, {"gateway_pid": None, "must_choose": must_choose(plan)}, choice)
     moved = moved_since(kept, plan)
     if moved.count or _outcome(plan) != kept.outcome:
         raise PreviewMovedError(moved, ask_check(actor, [reader], kept.kind))

@@ -29,7 +29,7 @@ from .change_stores import opened_for_change
 from .fleet import fleet
 from .migration_asking import job_at
 from .migration_export import export_to
-from .migration_summaries import plan_summary, rollback_summary
+from .migration_summaries import must_choose, plan_summary, rollback_summary
 from .migration_words import MIGRATE, kind_title
 from .migration_work import CHOICE_MISSING, GATEWAY_RUNS, RUN, UNDO, WAIT_S
 from .problems import ProblemError, problem_of
@@ -123,8 +123,10 @@ def _planned(reader: Reader, plan: MigrationPlan, *, understood: bool) -> Result
     elif plan.gateway_pid is not None:
         said = _("An OpenClaw gateway is running, process %d: stop it first.")
         sentence, status = said % plan.gateway_pid, GATEWAY
-    elif plan.must_choose and not understood:
-        said = _("Traces of OpenClaw were found; no released OpenClaw reads the new layout.")
+    elif must_choose(plan) and not understood:
+        said = _("OpenClaw was found, which reads no sessions.d.")
+        if not plan.must_choose:
+            said = _("It is outside of the state directory.")
         sentence, status = f"{said} {_('Say --yes-i-know to migrate all the same.')}", CHOICE
     elif not plan.has_room:
         said = _("It needs %(needed)s, and %(free)s are free.")

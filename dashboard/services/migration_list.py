@@ -85,6 +85,11 @@ class MigrationList:
         return any(row.must_choose for row in self.runnable)
 
     @property
+    def has_openclaw(self) -> bool:
+        """Whether OpenClaw was found at one of these."""
+        return any(row.preview and row.preview.summary["openclaw"] for row in self.runnable)
+
+    @property
     def is_busy(self) -> bool:
         """Whether a job is at one of the stores."""
         return any(row.job for row in self.rows)

@@ -6,11 +6,13 @@ Lists that a damaged store could make endless are cut, with how many there are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from sessionstore.errors import Finding
+from sessionstore.files import real_path
 from sessionstore.locks import HeldLock
 from sessionstore.migration import (
     MigrationPlan,
@@ -19,9 +21,10 @@ from sessionstore.migration import (
     RollbackPlan,
     RollbackReport,
 )
+from sessionstore.paths import StorePaths
 
 from .findings import masked_finding
-from .fleet import below_state
+from .fleet import below_state, fleet
 from .tree import shown
 
 MOST = 500
@@ -64,7 +67,9 @@ def plan_summary(plan: MigrationPlan) -> dict[str, Any]:
             for program in plan.programs
         ],
         "writers": [_writer(lock) for lock in plan.writers[:MOST]],
-        "must_choose": plan.must_choose,
+        "must_choose": must_choose(plan),
+        "openclaw": plan.must_choose,
+        "outside": is_outside(plan.paths),
         "gateway_pid": plan.gateway_pid,
         "needed_bytes": plan.needed_bytes,
         "free_bytes": plan.free_bytes,
@@ -73,6 +78,20 @@ def plan_summary(plan: MigrationPlan) -> dict[str, Any]:
         "counts": dict(plan.counts),
         "bytes": sum(session.size_bytes for session in plan.sessions),
     }
+
+
+def must_choose(plan: MigrationPlan) -> bool:
+    """Whether somebody has to say first that this store is meant: OpenClaw was found, or the store
+    is outside of the state directory (requirements D5)."""
+    return plan.must_choose or is_outside(plan.paths)
+
+
+def is_outside(paths: StorePaths) -> bool:
+    """Whether a store's real place is not below the state directory. Opens nothing."""
+    root = fleet().state_dir
+    if root is None:
+        return True
+    return not Path(real_path(paths.store_path.parent)).is_relative_to(real_path(root))
 
 
 def rollback_summary(plan: RollbackPlan) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from dashboard.jobs.kinds import ItemResult, Kind, RunItem, register
 from dashboard.models import Job, JobItem
 from dashboard.roles import Role
 from sessionstore import migration
-from sessionstore.errors import SessionStoreError, StalePlanError
+from sessionstore.errors import GatewayRunningError, SessionStoreError, StalePlanError
 from sessionstore.migration import MigrationPlan, MigrationReport
 from sessionstore.store import Store
 
@@ -31,7 +31,7 @@ from .amounts import binary
 from .change_stores import opened_for_change
 from .fleet import fleet
 from .migration_plans import find_kept, forget_kept, keep_plan, moved_since
-from .migration_summaries import failure_of, report_of, rollback_report_of
+from .migration_summaries import failure_of, must_choose, report_of, rollback_report_of
 from .migration_words import MIGRATE, ROLLBACK, outcome_word
 from .problems import ProblemError, problem_of
 from .readers import Reader
@@ -107,12 +107,13 @@ def _why_not(job: Job, plan: MigrationPlan) -> ItemResult | None:
             " this store again."
         )
         return _refused(GATEWAY_RUNS, said % plan.gateway_pid)
-    if plan.must_choose and not job.params["understood"]:
+    if must_choose(plan) and not job.params["understood"]:
         return _refused(
             CHOICE_MISSING,
             _(
-                "Traces of OpenClaw were found, and nobody has said that this store is to be"
-                " migrated all the same. Open its page, read which programs read it, and choose."
+                "OpenClaw was found, or the store is outside of the state directory, and nobody"
+                " has said that it is to be migrated all the same. Open its page, read which"
+                " programs read it, and choose."
             ),
         )
     if not plan.has_room:
@@ -170,6 +171,8 @@ def _tell_back(done: int, total: int, key: str) -> None:
 
 def _failed(job: Job, reader: Reader, actor: Actor, error: SessionStoreError) -> ItemResult:
     problem = problem_of(error)
+    if isinstance(error, GatewayRunningError):  # it was started after we looked
+        return _refused(GATEWAY_RUNS, f"{problem.detail}. {problem.hint}.")
     sentence = f"{problem.title}. {problem.detail}"
     if isinstance(error.report, MigrationReport):
         told = report_of(error.report, changed=0)

@@ -100,7 +100,9 @@ def _new_form(seen: MigrationPage) -> MigrateForm | UndoMigrationForm:
     if seen.kind == ROLLBACK:
         return UndoMigrationForm(expected=seen.store.name)
     summary = seen.preview.summary if seen.preview else {}
-    return MigrateForm(must_choose=bool(summary.get("must_choose")))
+    return MigrateForm(
+        must_choose=bool(summary.get("must_choose")), guard_first=bool(summary.get("openclaw"))
+    )
 
 
 def _links(seen: MigrationPage) -> dict[str, Any]:

@@ -97,7 +97,8 @@ def _page(
     context = {
         "list": listed,
         "look": look,
-        "form": form or MigrateManyForm(must_choose=listed.must_choose),
+        "form": form
+        or MigrateManyForm(must_choose=listed.must_choose, guard_first=listed.has_openclaw),
         "may_check": includes(request.role, "operator") and not settings.READ_ONLY,
         "may_run": includes(request.role, "admin") and not settings.READ_ONLY,
         "has_runner": life.is_any_alive(),

@@ -473,3 +473,17 @@ def test_viewers_of_another_agent_see_no_such_store(
     client = client_for(carol)
     assert client.get(store).status_code == 404
     assert "main" not in [row["agent"] for row in client.get("/migration.json").json()["stores"]]
+
+
+def test_a_store_outside_of_the_state_directory_asks_for_an_explicit_yes(
+    admin_client: Client, state: Path, tmp_path: Path, settings: Any
+) -> None:
+    outside = tmp_path / "elsewhere"
+    write_legacy(outside, "main", 3)
+    settings.STORE_TEMPLATE = str(outside / "agents/{agentId}/sessions/sessions.json")
+    (state / "agents" / "main").mkdir(parents=True)
+    page = page_of()
+    checked(admin_client, page)
+    assert "This store is outside of the state directory." in text_of(admin_client, page)
+    assert started(admin_client, page).status_code == 422
+    assert started(admin_client, page, understood="on").status_code == 302
