@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -487,3 +488,25 @@ def test_a_store_outside_of_the_state_directory_asks_for_an_explicit_yes(
     assert "This store is outside of the state directory." in text_of(admin_client, page)
     assert started(admin_client, page).status_code == 422
     assert started(admin_client, page, understood="on").status_code == 302
+
+
+def test_writers_that_hold_a_lock_are_named(operator_client: Client, legacy: Legacy) -> None:
+    path = legacy()
+    with open_store(path.parent / "sessions.d") as store:
+        store.put("agent:main:direct:here", entry(1))
+    may_end, holds = threading.Event(), threading.Event()
+
+    def hold(now: Any) -> Any:
+        holds.set()
+        assert may_end.wait(60)
+        return None
+
+    with open_store(path.parent / "sessions.d") as store:
+        writer = threading.Thread(target=store.update, args=("agent:main:direct:here", hold))
+        writer.start()
+        assert holds.wait(60)
+        page = page_of()
+        checked(operator_client, page)
+        may_end.set()
+        writer.join()
+    assert f"process {os.getpid()} on" in text_of(operator_client, page)
