@@ -44,7 +44,7 @@ class StorePlan(models.Model):
 
 
 class StorePlanSession(models.Model):
-    """What would be done with one session of a store. The key is not masked, nothing else is raw.
+    """What would be done with one session of a store. Texts are raw; pages mask what they show.
 
     ``spelt`` is the key as the source spells it, where that differs.
     """

@@ -218,11 +218,11 @@ def _row(session: StorePlanSession) -> SessionRow:
         action=session.action,
         word=action_word(session.action),
         tone=action_tone(session.action),
-        source=session.source,
+        source=shown(session.source),
         size_bytes=session.size_bytes,
-        file_name=session.file_name,
-        reason=session.reason,
-        spelt=session.spelt,
+        file_name=shown(session.file_name),
+        reason=shown(session.reason),
+        spelt=shown(session.spelt),
     )
 
 

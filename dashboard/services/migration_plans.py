@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -20,10 +21,10 @@ from sessionstore.migration import MigrationPlan, RollbackPlan
 from .migration_summaries import plan_summary, rollback_summary
 from .migration_words import MIGRATE, ROLLBACK
 from .readers import Reader
-from .tree import shown
 
 KEPT_FOR = timedelta(hours=24)
 _AT_ONCE = 500
+_ROWS_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,21 @@ def keep_plan(
         job_id=job_id,
         created_at=timezone.now(),
     )
-    rows = list(_rows(kept, plan))
-    for first in range(0, len(rows), _AT_ONCE):
-        StorePlanSession.objects.bulk_create(rows[first : first + _AT_ONCE])
+    rows = iter(_rows(kept, plan))
+    while some := list(islice(rows, _ROWS_AT_ONCE)):
+        StorePlanSession.objects.bulk_create(some)
     StorePlan.objects.filter(pk=kept.pk).update(is_ready=True)
     older = StorePlan.objects.filter(store_id=reader.id, kind=kept.kind, pk__lt=kept.pk)
     remove_plans(older)
     kept.is_ready = True
     return kept
+
+
+def storable(text: str) -> str:
+    """Text as a database takes it: NUL and lone surrogates, which an odd name may have, escaped."""
+    if "\0" not in text and text.isprintable():
+        return text
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _possible(plan: RollbackPlan) -> str:
@@ -77,7 +85,7 @@ def _rows(kept: StorePlan, plan: MigrationPlan | RollbackPlan) -> Iterable[Store
             yield StorePlanSession(
                 plan=kept,
                 position=position,
-                key=back.key,
+                key=storable(back.key),
                 action=back.action,
                 size_bytes=back.size_bytes,
             )
@@ -86,13 +94,13 @@ def _rows(kept: StorePlan, plan: MigrationPlan | RollbackPlan) -> Iterable[Store
         yield StorePlanSession(
             plan=kept,
             position=position,
-            key=session.key,
+            key=storable(session.key),
             action=session.action,
-            source=shown(session.source)[:300],
+            source=storable(session.source)[:300],
             size_bytes=session.size_bytes,
-            file_name=shown(session.file_name),
-            reason=shown(session.reason)[:500],
-            spelt=shown(session.spelt),
+            file_name=storable(session.file_name),
+            reason=storable(session.reason)[:500],
+            spelt=storable(session.spelt),
         )
 
 
@@ -120,7 +128,7 @@ def moved_since(kept: StorePlan, plan: MigrationPlan | RollbackPlan) -> Moved:
     A session that writers changed in between, and whose way is the same, has not moved.
     """
     seen = dict(kept.sessions.order_by().values_list("key", "action"))
-    now = {session.key: session.action for session in plan.sessions}
+    now = {storable(session.key): session.action for session in plan.sessions}
     return Moved(
         new=tuple(key for key in now if key not in seen),
         gone=tuple(key for key in seen if key not in now),
