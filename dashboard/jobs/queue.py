@@ -34,8 +34,7 @@ from .seeing import no_such_job, state_word, visible_jobs
 #: A store's id ("" for what concerns no store), the raw key, and what the kind needs besides.
 Item = tuple[str, str, Mapping[str, Any]]
 _AT_ONCE = 500
-#: An audit event has room for so many stores; the job itself names them all.
-_MOST_NAMED = 100
+_MOST_NAMED = 100  # of its stores in an audit event; the job itself names them all
 
 
 def ask(
@@ -87,11 +86,7 @@ def _job_of(actor: Actor, not_before: datetime) -> Job:
 
 
 def check_allowed(actor: Actor, required: str) -> None:
-    """Let only through whoever has the role, and nobody in read-only mode.
-
-    Raises:
-        RefusedError: with which it is.
-    """
+    """Raise a RefusedError for whoever lacks the role, and for everybody in read-only mode."""
     if settings.READ_ONLY:
         raise RefusedError(
             _("This console is read-only (SESSIONSTORE_READ_ONLY), so nothing was changed."),

@@ -21,12 +21,11 @@ from dashboard.models import Job, JobItem
 from dashboard.models.jobs import DONE, PAUSED, SKIPPED
 from sessionstore import migration
 from sessionstore.errors import SessionStoreError
-from sessionstore.files import real_path
 from sessionstore.migration import ExportReport, MigrationPlan, RollbackPlan
 
 from .amounts import binary
 from .change_stores import opened_for_change
-from .fleet import fleet
+from .command_stores import UsageError, chosen
 from .migration_asking import job_at
 from .migration_export import export_to
 from .migration_summaries import must_choose, plan_summary, rollback_summary
@@ -40,7 +39,6 @@ OK, FAILED, USAGE, NOTHING, CHOICE, GATEWAY, NO_ROOM, STOPPED = range(8)
 #: Of several stores the first of these that one has is the exit status.
 _WORST_FIRST = (FAILED, GATEWAY, NO_ROOM, CHOICE, STOPPED, OK, NOTHING)
 _REFUSALS = {GATEWAY_RUNS: GATEWAY, CHOICE_MISSING: CHOICE}
-_FOUND_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,6 @@ class Result:
     told: dict[str, Any]
 
 
-class UsageError(Exception):
-    """The command names stores that are not there; the text says so."""
-
-
 def command_actor() -> Actor:
     """Whoever has this machine's shell may do everything; the audit has their name."""
     try:
@@ -65,40 +59,6 @@ def command_actor() -> Actor:
     except (KeyError, OSError):  # a user without a name in the system's list
         name = _("unknown user")
     return Actor(None, f"command line ({shown(name)[:100]})", "admin", via="command")
-
-
-def chosen(agents: Sequence[str], stores: Sequence[str], *, everything: bool) -> list[Reader]:
-    """The stores that are meant, each once.
-
-    Raises:
-        UsageError: one is not there.
-    """
-    scan = fleet().scan(budget_s=_FOUND_S)
-    if scan.problem is not None:
-        raise UsageError(f"{scan.problem.title}: {scan.problem.detail} {scan.problem.hint}")
-    if everything:
-        return list(scan.readers)
-    found: dict[str, Reader] = {}
-    for agent in agents:
-        mine = [reader for reader in scan.readers if reader.paths.agent_id == agent]
-        if not mine:
-            raise UsageError(_("There is no agent %s with a store here.") % shown(agent))
-        found.update({reader.id: reader for reader in mine})
-    for path in stores:
-        reader = next((r for r in scan.readers if _is_at(r, path)), None)
-        if reader is None:
-            said = _("%(path)s is no store below %(state)s; set SESSIONSTORE_STATE_DIR.")
-            raise UsageError(said % {"path": shown(path), "state": scan.state_dir})
-        found[reader.id] = reader
-    return list(found.values())
-
-
-def _is_at(reader: Reader, path: str) -> bool:
-    """Whether a path names the store: its file, its directory layout, or the folder of both."""
-    paths, meant = reader.paths, Path(real_path(path))
-    folder = Path(real_path(paths.store_path.parent))
-    names = {folder / paths.store_path.name, folder / paths.directory.name}
-    return meant in names or (meant == folder and paths.store_path.name == "sessions.json")
 
 
 def looked_at(reader: Reader, kind: str, *, guard: bool | None, understood: bool) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -11,7 +10,7 @@ from django.utils.translation import gettext as _
 from dashboard.jobs import life
 from dashboard.jobs.rows import JobRow, row_of
 from dashboard.live import stamp_of
-from dashboard.models import StorePlan, StorePlanSession
+from dashboard.models import StorePlan
 
 from .amounts import duration
 from .facts import StoreFiles, files_of
@@ -20,34 +19,15 @@ from .layouts import LAYOUT_WORDS, layout_note, layout_of
 from .migration_asking import job_at
 from .migration_plans import find_kept
 from .migration_proof import Proof, proofs_of
+from .migration_rows import PER_PAGE, SessionRow, page_of_rows
 from .migration_runs import LastRun, last_run
 from .migration_steps import Step, steps_of
 from .migration_summaries import needs_attention
-from .migration_words import ACTIONS, MIGRATE, action_tone, action_word, form_word, planned_word
+from .migration_words import ACTIONS, MIGRATE, action_word, form_word, planned_word
 from .migration_work import CHECK
 from .problems import Problem
 from .readers import Reader, refresh_all
-from .rows import readable
 from .tree import shown
-
-PER_PAGE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRow:
-    """One session of a preview, masked. ``ref`` addresses it where it is in the store by now."""
-
-    number: int
-    key: str
-    title: str
-    action: str
-    word: str
-    tone: str
-    source: str
-    size_bytes: int
-    file_name: str
-    reason: str
-    spelt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,42 +167,13 @@ def migration_page(store_id: str, kind: str, *, action: str, page: int) -> Migra
         proofs=proofs,
         job=row,
         steps=steps_of(kept, last, row, has_proof=bool(proofs)),
-        rows=tuple(_rows(kept, action, page)) if kept else (),
+        rows=page_of_rows(kept, action, page) if kept else (),
         tabs=_tabs(kind, counts),
         action=action,
         page=page,
         pages=pages,
         has_runner=life.is_any_alive(),
         read_at_ms=time.time_ns() // 1_000_000,
-    )
-
-
-def preview_rows(kept: StorePlan, *, action: str = "") -> Iterator[SessionRow]:
-    """Every session of a preview, or those of one action."""
-    rows = kept.sessions.filter(action=action) if action else kept.sessions.all()
-    return map(_row, rows.iterator(chunk_size=500))
-
-
-def _rows(kept: StorePlan, action: str, page: int) -> Iterator[SessionRow]:
-    rows = kept.sessions.filter(action=action) if action else kept.sessions.all()
-    first = (page - 1) * PER_PAGE
-    return map(_row, rows[first : first + PER_PAGE])
-
-
-def _row(session: StorePlanSession) -> SessionRow:
-    key = shown(session.key)
-    return SessionRow(
-        number=session.position + 1,
-        key=key,
-        title=readable(key),
-        action=session.action,
-        word=action_word(session.action),
-        tone=action_tone(session.action),
-        source=shown(session.source),
-        size_bytes=session.size_bytes,
-        file_name=shown(session.file_name),
-        reason=shown(session.reason),
-        spelt=shown(session.spelt),
     )
 
 
@@ -252,6 +203,3 @@ def _written_at(files: StoreFiles | Problem) -> int:
     if isinstance(files, Problem):
         return 0
     return max(files.legacy_at_ms or 0, files.directory_at_ms or 0)
-
-
-__all__ = ["MIGRATE", "MigrationPage", "SessionRow", "migration_page", "preview_rows"]

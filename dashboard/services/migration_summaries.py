@@ -15,11 +15,13 @@ from sessionstore.errors import Finding
 from sessionstore.files import real_path
 from sessionstore.locks import HeldLock
 from sessionstore.migration import (
+    Leftover,
     MigrationPlan,
     MigrationReport,
     PlannedSession,
     RollbackPlan,
     RollbackReport,
+    Source,
 )
 from sessionstore.paths import StorePaths
 
@@ -34,29 +36,10 @@ def plan_summary(plan: MigrationPlan) -> dict[str, Any]:
     """Everything of a plan but its sessions."""
     return {
         "sentence": _text(plan.sentence),
-        "sources": [
-            {
-                "form": source.form,
-                "name": shown(source.name),
-                "entries": source.entries,
-                "size_bytes": source.size_bytes,
-                "mtime_ns": source.mtime_ns,
-                "sha256": source.sha256,
-            }
-            for source in plan.sources[:MOST]
-        ],
+        "sources": [_source(source) for source in plan.sources[:MOST]],
         "findings": findings_of(plan.findings),
         "findings_count": len(plan.findings),
-        "leftovers": [
-            {
-                "name": shown(left.name),
-                "what": shown(left.what),
-                "entries": left.entries,
-                "size_bytes": left.size_bytes,
-                "will": left.will,
-            }
-            for left in plan.leftovers[:MOST]
-        ],
+        "leftovers": [_leftover(left) for left in plan.leftovers[:MOST]],
         "programs": [
             {
                 "name": shown(program.name),
@@ -77,6 +60,27 @@ def plan_summary(plan: MigrationPlan) -> dict[str, Any]:
         "sampled": plan.sampled_entries,
         "counts": dict(plan.counts),
         "bytes": sum(session.size_bytes for session in plan.sessions),
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return {
+        "form": source.form,
+        "name": shown(source.name),
+        "entries": source.entries,
+        "size_bytes": source.size_bytes,
+        "mtime_ns": source.mtime_ns,
+        "sha256": source.sha256,
+    }
+
+
+def _leftover(left: Leftover) -> dict[str, Any]:
+    return {
+        "name": shown(left.name),
+        "what": shown(left.what),
+        "entries": left.entries,
+        "size_bytes": left.size_bytes,
+        "will": left.will,
     }
 
 

@@ -15,8 +15,8 @@ from dashboard.models import StorePlan
 from dashboard.roles import role_required
 from dashboard.services.fleet import fleet
 from dashboard.services.migration_list import MigrationRow, list_migrations
-from dashboard.services.migration_pages import SessionRow, preview_rows
 from dashboard.services.migration_plans import find_kept
+from dashboard.services.migration_rows import SessionRow, preview_rows
 from dashboard.services.migration_runs import last_run
 from dashboard.services.migration_words import ACTIONS, MIGRATE, ROLLBACK
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sessionstore.migration import enable_mirror
 from sessionstore.store import open_store
 from tests.dashboard.jobs.conftest import Jobs
 
@@ -143,3 +145,25 @@ def test_a_killed_command_is_finished_by_the_same_command(jobs: Jobs) -> None:
     assert (told["outcome"], told["agent"]) == ("migrated", "big")
     big.assert_migrated()
     assert len(jobs.report()["jobs"]) == 1
+
+
+@pytest.mark.parametrize("jobs", ["sqlite"], indirect=True)
+def test_runners_keep_up_the_mirror_of_a_store_and_one_takes_over(jobs: Jobs) -> None:
+    with open_store(jobs.store_path("main")) as store:
+        enable_mirror(store)
+        runners = [jobs.runner(), jobs.runner()]
+        copy = jobs.store_path("main") / "sessions.json"
+        _wait_for_copy(copy, jobs, "agent:main:0")
+        store.put("agent:main:one-more", {"sessionId": "one-more"})
+        _wait_for_copy(copy, jobs, "agent:main:one-more")
+        runners[0].kill()
+        store.put("agent:main:after", {"sessionId": "after"})
+        _wait_for_copy(copy, jobs, "agent:main:after")
+        assert json.loads(copy.read_text()) == store.load()
+
+
+def _wait_for_copy(copy: Path, jobs: Jobs, key: str, *, s: float = 60) -> None:
+    deadline = time.monotonic() + s
+    while not copy.exists() or key not in json.loads(copy.read_text()):
+        assert time.monotonic() < deadline, jobs.errors
+        time.sleep(0.1)
