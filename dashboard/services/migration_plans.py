@@ -127,13 +127,19 @@ def moved_since(kept: StorePlan, plan: MigrationPlan | RollbackPlan) -> Moved:
 
     A session that writers changed in between, and whose way is the same, has not moved.
     """
-    seen = dict(kept.sessions.order_by().values_list("key", "action"))
-    now = {storable(session.key): session.action for session in plan.sessions}
+    rows = kept.sessions.order_by().values_list("key", "action")
+    seen = {key: _way(action) for key, action in rows}
+    now = {storable(session.key): _way(session.action) for session in plan.sessions}
     return Moved(
         new=tuple(key for key in now if key not in seen),
         gone=tuple(key for key in seen if key not in now),
         other=tuple(key for key, action in now.items() if seen.get(key, action) != action),
     )
+
+
+def _way(action: str) -> str:
+    """What becomes of a session; an undo moves one back as it is, written since or not."""
+    return "same" if action == "written since" else action
 
 
 def remove_plans(plans: QuerySet[StorePlan]) -> int:

@@ -510,3 +510,21 @@ def test_writers_that_hold_a_lock_are_named(operator_client: Client, legacy: Leg
         may_end.set()
         writer.join()
     assert f"process {os.getpid()} on" in text_of(operator_client, page)
+
+
+def test_undoing_is_not_asked_again_for_what_writers_changed(
+    admin_client: Client, legacy: Legacy
+) -> None:
+    path = legacy()
+    page = page_of()
+    migrated(admin_client, page)
+    admin_client.post(f"{page}undo/check/")
+    run_jobs()
+    with open_store(path) as store:
+        store.patch("agent:main:direct:000001", {"label": "written in between"})
+    digest = StorePlan.objects.get(kind="rollback").digest
+    fields = {"digest": digest, "reason": "Back", "name": "main"}
+    assert admin_client.post(f"{page}undo/run/", fields).status_code == 302
+    run_jobs()
+    now = json.loads(path.read_text())
+    assert now["agent:main:direct:000001"]["label"] == "written in between"
