@@ -35,14 +35,14 @@ def csv_response(
             yield writer.writerow([cell(value) for value in row])
 
     response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    _guard(response, f"{safe_name(name)}.csv", attachment=True)
+    guard(response, f"{safe_name(name)}.csv", attachment=True)
     return response
 
 
 def json_response(name: str, content: Any, *, attachment: bool = False) -> HttpResponse:
     """Answer with JSON for programs; never stored and never run as anything else."""
     response = HttpResponse(_encoded(content), content_type="application/json; charset=utf-8")
-    _guard(response, f"{safe_name(name)}.json", attachment=attachment)
+    guard(response, f"{safe_name(name)}.json", attachment=attachment)
     return response
 
 
@@ -65,7 +65,7 @@ def json_stream(
         yield b"\n]}\n"
 
     response = StreamingHttpResponse(parts(), content_type="application/json; charset=utf-8")
-    _guard(response, f"{safe_name(name)}.json", attachment=attachment)
+    guard(response, f"{safe_name(name)}.json", attachment=attachment)
     return response
 
 
@@ -73,7 +73,7 @@ def lines_response(name: str, items: Iterable[Any]) -> StreamingHttpResponse:
     """Stream an attachment of JSON lines: one value on each line."""
     lines = (_encoded(item, indent=None) + b"\n" for item in items)
     response = StreamingHttpResponse(lines, content_type="application/jsonl; charset=utf-8")
-    _guard(response, f"{safe_name(name)}.jsonl", attachment=True)
+    guard(response, f"{safe_name(name)}.jsonl", attachment=True)
     return response
 
 
@@ -113,7 +113,8 @@ def safe_name(name: str) -> str:
     return _UNSAFE.sub("-", name).strip("-.")[:80] or "sessions"
 
 
-def _guard(response: HttpResponseBase, file_name: str, *, attachment: bool) -> None:
+def guard(response: HttpResponseBase, file_name: str, *, attachment: bool) -> None:
+    """Have an answer neither kept nor run as anything; ``file_name`` must be a safe one."""
     kind = "attachment" if attachment else "inline"
     response["Content-Disposition"] = f'{kind}; filename="{file_name}"'
     response["Cache-Control"] = "no-store"

@@ -61,12 +61,13 @@ class Hold:
             yield job
 
 
-def claim(owner: str) -> Hold | None:
-    """Take the job that has waited longest and may run now; None when there is none.
+def claim(owner: str, *, job_id: int | None = None) -> Hold | None:
+    """Take the job that has waited longest and may run now, or that one; None when there is none.
 
     Costs one indexed query when nothing is to be done.
     """
-    for job in _claimable()[:_AT_ONCE]:
+    claimable = _claimable() if job_id is None else _claimable().filter(pk=job_id)
+    for job in claimable[:_AT_ONCE]:
         if _take(job, owner):
             return Hold(job.pk, owner)
     return None

@@ -25,6 +25,9 @@ def end(job: Job, state: str, sentence: str = "") -> None:
     not_run = JobItem.objects.filter(job=job, state=CANCELLED).count()
     if state == DONE and job.total and counted["failed"] == job.total:
         state = FAILED
+    kind = KINDS.get(job.kind)
+    if not sentence and state != CANCELLED and kind is not None and kind.outcome is not None:
+        sentence = kind.outcome(job)
     outcome = sentence or _told(state, counted, not_run)
     Job.objects.filter(pk=job.pk).update(
         **counted, state=state, outcome=outcome[:500], finished_at=Now(), **_NOBODYS
@@ -75,9 +78,11 @@ def _told(state: str, counted: dict[str, int], not_run: int) -> str:
     return _("Cancelled: %s.") % what if state == CANCELLED else _("Finished: %s.") % what
 
 
-def pause(job: Job) -> None:
-    """Put a locked job aside until somebody resumes it."""
-    Job.objects.filter(pk=job.pk).update(**counts(job.pk), state=PAUSED, **_NOBODYS)
+def pause(job: Job, why: str = "") -> None:
+    """Put a locked job aside until somebody resumes it; ``why`` is told where it paused itself."""
+    Job.objects.filter(pk=job.pk).update(
+        **counts(job.pk), state=PAUSED, outcome=why[:500], **_NOBODYS
+    )
     leave_stores(job.pk)
 
 

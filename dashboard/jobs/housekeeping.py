@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from dashboard.models import Change, Chore, Job, Plan, SignIn
 from dashboard.models.jobs import FINISHED
+from dashboard.services.migration_plans import remove_old_plans
 from dashboard.services.versions import sweep_all
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def remove_expired_changes(now: datetime) -> int:
 #: All that is done; each takes the time and returns how much it removed. Add to it here.
 CHORES: dict[str, Callable[[datetime], int]] = {
     "plans": remove_expired_plans,
+    "plans of migrations": remove_old_plans,
     "jobs": remove_old_jobs,
     "sign-ins": remove_old_sign_ins,
     "browser sessions": remove_expired_sessions,

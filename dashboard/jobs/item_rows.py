@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from django.db.models import Count
 from django.utils import timezone
@@ -55,6 +56,8 @@ class ItemRow:
     again: str
     change_id: int | None
     finished_at_ms: int | None
+    report: dict[str, Any] | None = None
+    is_store: bool = False
 
 
 def item_rows(job: Job, items: Iterable[JobItem], *, linked: bool) -> Iterator[ItemRow]:
@@ -63,13 +66,14 @@ def item_rows(job: Job, items: Iterable[JobItem], *, linked: bool) -> Iterator[I
     find_reader = lru_cache(maxsize=None)(_reader_of)
     kind = KINDS.get(job.kind)
     most = kind.most_retries if kind else 0
+    of_stores = kind is not None and kind.of_stores
     for item in items:
         reader = find_reader(item.store_id) if linked and item.store_id else None
         word, (tone, icon) = item_word(item.state), _TONES.get(item.state, ("none", "unknown"))
         if item.in_flight and job.state == RUNNING:
             word, tone, icon = _("running"), "live", "live"
         key = shown(item.key)
-        name, short = _name_of(reader, item.key), readable(key)
+        name, short = ("", key) if of_stores else (_name_of(reader, item.key), readable(key))
         yield ItemRow(
             number=item.position + 1,
             store_id=item.store_id,
@@ -77,7 +81,7 @@ def item_rows(job: Job, items: Iterable[JobItem], *, linked: bool) -> Iterator[I
             key=key,
             title=name or short,
             subtitle=short if name and name != short else "",
-            ref=reader.refs.of(item.key) if reader is not None else "",
+            ref=reader.refs.of(item.key) if reader is not None and not of_stores else "",
             state=item.state,
             word=word,
             tone=tone,
@@ -89,6 +93,8 @@ def item_rows(job: Job, items: Iterable[JobItem], *, linked: bool) -> Iterator[I
             finished_at_ms=None
             if item.finished_at is None
             else int(item.finished_at.timestamp() * 1000),
+            report=item.report,
+            is_store=of_stores and reader is not None,
         )
 
 

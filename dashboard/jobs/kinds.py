@@ -17,12 +17,13 @@ from dashboard.acting import Actor
 from dashboard.models import Job, JobItem
 from dashboard.roles import Role
 
-ItemState = Literal["done", "skipped", "failed", "retry"]
+ItemState = Literal["done", "skipped", "failed", "retry", "pause", "stopped", "cancelled"]
 
 #: Modules that register a kind when they are imported.
 MODULES: tuple[str, ...] = (
     "dashboard.services.bulk_work",
     "dashboard.services.edit_work",
+    "dashboard.services.migration_work",
     "dashboard.services.undo_jobs",
 )
 
@@ -33,11 +34,17 @@ class ItemResult:
 
     "retry" is for what is only not possible now, a lock that is not to be had: the item goes to the
     end of the queue, up to ``Kind.most_retries`` times with growing pauses, and fails then.
+    "pause" is for what a person has to see to first, room on a disk, say: the item goes to the end
+    of the queue, and when nothing else is left to do the job pauses with the message as its reason.
+    "stopped" and "cancelled" are for an item that broke off on the way (``parts``): it is begun
+    again later, or never. ``report`` is kept with the item and is in the job's own report; what is
+    in it must be masked.
     """
 
     state: ItemState
     message: str = ""
     change_id: int | None = None
+    report: Mapping[str, Any] | None = None
 
 
 RunItem = Callable[[Job, JobItem, Actor], ItemResult]
@@ -53,7 +60,10 @@ class Kind:
     runner died before the result was kept. A :class:`ProblemError` that it raises is the
     item's failure, told to people as it stands. ``left_of_params`` takes the place of an item's
     parameters when the job ends before its turn, for a kind whose parameters are what somebody
-    typed and must not stay; what has failed can then not be tried again.
+    typed and must not stay; what has failed can then not be tried again. ``stops_within``: its
+    items tell ``parts`` how far they are, and so can be paused and cancelled on the way.
+    ``outcome`` says in a sentence what a job that is done came to, where counts do not say it;
+    ``of_stores``: its items are stores, not sessions.
     """
 
     name: str
@@ -62,6 +72,9 @@ class Kind:
     title: str | Promise = ""
     most_retries: int = 5
     left_of_params: Mapping[str, Any] | None = None
+    stops_within: bool = False
+    outcome: Callable[[Job], str] | None = None
+    of_stores: bool = False
 
     @property
     def word(self) -> str:
@@ -88,6 +101,12 @@ def forgets(job: Job) -> bool:
     """Whether a job is of a kind that forgets what it was to do; one of no known kind is not."""
     kind = KINDS.get(job.kind)
     return kind is not None and kind.forgets
+
+
+def stops_within(job: Job) -> bool:
+    """Whether a job can break off in the middle of an item."""
+    kind = KINDS.get(job.kind)
+    return kind is not None and kind.stops_within
 
 
 def load() -> None:

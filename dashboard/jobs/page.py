@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as lazy
 from dashboard.forms import PAGE_SIZES
 from dashboard.live import stamp_of
 from dashboard.models import Job
-from dashboard.models.jobs import RUNNING
+from dashboard.models.jobs import PAUSED, RUNNING
 
 from . import life
 from .item_rows import RESULTS, ItemRow, item_rows, result_counts
@@ -74,7 +74,8 @@ class JobPage:
         """What is announced when it changes: the state, and each quarter of the way."""
         row = self.row
         silent = "silent" if row.silent_s is not None else ""
-        return f"{row.state}-{row.wanted}-{silent}-{row.percent // 25}"
+        part = row.part.percent // 25 if row.part else 0
+        return f"{row.state}-{row.wanted}-{silent}-{row.percent // 25}-{part}"
 
     @property
     def announcement(self) -> str:
@@ -85,6 +86,11 @@ class JobPage:
         if row.silent_s is not None:
             return _("The runner of this job gives no sign of life.")
         far = {"done": f"{row.with_result:,}", "total": f"{row.total:,}"}
+        if row.state == RUNNING and row.part:
+            told = {"name": row.current, "percent": row.part.percent}
+            return _("Running: %(name)s, %(percent)d %% done.") % told
+        if row.state == PAUSED and row.outcome:
+            return _("Paused: %s") % row.outcome
         if row.state == RUNNING:
             return _("Running: %(done)s of %(total)s have a result.") % far
         return _("%(word)s: %(done)s of %(total)s have a result.") % {

@@ -26,7 +26,8 @@ class Progress:
 
     def add(self, state: str) -> None:
         """Count a result."""
-        self.fields = {**self.fields, state: self.fields[state] + 1}
+        if state in self.fields:  # what was broken off has no result
+            self.fields = {**self.fields, state: self.fields[state] + 1}
 
     def due(self) -> dict[str, Any]:
         """What is to be written now, nothing when something was written a moment ago."""

@@ -34,8 +34,7 @@ from .seeing import no_such_job, state_word, visible_jobs
 #: A store's id ("" for what concerns no store), the raw key, and what the kind needs besides.
 Item = tuple[str, str, Mapping[str, Any]]
 _AT_ONCE = 500
-#: An audit event has room for so many stores; the job itself names them all.
-_MOST_NAMED = 100
+_MOST_NAMED = 100  # of its stores in an audit event; the job itself names them all
 
 
 def ask(
@@ -57,7 +56,7 @@ def ask(
         ProblemError: a store is not there.
         ValueError: there is no item, or only some of them name a store.
     """
-    _check_allowed(actor, KINDS[kind].role)
+    check_allowed(actor, KINDS[kind].role)
     wanted = list(items)
     stores = _stores_of(wanted)
     job = _job_of(actor, not_before or timezone.now())
@@ -86,7 +85,8 @@ def _job_of(actor: Actor, not_before: datetime) -> Job:
     )
 
 
-def _check_allowed(actor: Actor, required: str) -> None:
+def check_allowed(actor: Actor, required: str) -> None:
+    """Raise a RefusedError for whoever lacks the role, and for everybody in read-only mode."""
     if settings.READ_ONLY:
         raise RefusedError(
             _("This console is read-only (SESSIONSTORE_READ_ONLY), so nothing was changed."),
@@ -139,7 +139,7 @@ def resume(actor: Actor, job_id: int) -> None:
     """Go on with a paused job."""
     with _steering(actor, job_id, "job.resume") as job:
         if job.state == PAUSED:
-            _set(job, state=WAITING, not_before=Now())
+            _set(job, state=WAITING, not_before=Now(), outcome="")
         elif job.state == RUNNING and job.wanted == "pause":
             _set(job, wanted="")
         else:
@@ -187,7 +187,7 @@ def retry_failed(actor: Actor, job_id: int) -> None:
 @contextmanager
 def _steering(actor: Actor, job_id: int, action: str) -> Iterator[Job]:
     """Lock the job for a change by somebody who may make it, and tell the audit."""
-    _check_allowed(actor, "operator")
+    check_allowed(actor, "operator")
     with transaction.atomic():
         job = visible_jobs().select_for_update().filter(pk=job_id).first()
         if job is None:

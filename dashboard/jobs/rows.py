@@ -17,6 +17,7 @@ from dashboard.services.tree import shown
 from dashboard.templatetags.show import span
 
 from .kinds import KINDS
+from .part_rows import PartRow, parts_of
 from .seeing import no_such_job, state_word, visible_jobs
 
 _MOST_STORES = 5
@@ -36,7 +37,9 @@ class JobRow:
 
     ``rate`` is items per second since its runner took it, ``left_s`` what that leaves; None where
     it is not running or has run too short a time to tell. ``silent_s`` is set when its runner has
-    given no sign of life for longer than it may.
+    given no sign of life for longer than it may. ``part`` is how far the item at hand is, where it
+    says so; ``stops_within`` that it need not be finished before a pause.
+    ``of_stores``: items are stores.
     """
 
     id: int
@@ -68,6 +71,9 @@ class JobRow:
     left_s: float | None
     silent_s: int | None
     waits_for: tuple[int | None, str] | None
+    part: PartRow | None = None
+    stops_within: bool = False
+    of_stores: bool = False
 
     @property
     def with_result(self) -> int:
@@ -78,7 +84,8 @@ class JobRow:
     def seen(self) -> tuple[object, ...]:
         """What changes a page; the rate and the time left change all the time."""
         counted = (self.done, self.failed, self.skipped, self.current)
-        return (self.id, self.word, self.wanted, *counted, self.silent_s, self.waits_for)
+        part = (self.part.done, self.part.name) if self.part else None
+        return (self.id, self.word, self.wanted, *counted, self.silent_s, self.waits_for, part)
 
     @property
     def percent(self) -> int:
@@ -122,7 +129,10 @@ def rows_of(jobs: QuerySet[Job]) -> list[JobRow]:
     found = list(jobs.annotate(now=Now(), store_count=Count("stores")))
     names = _store_names([job.pk for job in found])
     blockers = _blockers([job.pk for job in found if job.state == WAITING])
-    return [_row(job, names.get(job.pk, []), blockers.get(job.pk)) for job in found]
+    parts = parts_of(job.pk for job in found if job.state == RUNNING)
+    return [
+        _row(job, names.get(job.pk, []), blockers.get(job.pk), parts.get(job.pk)) for job in found
+    ]
 
 
 def row_of(job: Job) -> JobRow:
@@ -137,7 +147,12 @@ def row_of(job: Job) -> JobRow:
     return rows[0]
 
 
-def _row(job: Any, stores: list[str], waits_for: tuple[int | None, str] | None) -> JobRow:
+def _row(
+    job: Any,
+    stores: list[str],
+    waits_for: tuple[int | None, str] | None,
+    part: PartRow | None,
+) -> JobRow:
     tone, icon = _TONES.get(job.state, ("none", "unknown"))
     word = state_word(job.state)
     silent_s = _silent_s(job)
@@ -177,6 +192,9 @@ def _row(job: Any, stores: list[str], waits_for: tuple[int | None, str] | None) 
         left_s=left_s,
         silent_s=silent_s,
         waits_for=waits_for,
+        part=part,
+        stops_within=kind.stops_within if kind else False,
+        of_stores=kind.of_stores if kind else False,
     )
 
 

@@ -31,6 +31,7 @@ from .actors import NoLongerAllowedError, actor_for
 from .claiming import Hold, LeaseLostError, counts
 from .ending import end, give_back, pause
 from .kinds import KINDS, ItemResult, Kind
+from .parts import Parts, StopItemError, told_by
 from .progress import Progress
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,10 @@ _log = logging.getLogger(__name__)
 MOST_DEATHS = 3
 _LONGEST_PAUSE_S = 60
 _MOST_FRAMES = 8
+_AT_BEGIN = (
+    *("attempts", "deaths", "in_flight"),
+    *("part_done", "part_total", "part_from", "part_name", "part_since", "part_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,13 @@ def run_job(hold: Hold, progress: Progress, *, stopping: Callable[[], bool]) -> 
                 _write(hold, progress)
         if step is None:
             return
-        result = _result_of(step)
-        with hold.writing():
+        with told_by(Parts(hold, step.item.pk, stopping)):
+            result = _result_of(step)
+        with hold.writing() as job:
             _keep(step, result, progress)
+            if result.state == "pause" and not _others_first(step.item):
+                pause(job, shown(result.message))
+                return
             _write(hold, progress)
 
 
@@ -99,6 +108,12 @@ def _next(job: Job) -> JobItem | None:
     return waiting.order_by("retries", "position").first()
 
 
+def _others_first(item: JobItem) -> bool:
+    """Whether items are left that have asked to wait less often than this one by now."""
+    waiting = JobItem.objects.filter(job=item.job_id, state=WAITING)
+    return waiting.filter(retries__lte=item.retries).exclude(pk=item.pk).exists()
+
+
 def _wait_or_finish(job: Job) -> None:
     """Nothing is to be done now: give the job back until an item may be tried again, or end it."""
     waiting = JobItem.objects.filter(job=job, state=WAITING)
@@ -118,7 +133,9 @@ def _begun(job: Job, item: JobItem, kind: Kind, progress: Progress) -> _Step | N
     item.attempts += 1
     item.deaths += item.in_flight
     item.in_flight = True
-    item.save(update_fields=["attempts", "deaths", "in_flight"])
+    item.part_done = item.part_total = item.part_from = 0
+    item.part_name, item.part_since, item.part_at = "", None, None
+    item.save(update_fields=_AT_BEGIN)
     progress.at(shown(item.key)[:500])
     return _Step(job, item, actor, kind)
 
@@ -136,12 +153,22 @@ def _result_of(step: _Step) -> ItemResult:
     except ProblemError as error:
         told = error.problem
         return ItemResult("failed", " ".join(filter(None, (told.title, told.detail, told.hint))))
+    except StopItemError as stop:
+        return _stopped(stop)
+    except LeaseLostError:
+        raise
     except OperationalError as error:
         _log_failure(step, error)
         return ItemResult("retry", _("The console's own database did not answer."))
     except Exception as error:  # why: one item's unforeseen failure must not keep all others
         _log_failure(step, error)
         return ItemResult("failed", _("It failed in the console; the log says where."))
+
+
+def _stopped(stop: StopItemError) -> ItemResult:
+    if stop.wanted == "cancel":
+        return ItemResult("cancelled", _("Stopped on the way, as somebody asked."))
+    return ItemResult("stopped", _("Stopped on the way; it goes on from there."))
 
 
 def _log_failure(step: _Step, error: Exception) -> None:
@@ -166,6 +193,10 @@ def _keep(step: _Step, result: ItemResult, progress: Progress) -> None:
             message=message,
         )
         return
+    if result.state in ("pause", "stopped"):
+        again = {"retries": item.retries + 1} if result.state == "pause" else {}
+        own.update(in_flight=False, not_before=None, message=message, **again)
+        return
     state = FAILED if result.state == "retry" else result.state
     kept = own.update(
         state=state,
@@ -174,6 +205,7 @@ def _keep(step: _Step, result: ItemResult, progress: Progress) -> None:
         finished_at=Now(),
         not_before=None,
         in_flight=False,
+        report=result.report,
     )
     if not kept:
         raise LeaseLostError(f"job {step.job.pk}: the item has a result already")

@@ -11,7 +11,7 @@ from dashboard.acting import Actor
 from dashboard.models import Job
 from dashboard.models.jobs import FAILED, FINISHED, PAUSED, RUNNING, WAITING
 
-from .kinds import forgets
+from .kinds import forgets, stops_within
 from .queue import may_steer
 
 
@@ -35,7 +35,9 @@ def steps_for(actor: Actor, job: Job, *, is_stalled: bool) -> tuple[Step, ...]:
         (
             Step(
                 "cancel",
-                _("Cancel after this item") if is_running and not is_stalled else _("Cancel"),
+                _("Cancel after this item")
+                if is_running and not is_stalled and not stops_within(job)
+                else _("Cancel"),
                 "close",
             ),
             job.state not in FINISHED and wanted != "cancel",

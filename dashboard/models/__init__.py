@@ -6,6 +6,7 @@ from .api import ApiUse
 from .audit import AuditEvent, AuditHead
 from .changes import Change, Plan
 from .jobs import Chore, Job, JobItem, JobRunner, JobStore
+from .migration import StorePlan, StorePlanSession
 
 __all__ = [
     "AgentScope",
@@ -24,4 +25,6 @@ __all__ = [
     "SetupToken",
     "SignIn",
     "SsoName",
+    "StorePlan",
+    "StorePlanSession",
 ]

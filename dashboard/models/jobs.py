@@ -110,6 +110,10 @@ class JobItem(models.Model):
     ``attempts`` counts how often it was begun at all. Since it last had no result, ``retries``
     counts how often it asked to be tried again later, ``deaths`` how often a runner died at it;
     ``in_flight`` means that one is at it now, or died.
+
+    An item that is long by itself says how far it is: ``part_done`` of ``part_total`` at
+    ``part_at``, at ``part_name``; what it measures began at ``part_since`` with ``part_from``
+    done. ``report`` is what a kind has to say of its result besides the message.
     """
 
     job: models.ForeignKey[Job, Job] = models.ForeignKey(
@@ -126,6 +130,17 @@ class JobItem(models.Model):
     retries = models.IntegerField(default=0)
     deaths = models.IntegerField(default=0)
     in_flight = models.BooleanField(default=False)
+    part_done = models.BigIntegerField(default=0)
+    part_total = models.BigIntegerField(default=0)
+    part_name = models.CharField(max_length=500, blank=True)
+    part_from = models.BigIntegerField(default=0)
+    part_since: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        null=True
+    )
+    part_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        null=True
+    )
+    report: models.JSONField[Any, Any] = models.JSONField(null=True, default=None)
     not_before: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
         null=True
     )

@@ -111,7 +111,7 @@ def layouts(stores: StoreList) -> Iterator[Check]:
     legacy = [row for row in stores.opened if row.layout == "legacy"]
     if both:
         sentence = _("Both layouts are on disk: %s. The directory counts; the file is not read.")
-        yield told(stores, "both-layouts", "watch", sentence % names_of(both))
+        yield told(stores, "both-layouts", "watch", sentence % names_of(both), page="migrations")
     if legacy:
         sentence = ngettext(
             "%(n)d store is still one sessions.json: %(names)s.",
@@ -120,7 +120,7 @@ def layouts(stores: StoreList) -> Iterator[Check]:
         ) % {"n": len(legacy), "names": names_of([row.name for row in legacy])}
         biggest = max((row.files.legacy_bytes or 0 for row in legacy if row.files), default=0)
         state = "bad" if biggest >= BAD_FILE_BYTES else "watch"
-        yield told(stores, "layout", state, sentence, _file_detail(biggest))
+        yield told(stores, "layout", state, sentence, _file_detail(biggest), page="migrations")
     elif not both and is_known(stores):
         yield told(stores, "layout", "ok", _("Every store keeps one file per session."))
 

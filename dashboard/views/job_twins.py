@@ -75,7 +75,7 @@ def _plain(row: JobRow) -> dict[str, Any]:
 def job_json(request: HttpRequest, job_id: int) -> HttpResponseBase:
     """Give the report of a job as JSON: what it is, and the result of each item asked for."""
     job = find_job(job_id)
-    items = map(_plain_item, _items(job, request))
+    items = map(_with_report, _items(job, request))
     return twins.json_stream(f"job-{job_id}", _plain(row_of(job)), "items", items)
 
 
@@ -99,3 +99,8 @@ def _plain_item(item: ItemRow) -> dict[str, Any]:
     plain: dict[str, Any] = {name: getattr(item, name) for name in _ITEM_FIELDS}
     plain["finished_at"] = twins.iso(item.finished_at_ms)
     return plain
+
+
+def _with_report(item: ItemRow) -> dict[str, Any]:
+    plain = _plain_item(item)
+    return plain if item.report is None else {**plain, "report": item.report}

@@ -1,4 +1,4 @@
-"""``manage.py jobs``: run jobs until told to stop."""
+"""``manage.py jobs``: run jobs, and keep up mirrors, until told to stop."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.jobs.runner import Runner
+from dashboard.services.mirrors import Mirrors
 from dashboard.serving import preparation
 
 
@@ -40,4 +41,12 @@ class Command(BaseCommand):
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
-        runner.run(once=once)
+        if once:
+            runner.run(once=True)
+            return
+        mirrors = Mirrors()
+        mirrors.start()
+        try:
+            runner.run()
+        finally:
+            mirrors.stop()

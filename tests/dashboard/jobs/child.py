@@ -50,6 +50,38 @@ def ask(log: str, how: str) -> list[int]:
     return asked
 
 
+def migrate(*agents: str) -> int:
+    """Ask for a migration of the stores of these agents, as an admin would from a page."""
+    from dashboard.acting import Actor
+    from dashboard.jobs.queue import ask as ask_for
+    from dashboard.services.fleet import fleet
+    from dashboard.services.migration_work import RUN
+
+    readers = [reader for reader in fleet().scan().readers if reader.agent in agents]
+    job = ask_for(
+        Actor(None, "alice", "admin", request_id="request-1"),
+        kind=RUN,
+        title="Migrate",
+        params={"guard": False, "understood": True},
+        items=[(reader.id, reader.name, {}) for reader in readers],
+    )
+    return int(job.pk)
+
+
+def steer(job_id: str, step: str, folder: str) -> str:
+    """Pause, resume or cancel a job, as soon as its run stages sessions there; its state then."""
+    from dashboard.acting import Actor
+    from dashboard.jobs import queue
+    from dashboard.models import Job
+
+    while folder and not next(
+        Path(folder).glob(".sessionstore/*/runs/*/sessions.d/*50.json"), None
+    ):
+        time.sleep(0.002)
+    getattr(queue, step)(Actor(None, "alice", "admin", request_id="request-1"), int(job_id))
+    return str(Job.objects.get(pk=job_id).state)
+
+
 def claim(start_file: str, seconds: str) -> list[int]:
     """Wait for a file, then claim as much as there is, as fast as it goes; what was got."""
     from dashboard.jobs import claiming, life
@@ -70,7 +102,10 @@ def report() -> dict[str, object]:
     from dashboard.models import AuditEvent, Job, JobItem, JobRunner
 
     names = ("pk", "state", "done", "failed", "skipped", "total", "attempts", "owner", "outcome")
-    item_names = ("job_id", "position", "state", "attempts", "deaths", "in_flight", "message")
+    item_names = (
+        *("job_id", "position", "state", "attempts", "deaths", "in_flight", "message"),
+        *("part_done", "part_total", "report"),
+    )
     events = AuditEvent.objects.order_by("sequence").values_list("action", "outcome")
     return {
         "jobs": list(Job.objects.order_by("pk").values(*names)),
@@ -80,7 +115,13 @@ def report() -> dict[str, object]:
     }
 
 
-commands: dict[str, Callable[..., object]] = {"ask": ask, "claim": claim, "report": report}
+commands: dict[str, Callable[..., object]] = {
+    "ask": ask,
+    "claim": claim,
+    "migrate": migrate,
+    "report": report,
+    "steer": steer,
+}
 
 if __name__ == "__main__":
     os.umask(0o077)

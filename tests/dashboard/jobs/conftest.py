@@ -46,12 +46,12 @@ class Jobs:
         return self.state / "agents" / agent / "sessions"
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return self._start("-m", "tests.dashboard.jobs.child", *arguments)
+        return self.start_program("-m", "tests.dashboard.jobs.child", *arguments)
 
     def runner(self, *options: str) -> subprocess.Popen[str]:
-        return self._start("manage.py", "jobs", *options)
+        return self.start_program("manage.py", "jobs", *options)
 
-    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start_program(self, *arguments: str) -> subprocess.Popen[str]:
         with (self.place / "errors").open("a") as errors:
             child = subprocess.Popen(
                 [sys.executable, *arguments],

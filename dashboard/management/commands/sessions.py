@@ -1,0 +1,162 @@
+"""``manage.py sessions migrate|rollback|export``: what the migration pages do, for scripts.
+
+Exit status: 0 done, 1 a store failed, 2 wrong use, 3 nothing to do, 4 a choice is required, 5 a
+gateway is running, 6 no room on the disk, 7 stopped before the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from argparse import ArgumentParser, BooleanOptionalAction
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from dashboard.jobs.foreground import Foreground
+from dashboard.jobs.rows import JobRow
+from dashboard.refusals import RefusedError
+from dashboard.services import migration_command as work
+from dashboard.services.migration_words import MIGRATE, ROLLBACK
+from dashboard.services.problems import ProblemError
+from dashboard.serving import preparation
+
+
+class Command(BaseCommand):
+    """Migrate stores to one file per session, move them back, or export a ``sessions.json``."""
+
+    help = __doc__.replace("``", "")
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        steps = parser.add_subparsers(dest="step", required=True, metavar="migrate|rollback|export")
+        migrate = steps.add_parser("migrate", help="move stores into one file per session")
+        rollback = steps.add_parser("rollback", help="move everything back into one sessions.json")
+        export = steps.add_parser("export", help="write a sessions.json for older programs")
+        for one in (migrate, rollback, export):
+            _add_stores(one)
+        for one in (migrate, rollback):
+            one.add_argument("--dry-run", action="store_true", help="only say what a run would do")
+        migrate.add_argument(
+            "--guard",
+            action=BooleanOptionalAction,
+            default=None,
+            help="leave a folder in place of sessions.json, so that an OpenClaw of the JSON era"
+            " fails instead of starting empty (usual where OpenClaw was found)",
+        )
+        migrate.add_argument(
+            "--yes-i-know",
+            action="store_true",
+            help="migrate although OpenClaw was found, and no released OpenClaw reads the result",
+        )
+        export.add_argument("--to", required=True, metavar="FILE", help="a file that is not there")
+
+    def handle(self, *args: Any, step: str, **options: Any) -> None:
+        os.umask(0o077)
+        preparation.migrate_if_needed()
+        try:
+            readers = work.chosen(
+                options["agent"] or (), options["store"] or (), everything=options["all"]
+            )
+            if step == "export":
+                status = self._export(readers, options)
+            else:
+                status = self._run(MIGRATE if step == "migrate" else ROLLBACK, readers, options)
+        except work.UsageError as error:
+            raise CommandError(str(error), returncode=work.USAGE) from error
+        except ProblemError as error:
+            told = error.problem
+            said = f"{told.title}: {told.detail} {told.hint}"
+            raise CommandError(said, returncode=work.FAILED) from error
+        except RefusedError as error:
+            raise CommandError(str(error), returncode=work.USAGE) from error
+        sys.exit(status)
+
+    def _run(self, kind: str, readers: list[work.Reader], options: dict[str, Any]) -> int:
+        guard, understood = options.get("guard"), bool(options.get("yes_i_know"))
+        if not readers:
+            self._print([], None, options)
+            return work.NOTHING
+        if options["dry_run"]:
+            results = [
+                work.looked_at(reader, kind, guard=guard, understood=understood)
+                for reader in readers
+            ]
+        else:
+            results = work.run(
+                readers,
+                kind,
+                guard=guard,
+                understood=understood,
+                reason=options["reason"],
+                tell=self._teller(),
+                started=_cancel_at_signals,
+            )
+        status = work.worst(results)
+        self._print(results, status, options)
+        return status
+
+    def _print(
+        self, results: list[work.Result], status: int | None, options: dict[str, Any]
+    ) -> None:
+        if options["json"]:
+            stores = [
+                {"agent": r.store, **r.told, "outcome": r.outcome, "sentence": r.sentence}
+                for r in results
+            ]
+            content = {"summary": work.summary(results), "status": status, "stores": stores}
+            self.stdout.write(json.dumps(content, indent=1, ensure_ascii=False))
+            return
+        for result in results:
+            self.stdout.write(f"{result.store}: {result.sentence}")
+            for program in result.told.get("programs", ()) if options["dry_run"] else ():
+                if program["seen"]:
+                    self.stdout.write(f"  {program['name']} {program['consequence']}.")
+            for finding in result.told.get("findings", ())[:20]:
+                if finding["severity"] != "info":
+                    self.stdout.write(f"  {finding['severity']}: {finding['message']}")
+                    self.stdout.write(f"    {finding['hint']}" if finding["hint"] else "")
+        self.stdout.write(work.summary(results))
+
+    def _export(self, readers: list[work.Reader], options: dict[str, Any]) -> int:
+        if len(readers) != 1:
+            raise work.UsageError("export writes one file, so name one agent or store")
+        path = Path(options["to"]).absolute()
+        report = work.export(readers[0], path, reason=options["reason"])
+        said = f"{report.sessions} sessions, sha256 {report.sha256}"
+        content = {"path": str(path), "sessions": report.sessions, "sha256": report.sha256}
+        self.stdout.write(json.dumps(content) if options["json"] else f"{path}: {said}")
+        return work.OK
+
+    def _teller(self) -> Callable[[JobRow], None]:
+        """Progress on the error stream, where somebody is looking."""
+        last = ""
+
+        def tell(row: JobRow) -> None:
+            nonlocal last
+            part = row.part
+            now = (
+                f"{row.current}: {part.done:,} of {part.total:,} {part.speed_words}" if part else ""
+            )
+            if now and now != last and sys.stderr.isatty():
+                last = now
+                self.stderr.write(f"\r{now}", ending="")
+
+        return tell
+
+
+def _add_stores(parser: ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--agent", action="append", metavar="AGENT", help="may be given again")
+    which.add_argument("--store", action="append", metavar="PATH", help="a store's file or folder")
+    which.add_argument("--all", action="store_true", help="every store of the state directory")
+    parser.add_argument("--json", action="store_true", help="the whole plan or report as JSON")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="kept in the audit")
+
+
+def _cancel_at_signals(foreground: Foreground) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: foreground.cancel())
