@@ -23,9 +23,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from sessionstore import Backup, create_backup, open_store, verify_backup
+from sessionstore import Backup, create_backup, list_backups, open_store, verify_backup
 from sessionstore.backup.snapshot import take_snapshot
 from sessionstore.demo import fill
 from sessionstore.locks import open_locks
@@ -41,6 +42,7 @@ FULL = (10_000, 100_000)
 UPDATES_PER_S = 500  # of each of two writers
 LIMIT = 1 / 500
 FORK = multiprocessing.get_context("fork")
+SPAWN = multiprocessing.get_context("spawn")
 
 
 @dataclass(slots=True)
@@ -102,7 +104,7 @@ def measure(folder: Path, sessions: int, rounds: int) -> Measured:
             measured.sizes[name] = size
     measure_blocking(paths, folder, measured, rounds)
     for name in ("backup", "verify"):
-        measured.memory[name] = peak_of(ways[name])
+        measured.memory[name] = peak_of(paths, folder / "backups", name)
     return measured
 
 
@@ -242,20 +244,25 @@ def one_phase(paths: StorePaths, work: object) -> float:
         locks.close()
 
 
-def peak_of(run: Callable[[], int]) -> int:
-    """Bytes that a process held at most, above what it began with."""
-    ours, theirs = FORK.Pipe()
-
-    def child() -> None:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        run()
-        theirs.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
-
-    process = FORK.Process(target=child)
+def peak_of(paths: StorePaths, root: Path, what: str) -> int:
+    """Bytes that a new process grew by at most, over what it had after its imports."""
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=tell_peak, args=(paths, root, what, theirs))
     process.start()
     grown: int = ours.recv()
     process.join(60)
     return grown
+
+
+def tell_peak(paths: StorePaths, root: Path, what: str, pipe: Connection) -> None:
+    """The measured process of :func:`peak_of`."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if what == "verify":
+        assert verify_backup(list_backups(root)[0], record=False).ok
+    else:
+        with open_store(paths) as store:
+            create_backup(store, reason="memory", root=root)
+    pipe.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 
 
 # -- what it says --------------------------------------------------------------------------
