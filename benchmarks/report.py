@@ -23,9 +23,7 @@ _VERDICTS = {True: "met", False: "**missed**", None: "–"}
 
 def main() -> None:
     """Render all results that there are."""
-    kept = {
-        name: _read(name) for name in ("store", "index", "pages", "migration", "backup")
-    }
+    kept = {name: _read(name) for name in ("store", "index", "pages", "migration", "backup")}
     rows = [
         *_target_rows(kept["store"]),
         *_index_rows(kept["index"]),
