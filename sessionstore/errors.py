@@ -11,6 +11,8 @@
     │   └── StalePlanError                       the store moved under a plan
     ├── CorruptEntryError        (ValueError)    one entry's file is damaged
     ├── CorruptStoreError        (ValueError)    a whole sessions.json is damaged
+    ├── DamagedBackupError       (ValueError)    a backup is not as it was written
+    ├── UnsafeBackupError        (ValueError)    an archive that nobody may unpack
     ├── UnsafeFileError                          a link or special file
     │   └── FileTooLargeError                    over the size limit
     ├── UnsupportedStoreError                    another format, layout or lock protocol
@@ -115,6 +117,14 @@ class CorruptEntryError(SessionStoreError, ValueError):
 
 class CorruptStoreError(SessionStoreError, ValueError):
     """A ``sessions.json`` is not one JSON object. Its bytes stay where they are."""
+
+
+class DamagedBackupError(SessionStoreError, ValueError):
+    """A part of a backup's archive or sidecar is not as it was written, or is missing."""
+
+
+class UnsafeBackupError(SessionStoreError, ValueError):
+    """An archive that was not made by this program, or made to harm; refused as a whole."""
 
 
 class UnsafeFileError(SessionStoreError):

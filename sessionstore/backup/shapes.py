@@ -24,7 +24,11 @@ Compression = Literal["gzip", "zstd"]
 
 @dataclass(frozen=True, slots=True)
 class BackupSession:
-    """One entry in a backup, as its manifest has it. ``name`` is the member of the archive."""
+    """One entry in a backup, as its manifest has it. ``name`` is the member of the archive.
+
+    A member below ``sessions/x/`` holds key and entry as a file below ``x/`` does, any other the
+    bare entry (``manifest.entry_bytes``).
+    """
 
     key: str
     name: str
@@ -35,11 +39,13 @@ class BackupSession:
 
 @dataclass(frozen=True, slots=True)
 class BackupTranscript:
-    """One transcript in a backup: a plain file name of the store's folder."""
+    """One transcript in a backup: ``name`` is a plain file name of the store's folder, ``member``
+    what the archive calls it."""
 
     name: str
     size_bytes: int
     sha256: str
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
