@@ -10,7 +10,6 @@ in. Memory is bounded by one chunk, one entry, and the manifest.
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +26,12 @@ from ..treefiles import CHUNK_BYTES, Reader
 from . import manifest as manifests
 from . import sidecars
 from .archive import BLOCK, END, header, padding
-from .manifest import Manifest, Member, check_claims, entry_bytes
+from .headers import claimed_size, odd_header
+from .manifest import Manifest, Member
 from .packing import Unpacker, make_unpacker
 from .shapes import Backup, BackupSession, Compression
 from .sidecars import NOTE_SUFFIX, SUFFIXES, Piece
+from .untrusted import check_claims, decode, entry_bytes, refused
 
 Sink = Callable[[bytes], object]
 """Gets a member's bytes as they are read, before their digest is known to be right."""
@@ -65,6 +66,7 @@ class Archive:
         self._file = Reader(path)
         self.size_bytes = self._file.size_bytes
         self._pieces = pieces
+        self._members: list[Member] = []
         try:
             self.manifest, self._manifest_bytes = self._read_manifest()
         except BaseException:
@@ -221,7 +223,7 @@ class Archive:
         except DamagedBackupError:
             more = b"?"
         if more:
-            raise _unsafe("it goes on after its end")
+            raise refused("it goes on after its end")
 
     # -- how it is read ----------------------------------------------------------------
 
@@ -261,18 +263,18 @@ class Archive:
         try:
             unpacker = self._unpacker(first)
             block = unpacker.read(BLOCK)
-            size = _claimed_size(block)
+            size = claimed_size(block)
             if block != header(manifests.NAME, size):
                 raise self._odd(block, Member(manifests.NAME, size, ""))
             if size > manifests.MAX_MANIFEST_BYTES:
-                raise _unsafe(f"its manifest has {size:,} bytes")
+                raise refused(f"its manifest has {size:,} bytes")
             check_claims(size, 0, self.size_bytes)
             data = unpacker.read(size)
             if len(data) != size:
                 raise DamagedBackupError("ends in the middle of the manifest")
             if self._pieces and unpacker.read(BLOCK).strip(b"\0"):
                 raise DamagedBackupError("has bytes behind its manifest")
-            manifest = manifests.decode(data)
+            manifest = decode(data)
             check_claims(size, manifest.content_bytes, self.size_bytes)
         except SessionStoreError as error:
             raise self._placed(error) from error.__cause__
@@ -296,63 +298,7 @@ class Archive:
         )
 
     def _odd(self, block: bytes, wanted: Member | None) -> SessionStoreError:
-        """Why a block is not the header that has to be there."""
-        where = "its end" if wanted is None else wanted.name
-        if len(block) < BLOCK:
-            return DamagedBackupError(f"ends before {where}")
-        if not block.strip(b"\0"):
-            return DamagedBackupError(f"has its end before {where}")
-        try:
-            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except (tarfile.HeaderError, ValueError):
-            return DamagedBackupError(f"has a damaged header before {where}")
-        shown = ascii(info.name)[:120]
-        return _unsafe(_what(info, shown) or self._misplaced(info, shown, wanted))
-
-    def _misplaced(self, info: tarfile.TarInfo, shown: str, wanted: Member | None) -> str:
-        names = [one.name for one in getattr(self, "_members", ())]
-        if wanted is not None and info.name == wanted.name:
-            if info.size != wanted.size_bytes:
-                return f"{shown} has {info.size:,} bytes, {wanted.size_bytes:,} in the manifest"
-            return f"{shown} has a header that this program does not write"
-        if wanted is not None and wanted.name == manifests.NAME:
-            return f"it begins with {shown}, not with {manifests.NAME}"
-        if info.name in names:
-            return f"{shown} is in it twice, or out of order"
-        return f"{shown} is not in its manifest"
-
-
-_TYPES = {
-    tarfile.LNKTYPE: "a hard link",
-    tarfile.SYMTYPE: "a symbolic link",
-    tarfile.CHRTYPE: "a device",
-    tarfile.BLKTYPE: "a device",
-    tarfile.DIRTYPE: "a directory",
-    tarfile.FIFOTYPE: "a FIFO",
-    tarfile.XHDTYPE: "an extended header (PAX)",
-    tarfile.XGLTYPE: "a global extended header (PAX)",
-    tarfile.SOLARIS_XHDTYPE: "an extended header (PAX)",
-    tarfile.GNUTYPE_LONGNAME: "a long name (GNU)",
-    tarfile.GNUTYPE_LONGLINK: "a long link (GNU)",
-    tarfile.GNUTYPE_SPARSE: "a sparse file (GNU)",
-}
-
-
-def _what(info: tarfile.TarInfo, shown: str) -> str:
-    if info.type != tarfile.REGTYPE:
-        return f"{shown} is {_TYPES.get(info.type, 'of an unknown type')}"
-    if info.name.startswith(("/", "\\")):
-        return f"{shown} is an absolute name"
-    if ".." in info.name.replace("\\", "/").split("/"):
-        return f"{shown} leads out with '..'"
-    return ""
-
-
-def _claimed_size(block: bytes) -> int:
-    try:
-        return max(tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape").size, 0)
-    except (tarfile.HeaderError, ValueError):
-        return 0
+        return odd_header(block, wanted, [one.name for one in self._members])
 
 
 def _forget(chunk: bytes) -> None:
@@ -361,12 +307,6 @@ def _forget(chunk: bytes) -> None:
 
 def _nowhere(member: Member) -> None:
     return None
-
-
-def _unsafe(why: str) -> UnsafeBackupError:
-    return UnsafeBackupError(
-        f"the archive is refused: {why}", hint="nothing of it was used; where is it from?"
-    )
 
 
 def _compression(path: Path) -> Compression:

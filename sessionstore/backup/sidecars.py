@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ..errors import DamagedBackupError, Finding, UnsupportedStoreError
-from .manifest import check_id
 from .shapes import Backup, Compression, Depth
+from .untrusted import check_id
 
 KIND: Final = "sessionstore-backup-note"
 FORMAT: Final = 1
