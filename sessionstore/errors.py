@@ -5,6 +5,7 @@
     SessionStoreError
     ├── InvalidKeyError          (ValueError)    the session key cannot be a key
     ├── InvalidEntryError        (ValueError)    the value is not a JSON object that can be stored
+    ├── InvalidPolicyError       (ValueError)    a policy that would keep nothing, or makes no sense
     ├── EntryNotFoundError       (KeyError)      create=False and there is no entry
     ├── ConflictError                            the entry is not the one the caller saw
     │   ├── OverlapError                         others changed the same fields (``editing``)
@@ -93,6 +94,10 @@ class InvalidKeyError(SessionStoreError, ValueError):
 
 class InvalidEntryError(SessionStoreError, ValueError):
     """The value is not a JSON object, or holds something JSON cannot carry."""
+
+
+class InvalidPolicyError(SessionStoreError, ValueError):
+    """A retention policy that is empty, or has numbers that make no sense; nothing was removed."""
 
 
 class EntryNotFoundError(SessionStoreError, KeyError):

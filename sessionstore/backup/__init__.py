@@ -1,10 +1,23 @@
 """Backups that are proven, and restores that show what they will do.
 
-A backup is one archive with a manifest and a small sidecar file, taken from one moment of the store
-without keeping writers out for longer than the last few links. Everything read from an archive is
-hostile until it is checked (DESIGN §6, performance.md §5, demand.md B3).
+A backup is one archive with a manifest and a small sidecar file, taken from one moment of the
+store without keeping writers out for longer than the last few links. Everything read from an
+archive is hostile until it is checked (DESIGN §6, performance.md §5, demand.md B3).
 """
 
+from .adopting import adopt_archive
+from .catalogue import (
+    delete_backup,
+    hold_backup,
+    list_backups,
+    note_proven,
+    open_for_download,
+    release_backup,
+)
+from .create import create_backup
+from .places import default_root
+from .reading import Archive, ReadEntry, open_archive
+from .retention import apply_retention, plan_retention
 from .shapes import (
     Backup,
     BackupSession,
@@ -16,15 +29,31 @@ from .shapes import (
     RetentionPolicy,
     Verification,
 )
+from .verify import verify_backup
 
 __all__ = [
+    "Archive",
     "Backup",
     "BackupSession",
     "BackupTranscript",
+    "ReadEntry",
     "RestoreAction",
     "RestorePlan",
     "RestoreReport",
     "RetentionPlan",
     "RetentionPolicy",
     "Verification",
+    "adopt_archive",
+    "apply_retention",
+    "create_backup",
+    "default_root",
+    "delete_backup",
+    "hold_backup",
+    "list_backups",
+    "note_proven",
+    "open_archive",
+    "open_for_download",
+    "plan_retention",
+    "release_backup",
+    "verify_backup",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -105,9 +105,10 @@ def session_member(key: str) -> str:
     return _named(SESSIONS, locate(key).file_name, key)
 
 
-def aside_member(file: str) -> str:
-    """The member's name of a damaged file."""
-    return _named(DAMAGED, file.replace("/", "%2F"), file)
+def aside_member(file: str, taken: Container[str]) -> str:
+    """The member's name of a damaged file: the last part of its name, unless that is taken."""
+    member = _named(DAMAGED, file.rpartition("/")[2], file)
+    return _named(DAMAGED, "", file) if member in taken else member
 
 
 def transcript_member(name: str) -> str:

@@ -80,7 +80,9 @@ class ZstdPacker:
 
 
 class Unpacker(Protocol):
-    """Gives the content of a row of pieces."""
+    """Gives the content of pieces; ``sound_pieces`` of them came to their end, checksum and all."""
+
+    sound_pieces: int
 
     def read(self, size: int) -> bytes:
         """Exactly ``size`` bytes, fewer only at the end of the last piece.
@@ -97,6 +99,7 @@ class GzipUnpacker:
         self._read = read
         self._held = b""
         self._inflate: zlib._Decompress | None = None
+        self.sound_pieces = 0
 
     def read(self, size: int) -> bytes:
         """See :class:`Unpacker`."""
@@ -124,6 +127,7 @@ class GzipUnpacker:
             if self._inflate.eof:
                 self._held = self._inflate.unused_data
                 self._inflate = None
+                self.sound_pieces += 1
             if part:
                 return part
 
@@ -143,6 +147,7 @@ class ZstdUnpacker:
 
     def __init__(self, read: Read) -> None:
         module = _zstd()
+        self.sound_pieces = 0  # the library does not tell
         self._errors: tuple[type[Exception], ...] = (module.ZstdError, EOFError)
         if hasattr(module, "CompressionParameter"):
             self._stream: Any = module.ZstdFile(_Source(read), "rb")

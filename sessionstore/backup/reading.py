@@ -18,19 +18,17 @@ from ..errors import (
     DamagedBackupError,
     Finding,
     SessionStoreError,
-    StoreIOError,
     UnsafeBackupError,
 )
-from ..files import DEFAULT_MAX_BYTES, read_file
+from ..files import DEFAULT_MAX_BYTES
 from ..treefiles import CHUNK_BYTES, Reader
 from . import manifest as manifests
-from . import sidecars
 from .archive import BLOCK, END, header, padding
 from .headers import claimed_size, odd_header
 from .manifest import Manifest, Member
 from .packing import Unpacker, make_unpacker
 from .shapes import Backup, BackupSession, Compression
-from .sidecars import NOTE_SUFFIX, SUFFIXES, Piece
+from .sidecars import SUFFIXES, Piece, read_note
 from .untrusted import check_claims, decode, entry_bytes, refused
 
 Sink = Callable[[bytes], object]
@@ -272,13 +270,26 @@ class Archive:
             data = unpacker.read(size)
             if len(data) != size:
                 raise DamagedBackupError("ends in the middle of the manifest")
-            if self._pieces and unpacker.read(BLOCK).strip(b"\0"):
-                raise DamagedBackupError("has bytes behind its manifest")
+            self._end_manifest(unpacker)
             manifest = decode(data)
             check_claims(size, manifest.content_bytes, self.size_bytes)
         except SessionStoreError as error:
             raise self._placed(error) from error.__cause__
         return manifest, data
+
+    def _end_manifest(self, unpacker: Unpacker) -> None:
+        """Read past the end of the manifest's piece, so that its checksum has been compared.
+
+        A turned bit must be called damage before the manifest that has it is called unsafe.
+        """
+        try:
+            rest = unpacker.read(BLOCK)
+        except DamagedBackupError:
+            if not unpacker.sound_pieces:
+                raise
+            return  # a later piece is damaged, which reading that one will say
+        if self._pieces and rest.strip(b"\0"):
+            raise DamagedBackupError("has bytes behind its manifest")
 
     def _placed(self, error: SessionStoreError) -> SessionStoreError:
         error.path = str(self.path)
@@ -343,7 +354,7 @@ def open_archive(backup: Backup | Path, *, use_note: bool = True) -> Archive:
         try:
             note = read_note(path)
             pieces = note.pieces if _is_row(note.pieces) else None
-        except (FileNotFoundError, DamagedBackupError, StoreIOError):
+        except (FileNotFoundError, SessionStoreError):
             pieces = None  # the archive alone is enough
     if pieces is not None:
         try:
@@ -351,20 +362,6 @@ def open_archive(backup: Backup | Path, *, use_note: bool = True) -> Archive:
         except DamagedBackupError:
             pass  # the first piece alone; perhaps the sidecar is another archive's
     return Archive(path, None)
-
-
-def read_note(archive: Path) -> sidecars.Note:
-    """The sidecar of an archive.
-
-    Raises:
-        FileNotFoundError, DamagedBackupError, UnsupportedStoreError, StoreIOError.
-    """
-    for suffix in SUFFIXES.values():
-        if archive.name.endswith(suffix):
-            name = archive.name.removesuffix(suffix) + NOTE_SUFFIX
-            note = archive.with_name(name)
-            return sidecars.decode(read_file(note, max_bytes=sidecars.MAX_BYTES), archive.parent)
-    raise FileNotFoundError(archive)
 
 
 def _is_row(pieces: tuple[Piece, ...]) -> bool:

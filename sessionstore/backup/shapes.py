@@ -83,6 +83,8 @@ class Backup:
     verified_depth: Depth | None = None
     verified_part: tuple[int, int] | None = None
     proven_ms: int | None = None
+    damage: str = ""
+    """What the last verification found wrong; a later, sound one of everything clears it."""
     findings: tuple[Finding, ...] = ()
     problem: str = ""
     """Why it cannot be used as it is (archive missing or of another size), empty where nothing is

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ..errors import DamagedBackupError, Finding, UnsupportedStoreError
+from ..files import read_file
 from .shapes import Backup, Compression, Depth
 from .untrusted import check_id
 
@@ -73,6 +74,7 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verified_depth: Depth | None
     verified_part: tuple[int, int] | None
     proven_ms: int | None
+    damage: str
     findings: list[
         tuple[str, Literal["info", "warning", "error"], str | None, str | None, str, str]
     ]
@@ -138,6 +140,20 @@ def decode(data: bytes, folder: Path) -> Note:
     if file.kind != KIND or encode(note) != data:
         raise _damaged("it is not as it was written")
     return note
+
+
+def read_note(archive: Path) -> Note:
+    """The sidecar of an archive.
+
+    Raises:
+        FileNotFoundError, DamagedBackupError, UnsupportedStoreError, StoreIOError.
+    """
+    for suffix in SUFFIXES.values():
+        if archive.name.endswith(suffix):
+            name = archive.name.removesuffix(suffix) + NOTE_SUFFIX
+            note = archive.with_name(name)
+            return decode(read_file(note, max_bytes=MAX_BYTES), archive.parent)
+    raise FileNotFoundError(archive)
 
 
 def _damaged(why: str) -> DamagedBackupError:

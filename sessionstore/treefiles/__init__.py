@@ -11,9 +11,10 @@ from .folders import (
     empty_folder,
     free_bytes,
     make_work_folder,
+    remove_below,
     sync_names,
 )
-from .links import Taken, Tree, copy_file, link_file
+from .links import Taken, Tree, copy_file, link_file, sizes_below
 from .streams import CHUNK_BYTES, Reader, Writer
 
 __all__ = [
@@ -29,5 +30,7 @@ __all__ = [
     "free_bytes",
     "link_file",
     "make_work_folder",
+    "remove_below",
+    "sizes_below",
     "sync_names",
 ]

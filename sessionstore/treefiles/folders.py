@@ -142,6 +142,19 @@ def empty_folder(folder: WorkFolder) -> None:
     _empty(folder.fd, folder.path)
 
 
+def remove_below(folder: WorkFolder, name: str) -> None:
+    """Remove one folder in a work folder, with all that is in it; it need not be there."""
+    try:
+        fd = open_directory(name, dir_fd=folder.fd)
+    except FileNotFoundError:
+        return
+    try:
+        _empty(fd, folder.path / name)
+    finally:
+        os.close(fd)
+    _remove_directory(name, dir_fd=folder.fd)
+
+
 def free_bytes(path: str | os.PathLike[str]) -> int:
     """Bytes that an ordinary process can still write on this file system."""
     try:

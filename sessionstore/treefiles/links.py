@@ -175,6 +175,10 @@ class Tree:
             return False
         return status is not None and self._copied[name] == _identity(status)
 
+    def names(self) -> set[str]:
+        """All names in the tree. Its folder is listed once."""
+        return set(_inodes(self.fd))
+
     def close(self) -> None:
         """Let go of the folder; what is in it stays."""
         fd, self.fd = self.fd, -1
@@ -197,6 +201,37 @@ def _inodes(dir_fd: int) -> dict[str, int]:
             else:
                 found[entry.name] = entry.inode()
     return found
+
+
+def sizes_below(folder: WorkFolder, *names: str) -> list[int]:
+    """Sizes of the files of these names in a work folder, and of all files below folders."""
+    sizes: list[int] = []
+    for name in names:
+        status = status_of(name, dir_fd=folder.fd)
+        if status is not None and stat.S_ISDIR(status.st_mode):
+            fd = open_directory(name, dir_fd=folder.fd)
+            try:
+                sizes += _sizes(fd)
+            finally:
+                os.close(fd)
+        elif status is not None:
+            sizes.append(status.st_size)
+    return sizes
+
+
+def _sizes(dir_fd: int) -> list[int]:
+    sizes: list[int] = []
+    with os.scandir(dir_fd) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                below = open_directory(entry.name, dir_fd=dir_fd)
+                try:
+                    sizes += _sizes(below)
+                finally:
+                    os.close(below)
+            else:
+                sizes.append(entry.stat(follow_symlinks=False).st_size)
+    return sizes
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
