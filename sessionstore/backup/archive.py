@@ -9,30 +9,45 @@ no other (``reading``).
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from collections.abc import Iterable
 from dataclasses import replace
 
 from ..files import FILE_MODE
 from ..treefiles import CHUNK_BYTES, Reader, WorkFolder, Writer
 from . import manifest as manifests
-from .manifest import Manifest, Member
+from .manifest import MAX_MEMBER_BYTES, Manifest, Member
 from .packing import Packer, make_packer
 from .shapes import Compression
 from .sidecars import Piece
 
 BLOCK = 512
+_NAME_BYTES, _PREFIX_BYTES = 100, 155
+_OWNER = b"%07o\0" % FILE_MODE + b"0000000\0" * 2
+_TIME = b"0" * 11 + b"\0"
+_KIND = b"0" + bytes(100) + b"ustar\x0000" + bytes(32) + bytes(32) + b"0000000\0" * 2
 END = bytes(2 * BLOCK)
 _MOST_PIECES = 512
 _LEAST_PIECE_BYTES = 1 << 20
 
 
 def header(name: str, size: int) -> bytes:
-    """The one tar header that a member of this name and size has."""
-    info = tarfile.TarInfo(name)
-    info.size = size
-    info.mode = FILE_MODE
-    return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
+    """The one tar header that a member of this name and size has.
+
+    Built here and not by ``tarfile``, whose headers differ between versions of Python.
+
+    Raises:
+        ValueError: the name or the size does not fit.
+    """
+    folder, _, last = name.rpartition("/")
+    if len(name) <= _NAME_BYTES:
+        folder, last = "", name
+    if len(last) > _NAME_BYTES or size > MAX_MEMBER_BYTES:
+        raise ValueError(f"{name[:120]!r} with {size:,} bytes fits no plain header")
+    begin = last.encode("ascii").ljust(_NAME_BYTES, b"\0") + _OWNER
+    middle = b"%011o\0" % size + _TIME
+    rest = _KIND + folder.encode("ascii").ljust(_PREFIX_BYTES, b"\0")
+    checksum = sum(begin) + sum(middle) + sum(rest) + 8 * ord(" ")
+    return (begin + middle + b"%06o\0 " % checksum + rest).ljust(BLOCK, b"\0")
 
 
 def padding(size: int) -> bytes:
@@ -69,7 +84,9 @@ class ArchiveWriter:
 
     def add(self, name: str, data: bytes) -> Member:
         """Add one member that is in memory."""
-        return self.add_stream(name, len(data), [data])
+        piece = self._piece()
+        piece.add(header(name, len(data)) + data + padding(len(data)))
+        return Member(name, len(data), hashlib.sha256(data).hexdigest())
 
     def add_stream(self, name: str, size: int, chunks: Iterable[bytes]) -> Member:
         """Add one member of exactly ``size`` bytes.
@@ -78,21 +95,17 @@ class ArchiveWriter:
             ValueError: the chunks gave another number of bytes; the archive is of no use then.
             StoreIOError: the disk is full, or another refusal.
         """
-        if self._open is not None and self._open.content_bytes >= self._piece_bytes:
-            self._close_piece()
-        self._count += 1
-        if self._open is None:
-            self._open = self._begin(self._count)
+        piece = self._piece()
         digest = hashlib.sha256()
-        self._open.add(header(name, size))
+        piece.add(header(name, size))
         left = size
         for chunk in chunks:
             digest.update(chunk)
-            self._open.add(chunk)
+            piece.add(chunk)
             left -= len(chunk)
         if left:
             raise ValueError(f"{name} has {size - left} bytes, not {size}")
-        self._open.add(padding(size))
+        piece.add(padding(size))
         return Member(name, size, digest.hexdigest())
 
     def finish(self, manifest: Manifest, name: str) -> tuple[int, str, tuple[Piece, ...]]:
@@ -127,6 +140,15 @@ class ArchiveWriter:
     def close(self) -> None:
         """Let go of descriptors; the work folder's owner removes the files."""
         self._file.close()
+
+    def _piece(self) -> _OpenPiece:
+        """The piece that the next member goes to."""
+        if self._open is not None and self._open.content_bytes >= self._piece_bytes:
+            self._close_piece()
+        self._count += 1
+        if self._open is None:
+            self._open = self._begin(self._count)
+        return self._open
 
     def _begin(self, first: int) -> _OpenPiece:
         packer = make_packer(self._compression, plain=self._plain)

@@ -19,7 +19,7 @@ from .shapes import Compression
 
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time: nothing varies
 _TRAILER_BYTES = 8
-_LEVEL = 6
+_LEVEL = 4
 _CHUNK = 64 * 1024
 
 Read = Callable[[int], bytes]

@@ -21,7 +21,7 @@ from ..errors import (
     UnsupportedStoreError,
 )
 from .catalogue import note_verified
-from .manifest import NAME, Manifest, Member
+from .manifest import NAME, SESSIONS, Manifest, Member
 from .reading import Archive, open_archive
 from .shapes import Backup, Depth, Progress, Verification
 from .sidecars import Note, Piece, read_note
@@ -72,7 +72,7 @@ class _Run:
     problems: list[Finding] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     sessions: int = 0
-    read_bytes: int = 0
+    checked_bytes: int = 0
     done: int = 0
 
     def verify(self) -> Verification:
@@ -96,7 +96,7 @@ class _Run:
             problems=tuple(self.problems),
             depth=self.depth,
             checked_sessions=self.sessions,
-            checked_bytes=self.read_bytes,
+            checked_bytes=self.checked_bytes,
             usable=usable,
         )
 
@@ -157,7 +157,7 @@ class _Run:
         for chunk in archive.raw(piece):
             digest.update(chunk)
             whole.update(chunk)
-            self.read_bytes += len(chunk)
+            self.checked_bytes += len(chunk)
         if digest.hexdigest() == piece.sha256:
             return True
         end = piece.offset + piece.size_bytes
@@ -169,17 +169,16 @@ class _Run:
         return False
 
     def _walk(self, archive: Archive, names: set[str] | None, *, total: int) -> None:
-        sessions = {one.name for one in archive.manifest.sessions}
         for checked in archive.walk(names):
             self._step(total, checked.member.subject)
             if checked.problem is not None:
                 self.problems.append(checked.problem)
-                if checked.member.name in sessions and checked.member.key is not None:
+                if checked.member.key is not None and _is_session(checked.member):
                     self.lost.add(checked.member.key)
-            elif checked.member.name in sessions:
+            elif _is_session(checked.member):
                 self.sessions += 1
             if archive.pieces is None:
-                self.read_bytes += checked.member.size_bytes
+                self.checked_bytes += checked.member.size_bytes
 
     def _step(self, total: int, item: str) -> None:
         self.done += 1
@@ -196,6 +195,10 @@ class _Run:
         text = f"{self.backup.id}: {message}"
         advice = hint or "keep another backup; what is sound of this one can still be restored"
         self.problems.append(Finding(rule, "error", None, path, text, advice))
+
+
+def _is_session(member: Member) -> bool:
+    return member.name.startswith(SESSIONS)
 
 
 def _pairs(said: Backup, manifest: Manifest) -> Iterator[tuple[str, object, object]]:
