@@ -25,7 +25,13 @@ from ..errors import (
     SessionStoreError,
     StoreIOError,
 )
-from ..files import close_directory, ensure_directory, move_into, open_directory
+from ..files import (
+    close_directory,
+    ensure_directory,
+    move_into,
+    open_directory,
+    remove_quietly,
+)
 from ..keys import locate
 from ..store import Store
 from ..treefiles import WorkFolder, Writer
@@ -286,12 +292,17 @@ def _read_back(path: Path, pieces: tuple[Piece, ...], steps: _Steps) -> None:
 
 def _publish(backup: Backup, work: WorkFolder, folder: Path) -> None:
     """Give both files their names; the sidecar last, since lists go by it."""
+    note = sidecars.note_path(backup).name
     fd = open_directory(folder)
     try:
         treefiles.sync_names(work.fd, work.path)
         move_into(backup.path.name, backup.path.name, from_fd=work.fd, to_fd=fd)
-        move_into(NOTE, sidecars.note_path(backup).name, from_fd=work.fd, to_fd=fd)
+        move_into(NOTE, note, from_fd=work.fd, to_fd=fd)
         treefiles.sync_names(fd, folder)
+    except BaseException:
+        for name in (note, backup.path.name):
+            remove_quietly(name, dir_fd=fd)
+        raise
     finally:
         close_directory(fd)
 

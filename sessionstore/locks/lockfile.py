@@ -106,7 +106,10 @@ def _open(path: Path, flags: int) -> int:
 
 def _read(fd: int, path: Path) -> str | None:
     """The protocol; None for an empty file or the first part of a line."""
-    text = os.pread(fd, _MAX_BYTES, 0)
+    try:
+        text = os.pread(fd, _MAX_BYTES, 0)
+    except OSError as error:
+        raise io_error("read", path, error) from error
     if not text.endswith(b"\n"):
         return None
     try:
