@@ -32,7 +32,7 @@ from . import sidecars
 from .leftovers import remove_marked
 from .places import GONE_PREFIX
 from .shapes import Backup, Compression, Depth
-from .sidecars import SUFFIXES, Note, read_note
+from .sidecars import NOTE_SUFFIX, SUFFIXES, Note, read_note
 
 _NAME = re.compile(r"(\d{8}T\d{6}Z-[0-9a-f]{6})(\.json|\.tar\.gz|\.tar\.zst)", re.ASCII)
 _TIMEOUT_S = 10.0
@@ -76,7 +76,8 @@ def _list_folder(folder: Path) -> Iterator[Backup]:
         if match := _NAME.fullmatch(name):
             parts.setdefault(match.group(1), set()).add(match.group(2))
     for backup_id, suffixes in parts.items():
-        yield _look(folder, backup_id, suffixes)
+        if f"{GONE_PREFIX}{backup_id}{NOTE_SUFFIX}" not in names:
+            yield _look(folder, backup_id, suffixes)
 
 
 def _look(folder: Path, backup_id: str, suffixes: set[str]) -> Backup:
