@@ -19,6 +19,9 @@ What it promises:
 * What is changed through ``store.keeping(Keeper(...))`` keeps what it replaces, on disk before
   the change is made, and :func:`undo` takes it back without losing what others wrote since.
 
+* A backup is one moment of the store, taken while writers go on, proven by reading it back;
+  what has a backup's name is whole.
+
 What it does not promise: to be faster than SQLite at the median (it is not; see
 ``docs/performance.md``), transactions over several sessions, or, at the default durability,
 that the last seconds survive a power cut.
@@ -26,22 +29,39 @@ that the last seconds survive a power cut.
 The standard library, orjson, msgspec, filelock and pyjson5 are all it needs; Django is not.
 """
 
+from .backup import (
+    Backup,
+    RetentionPlan,
+    RetentionPolicy,
+    Verification,
+    apply_retention,
+    create_backup,
+    delete_backup,
+    hold_backup,
+    list_backups,
+    plan_retention,
+    release_backup,
+    verify_backup,
+)
 from .editing import ABSENT, FieldEdit, Overlap, OverlapError, edits_between, merge, merging
 from .errors import (
     ConflictError,
     CorruptEntryError,
     CorruptStoreError,
+    DamagedBackupError,
     EntryNotFoundError,
     FileTooLargeError,
     Finding,
     GatewayRunningError,
     InvalidEntryError,
     InvalidKeyError,
+    InvalidPolicyError,
     LockReentryError,
     LockTimeoutError,
     SessionStoreError,
     StalePlanError,
     StoreIOError,
+    UnsafeBackupError,
     UnsafeFileError,
     UnsupportedStoreError,
 )
@@ -58,9 +78,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ABSENT",
+    "Backup",
     "ConflictError",
     "CorruptEntryError",
     "CorruptStoreError",
+    "DamagedBackupError",
     "EntryNotFoundError",
     "FieldEdit",
     "FileTooLargeError",
@@ -70,6 +92,7 @@ __all__ = [
     "Incarnation",
     "InvalidEntryError",
     "InvalidKeyError",
+    "InvalidPolicyError",
     "Keeper",
     "LockReentryError",
     "LockTimeoutError",
@@ -78,22 +101,34 @@ __all__ = [
     "OverlapError",
     "PlannedSession",
     "Recorder",
+    "RetentionPlan",
+    "RetentionPolicy",
     "SessionStoreError",
     "StalePlanError",
     "Store",
     "StoreIOError",
     "StorePaths",
+    "UnsafeBackupError",
     "UnsafeFileError",
     "UnsupportedStoreError",
+    "Verification",
     "Version",
     "Waiter",
+    "apply_retention",
+    "create_backup",
+    "delete_backup",
     "discover",
     "edits_between",
     "held_locks",
+    "hold_backup",
+    "list_backups",
     "merge",
     "merging",
     "open_store",
     "plan_migration",
+    "plan_retention",
+    "release_backup",
     "undo",
+    "verify_backup",
     "versions",
 ]

@@ -288,7 +288,7 @@ class Archive:
             if not unpacker.sound_pieces:
                 raise
             return  # a later piece is damaged, which reading that one will say
-        if self._pieces and rest.strip(b"\0"):
+        if self._pieces and len(self._pieces) > 1 and rest.strip(b"\0"):
             raise DamagedBackupError("has bytes behind its manifest")
 
     def _placed(self, error: SessionStoreError) -> SessionStoreError:

@@ -44,6 +44,7 @@ NAMES |= {"UnsupportedStoreError", "GatewayRunningError", "StoreIOError", "LockT
 NAMES |= {"LockReentryError"}
 NAMES |= {"versions", "undo", "Version", "Keeper", "merge", "merging", "edits_between"}
 NAMES |= {"FieldEdit", "Overlap", "OverlapError", "ABSENT"}
+NAMES |= {"create_backup", "list_backups", "verify_backup", "Backup", "Verification"}
 
 
 def test_public_names_are_those_of_the_design() -> None:

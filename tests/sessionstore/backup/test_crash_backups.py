@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def killed(state: Path, quick_path: Path, operation: str) -> Iterator[tuple[Stor
         copy = quick_path / f"step-{step}"
         shutil.copytree(state, copy, symlinks=True)
         path = copy / "agents" / "main" / "sessions" / "sessions.json"
-        code = forked(lambda path=path, step=step: backing_up.run_killed(path, operation, step))
+        code = forked(partial(backing_up.run_killed, path, operation, step))
         assert code in (0, -signal.SIGKILL), f"step {step}: {code}"
         with open_store(path, gateway_lock_dir=quick_path) as store:
             yield store, code == 0

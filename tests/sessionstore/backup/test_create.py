@@ -385,7 +385,7 @@ def test_disk_error_stops_the_backup_and_leaves_nothing(
 ) -> None:
     store = open_kind("directory", ENTRIES)
     (store.path.parent / "s.jsonl").write_text("{}\n")
-    assert take(store, transcripts=True)
+    take(store, transcripts=True)
     before = listed(store)
     for skip in range(40):
         with injected(call, getattr(errno, code), skip=skip) as fault:
@@ -467,9 +467,9 @@ def test_agents_share_a_root_and_keep_apart(tmp_path: Path) -> None:
             take(store, root=tmp_path / "elsewhere")
     found = {one.agent_id: one for one in list_backups(tmp_path / "elsewhere")}
     assert set(found) == {"main", "work"}
-    for agent, backup in found.items():
+    for name, backup in found.items():
         with open_archive(backup) as archive:
-            assert json.loads(archive.entry(A))["label"] == agent
+            assert json.loads(archive.entry(A))["label"] == name
 
 
 def test_findings_name_the_store_and_not_the_work_folder(open_kind: MakeStore) -> None:

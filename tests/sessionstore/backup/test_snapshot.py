@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sessionstore import Store, StoreIOError, open_store
+from sessionstore import Store, StoreIOError, held_locks, open_store
 from sessionstore.backup import snapshot as snapshots
 from sessionstore.backup import verify_backup
 from sessionstore.backup.places import RUN_PREFIX
@@ -23,7 +23,7 @@ from sessionstore.treefiles import Tree, WorkFolder, make_work_folder
 from tests.sessionstore.backup.taking import entries_of, take
 from tests.sessionstore.children import backing_up
 from tests.sessionstore.conftest import Kind, MakeStore
-from tests.sessionstore.helpers import child, entry, file_of, scaled
+from tests.sessionstore.helpers import child, entry, file_of, scaled, write_unadopted
 
 KEYS = [f"agent:main:{number}" for number in range(6)]
 
@@ -221,8 +221,6 @@ def _made(path: Path) -> Path:
 def test_store_that_is_adopted_meanwhile_is_one_moment(
     store_file: Path, folder: WorkFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.sessionstore.helpers import write_unadopted
-
     write_unadopted(store_file, {key: entry() for key in KEYS})
     with open_store(store_file) as store:
         with interrupted(monkeypatch, lambda: store.patch(KEYS[0], {"label": "x"})) as acted:
@@ -272,8 +270,6 @@ def test_writers_are_kept_out_for_the_last_names_only(
 
 
 def store_is_locked(store: Store) -> bool:
-    from sessionstore import held_locks
-
     return any(lock.scope == "store" for lock in held_locks(store))
 
 
