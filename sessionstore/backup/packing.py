@@ -21,6 +21,7 @@ GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time: n
 _TRAILER_BYTES = 8
 _LEVEL = 4
 _CHUNK = 64 * 1024
+_WINDOW_LOG = 23  # 8 MiB of memory at most; the level that we write needs 2
 
 Read = Callable[[int], bytes]
 """Up to this many compressed bytes; empty at their end."""
@@ -150,9 +151,10 @@ class ZstdUnpacker:
         self.sound_pieces = 0  # the library does not tell
         self._errors: tuple[type[Exception], ...] = (module.ZstdError, EOFError)
         if hasattr(module, "CompressionParameter"):
-            self._stream: Any = module.ZstdFile(_Source(read), "rb")
+            limit = {module.DecompressionParameter.window_log_max: _WINDOW_LOG}
+            self._stream: Any = module.ZstdFile(_Source(read), "rb", options=limit)
         else:
-            unpacker = module.ZstdDecompressor(max_window_size=1 << 27)
+            unpacker = module.ZstdDecompressor(max_window_size=1 << _WINDOW_LOG)
             self._stream = unpacker.stream_reader(_Source(read), read_across_frames=True)
 
     def read(self, size: int) -> bytes:

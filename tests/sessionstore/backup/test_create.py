@@ -25,13 +25,13 @@ from sessionstore import (
     open_store,
 )
 from sessionstore.backup import (
-    create,
     create_backup,
     default_root,
     list_backups,
     open_archive,
     untrusted,
     verify_backup,
+    writing,
 )
 from sessionstore.backup.packing import has_zstd
 from sessionstore.entries import normalise
@@ -323,7 +323,7 @@ def test_backup_works_beside_a_running_gateway(open_kind: MakeStore, tmp_path: P
 def test_content_that_looks_like_a_bomb_is_stored_plain(
     open_kind: MakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (create, untrusted):
+    for module in (writing, untrusted):
         monkeypatch.setattr(module, "RATIO_FREE_BYTES", 1 << 20)
     store = open_kind("directory", {A: entry()})
     line = b'{"text":"' + b" " * 100_000 + b'"}\n'

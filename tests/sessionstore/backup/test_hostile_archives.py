@@ -17,7 +17,7 @@ import pytest
 from sessionstore import UnsupportedStoreError
 from sessionstore.backup import open_archive, untrusted
 from sessionstore.backup.archive import END, header, padding
-from sessionstore.backup.packing import GzipPacker
+from sessionstore.backup.packing import GzipPacker, ZstdPacker, has_zstd
 from sessionstore.errors import DamagedBackupError, SessionStoreError, UnsafeBackupError
 from tests.sessionstore.helpers import picture
 
@@ -392,3 +392,30 @@ def test_headers_are_those_that_tar_programs_read() -> None:
     for name, size in (("a/" + "n" * 101, 0), ("a", 1 << 33)):
         with pytest.raises(ValueError, match="plain header"):
             header(name, size)
+
+
+@pytest.mark.skipif(not has_zstd(), reason="no zstd: pip install zstandard")
+def test_zstd_bomb_takes_no_memory_and_turned_bits_are_found(tmp_path: Path) -> None:
+    said = member("manifest.json", json.dumps(manifest()).encode())
+    packer = ZstdPacker()
+    packed = packer.add(said) + packer.end()
+    packer = ZstdPacker()
+    sound = packed + packer.add(member(NAME, BODY) + END) + packer.end()
+    packer = ZstdPacker()
+    bomb = packed + packer.add(member(NAME, BODY) + END)
+    for _ in range(300):
+        bomb += packer.add(bytes(1 << 20))
+    path = tmp_path / f"{ID}.tar.zst"
+    path.write_bytes(bomb + packer.end())
+    assert path.stat().st_size < 1 << 20
+    assert peak_of(lambda: refused(path)) < 8 << 20
+    path.write_bytes(sound)
+    assert read_all(path) == [None]
+    for at in range(0, len(sound), 7):
+        path.write_bytes(sound[:at] + bytes([sound[at] ^ 16]) + sound[at + 1 :])
+        try:
+            if read_all(path) == [None]:  # a bit that means nothing
+                with open_archive(path) as archive:
+                    assert archive.entry(KEY) == BODY
+        except (DamagedBackupError, UnsafeBackupError):
+            continue
