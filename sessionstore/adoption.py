@@ -55,7 +55,7 @@ def read_unadopted(opened: OpenDirectory, key: str, max_bytes: int) -> bytes | N
     Raises:
         CorruptEntryError, UnsafeFileError: the only file that claims the key is damaged.
     """
-    _refuse_foreign(opened)
+    refuse_foreign(opened)
     names = [name for name in opened.names() if _folded(name) == key]
     candidates = _candidates(opened, key, names, max_bytes)
     if not candidates:
@@ -71,7 +71,7 @@ def read_unadopted(opened: OpenDirectory, key: str, max_bytes: int) -> bytes | N
 
 def scan_unadopted(opened: OpenDirectory, max_bytes: int) -> Iterator[Scanned]:
     """Every key's winner once, and a finding for each loser and each foreign name."""
-    _refuse_foreign(opened)
+    refuse_foreign(opened)
     claims: dict[str, list[str]] = {}
     for name in opened.names():
         if name in (SIDE_AREA, MARKER_NAME):
@@ -145,7 +145,12 @@ def _rank(candidate: Candidate) -> tuple[bool, int, str, str]:
     return (True, updated_at_ms(entry) or 0, etag(entry), candidate.name)
 
 
-def _refuse_foreign(opened: OpenDirectory) -> None:
+def refuse_foreign(opened: OpenDirectory) -> None:
+    """Refuse an unmarked directory in a layout that only a migration reads.
+
+    Raises:
+        UnsupportedStoreError: names the layout.
+    """
     if kind := foreign_layout(opened.path, opened.names()):
         raise UnsupportedStoreError(
             f"{opened.path} is in another layout: {kind}",
@@ -173,7 +178,7 @@ def adopt(
     """
     if read_marker(opened) is not None:
         return
-    _refuse_foreign(opened)
+    refuse_foreign(opened)
     opened.restrict()
     claims: dict[str, list[str]] = {}
     for name in opened.names():

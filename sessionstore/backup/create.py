@@ -31,14 +31,16 @@ from ..treefiles import WorkFolder
 from . import sidecars
 from .archive import tar_bytes
 from .gathering import ShrankError
+from .gathering_transcripts import transcripts_bytes
 from .leftovers import NOTE, sweep
 from .packing import has_zstd, make_packer
-from .places import NEW_PREFIX, RUN_PREFIX, agent_folder, check_root, new_id
+from .places import NEW_PREFIX, RUN_PREFIX, agent_folder, check_root, new_id, plain_text
 from .shapes import Backup, Compression, Progress
 from .snapshot import ENTRIES, STORE_FILE, TRANSCRIPTS, take_snapshot
 from .writing import TooDenseError, Wish, write_archive
 
 _TRIES = 3
+_LONGEST_TEXT = 2_000
 
 
 def create_backup(
@@ -63,6 +65,7 @@ def create_backup(
     and about the archive's size twice below ``root`` until it is done.
 
     Raises:
+        ValueError: ``reason`` or ``by`` is longer than 2,000 characters, or no Unicode text.
         InvalidKeyError: one of ``keys`` can be no key.
         UnsafeFileError: ``root`` is inside the store.
         StoreIOError: the disk is full (``ENOSPC``, also when it is seen beforehand), or refused.
@@ -74,6 +77,8 @@ def create_backup(
     if compression == "zstd" and not has_zstd():
         make_packer("zstd")
     created_ms = now_ms()
+    for text in (reason, by):
+        _check_text(text)
     wish = Wish(
         store=store,
         reason=reason,
@@ -99,10 +104,15 @@ def create_backup(
             tree.remove()
 
 
+def _check_text(text: str) -> None:
+    if len(text) > _LONGEST_TEXT or text != plain_text(text):
+        raise ValueError(f"reason and by are texts of at most {_LONGEST_TEXT:,} characters")
+
+
 def _backup_tree(wish: Wish, tree: WorkFolder, folder: Path) -> Backup:
     store = wish.store
     snapshot = take_snapshot(store.paths, tree, keys=wish.keys, timeout=store.timeout)
-    expected = sum(map(tar_bytes, treefiles.sizes_below(tree, ENTRIES, STORE_FILE)))
+    expected = _expected_bytes(wish, tree)
     _check_space(folder, expected)
     plain = False
     for _ in range(_TRIES):
@@ -123,6 +133,15 @@ def _backup_tree(wish: Wish, tree: WorkFolder, folder: Path) -> Backup:
         path=store.path,
         hint="a program rewrites them in place; stop it for a moment",
     )
+
+
+def _expected_bytes(wish: Wish, tree: WorkFolder) -> int:
+    """What the archive would have uncompressed."""
+    rows = sum(map(tar_bytes, treefiles.sizes_below(tree, ENTRIES)))
+    source = sum(
+        map(tar_bytes, treefiles.sizes_below(tree, STORE_FILE))
+    )  # once whole, once in rows
+    return rows + 2 * source + (transcripts_bytes(wish.store.paths) if wish.transcripts else 0)
 
 
 def _check_space(folder: Path, expected: int) -> None:

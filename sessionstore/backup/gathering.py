@@ -14,6 +14,7 @@ from ..errors import Finding, SessionStoreError
 from ..treefiles import CHUNK_BYTES, Reader
 from .archive import ArchiveWriter
 from .manifest import MAX_MEMBER_BYTES, SIDE, SOURCES, Aside, Member, aside_member, session_member
+from .places import plain_text
 from .shapes import BackupSession, BackupTranscript
 
 Step = Callable[[str], None]
@@ -74,7 +75,14 @@ class Gathered:
         else:
             member = self._stream(name, source, source.size_bytes)
         self.damaged.append(
-            Aside(member.name, file, key, finding.message, member.size_bytes, member.sha256)
+            Aside(
+                name=member.name,
+                file=plain_text(file),
+                key=key,
+                reason=plain_text(finding.message),
+                size_bytes=member.size_bytes,
+                sha256=member.sha256,
+            )
         )
         self.findings.append(finding)
         self.step(file)

@@ -13,8 +13,10 @@ from .. import files
 from ..entries import NotAnEntryError, decode
 from ..errors import Finding, StoreIOError, UnsafeFileError
 from ..index.naming import printable
+from ..paths import StorePaths
 from ..transcripts import find_transcript
 from ..treefiles import Reader, Tree
+from .archive import tar_bytes
 from .gathering import Gathered, is_too_large, not_kept
 from .manifest import transcript_member
 from .snapshot import TRANSCRIPTS, Snapshot
@@ -22,6 +24,17 @@ from .snapshot import TRANSCRIPTS, Snapshot
 _LIVE = ".jsonl"
 _NAME = re.compile(r"[^/\0]+\.jsonl(?:\.(?:deleted|reset|bak)\.[^/\0]+)?", re.DOTALL)
 _LINE_BYTES = 1 << 20
+
+
+def transcripts_bytes(paths: StorePaths) -> int:
+    """Bytes of all transcripts in the store's folder; one ``lstat`` each."""
+    folder = paths.store_path.parent
+    try:
+        names = [name for name in files.list_names(folder) if _NAME.fullmatch(name)]
+    except FileNotFoundError:
+        return 0
+    found = (files.status_of(folder / name) for name in names)
+    return sum(tar_bytes(status.st_size) for status in found if status is not None)
 
 
 def link_transcripts(snapshot: Snapshot, names: Collection[str] | None) -> Tree:

@@ -50,6 +50,11 @@ def agent_folder(root: Path, agent_id: str | None) -> Path:
     return root / (normalise_agent_id(agent_id or "") or "_")
 
 
+def plain_text(text: str) -> str:
+    """A text that UTF-8 can hold: bytes of file names that are none become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def new_id(now_ms: int) -> str:
     """``20261129T194102Z-1f09ab``: sorts by time, and two of one second differ."""
     at = datetime.fromtimestamp(now_ms / 1000, UTC)

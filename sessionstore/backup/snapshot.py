@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 
 from .. import files, treefiles
+from ..adoption import refuse_foreign
 from ..errors import StoreIOError, UnsafeFileError
 from ..index.naming import classify
 from ..index.watching import Changes, EventWatch
@@ -130,6 +131,8 @@ class _DirectoryRun:
         if opened is None:
             raise _MovedError
         check_protocol(opened, locks.protocol)
+        if not opened.marked:
+            refuse_foreign(opened)
         self.snapshot = snapshot
         self.locks = locks
         snapshot.opened, snapshot.marked = opened, opened.marked

@@ -19,10 +19,13 @@ from .gathering_legacy import gather_legacy
 from .gathering_transcripts import gather_transcripts, link_transcripts, transcripts_of
 from .leftovers import NOTE
 from .manifest import RATIO, RATIO_FREE_BYTES, Manifest
+from .places import plain_text
 from .reading import Archive
 from .shapes import Backup, Compression, Progress
 from .sidecars import Note, Piece
 from .snapshot import Snapshot
+
+_MOST_FINDINGS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +106,31 @@ def write_archive(
         exclusive_s=round(snapshot.exclusive_s, 9),
         verified_ms=now_ms(),
         verified_depth="everything",
-        findings=tuple(found.findings),
+        findings=_for_the_list(found.findings),
     )
     with Writer(NOTE, dir_fd=work.fd, path=work.path / NOTE) as note:
         note.write(sidecars.encode(Note(backup, pieces)))
         note.sync()
     return backup
+
+
+def _for_the_list(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Findings as the sidecar keeps them: as text, and not so many that it is small no more."""
+    kept = [
+        Finding(
+            one.rule,
+            one.severity,
+            one.key,
+            None if one.path is None else plain_text(one.path),
+            plain_text(one.message),
+            one.hint,
+        )
+        for one in findings[:_MOST_FINDINGS]
+    ]
+    if more := len(findings) - len(kept):
+        hint = "the manifest names every damaged file; look at the store's own findings"
+        kept.append(Finding("more", "warning", None, None, f"{more:,} more findings", hint))
+    return tuple(kept)
 
 
 def _gather(wish: Wish, snapshot: Snapshot, found: Gathered) -> None:
@@ -143,9 +165,9 @@ def _not_linked(snapshot: Snapshot) -> Finding:
 def _manifest(wish: Wish, snapshot: Snapshot, found: Gathered) -> Manifest:
     return Manifest(
         id=wish.id,
-        store_path=str(wish.store.path),
+        store_path=plain_text(str(wish.store.path)),
         layout=snapshot.layout,
-        agent_id=wish.store.agent_id,
+        agent_id=None if wish.store.agent_id is None else plain_text(wish.store.agent_id),
         scope="store" if wish.keys is None else "selection",
         reason=wish.reason,
         by=wish.by,

@@ -486,3 +486,47 @@ def test_store_is_the_same_after_a_backup(make_blocking: MakeStore) -> None:
     before = data_picture(store)
     take(store, transcripts=True)
     assert data_picture(store) == before
+
+
+def test_directory_of_another_layout_is_refused(store_file: Path) -> None:
+    """An empty backup of it would look like one of an empty store."""
+    folder = store_file.with_suffix(".d") / "some-session"
+    folder.mkdir(parents=True)
+    (folder / "meta.json").write_text("{}")
+    with open_store(store_file) as store:
+        with pytest.raises(UnsupportedStoreError, match="another layout"):
+            take(store)
+        assert (listed(store), leftovers(store)) == ([], [])
+
+
+def test_sidecar_stays_small_however_much_is_damaged(open_kind: MakeStore) -> None:
+    store = open_kind("directory", {A: entry()})
+    for number in range(400):
+        path = store.paths.directory / f"agent%3Amain%3A{number}.json"
+        path.write_bytes(b"{" + b"x" * number)
+    (store.paths.directory / os.fsdecode(b"\xff.json")).write_bytes(b"{}")
+    backup = take(store)
+    assert len(manifest_of(backup)["damaged"]) == 400
+    assert len(backup.findings) == 101
+    assert "300 more" in backup.findings[-1].message
+    assert backup.path.with_name(f"{backup.id}.json").stat().st_size < 100_000
+    assert listed(store) == [backup]
+
+
+def test_store_at_a_path_that_is_no_utf8_is_backed_up(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff\xfe") / "sessions.json"
+    with open_store(path) as store:
+        store.put(A, entry())
+        file_of(store, A).write_bytes(b"{")
+        (path.parent / os.fsdecode(b"\xff.jsonl")).write_bytes(b"{}\n")
+        backup = take(store, transcripts=True)
+        assert verify_backup(backup).ok
+        assert listed(store) == [backup]
+
+
+@pytest.mark.parametrize("text", ["x" * 2_001, "\ud800"])
+def test_reason_that_no_list_could_show_is_refused(open_kind: MakeStore, text: str) -> None:
+    store = open_kind("directory", {A: entry()})
+    for texts in ({"reason": text}, {"by": text}):
+        with pytest.raises(ValueError, match="characters"):
+            take(store, **texts)
