@@ -53,7 +53,12 @@ class Finding:
 
 
 class SessionStoreError(Exception):
-    """Base of all errors: ``path``, ``key`` and ``hint`` are always there, maybe empty."""
+    """Base of all errors: ``path``, ``key`` and ``hint`` are always there, maybe empty.
+
+    ``report`` is what a long operation had done when it failed (DESIGN §5, "stale plans").
+    """
+
+    report: object | None = None
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
 
 from .errors import FileTooLargeError, SessionStoreError, StoreIOError, UnsafeFileError
-from .renames import rename_exclusively
+from .renames import exchange_names, rename_exclusively, sync_whole
 
 Durability = Literal["none", "relaxed", "strict"]
 DURABILITIES: tuple[Durability, ...] = ("none", "relaxed", "strict")
@@ -313,22 +314,24 @@ def move_into(name: str, target: str, *, from_fd: int, to_fd: int) -> bool:
     return True
 
 
-def rename_new(name: str, target: str, *, dir_fd: int) -> bool:
-    """Rename inside an open directory, never over anything; False when ``name`` is not there.
+def rename_new(name: str, target: str, *, dir_fd: int, to_fd: int | None = None) -> bool:
+    """Rename inside an open directory, or into another one (``to_fd``), never over anything.
 
-    In one step where the system can. Elsewhere a second name comes first, then the old one
-    goes, so there is no moment without the file; where both are left by a process that died in
-    between, the next call finishes it. Without hard links the target is looked for first.
+    False when ``name`` is not there. In one step where the system can. Elsewhere a second name
+    comes first, then the old one goes, so there is no moment without the file; where both are
+    left by a process that died in between, the next call finishes it. Without hard links the
+    target is looked for first.
 
     Raises:
         StoreIOError: the target exists (``EEXIST``), or the system refused.
     """
+    end_fd = dir_fd if to_fd is None else to_fd
     try:
         try:
-            if not rename_exclusively(name, target, dir_fd=dir_fd):
-                _rename_in_steps(name, target, dir_fd)
+            if not rename_exclusively(name, target, from_fd=dir_fd, to_fd=end_fd):
+                _rename_in_steps(name, target, dir_fd, end_fd)
         except FileExistsError:
-            if not _are_one_file(name, target, dir_fd=dir_fd):
+            if not _are_one_file(name, target, dir_fd, end_fd):
                 raise
             os.unlink(name, dir_fd=dir_fd)
     except FileNotFoundError:
@@ -340,22 +343,211 @@ def rename_new(name: str, target: str, *, dir_fd: int) -> bool:
     return True
 
 
-def _rename_in_steps(name: str, target: str, dir_fd: int) -> None:
+def _rename_in_steps(name: str, target: str, from_fd: int, to_fd: int) -> None:
     try:
-        os.link(name, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
+        os.link(name, target, src_dir_fd=from_fd, dst_dir_fd=to_fd, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_SECOND_NAME:
             raise
-        if status_of(target, dir_fd=dir_fd) is not None:
+        if status_of(target, dir_fd=to_fd) is not None:
             raise FileExistsError(errno.EEXIST, "exists", target) from error
-        os.rename(name, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        os.rename(name, target, src_dir_fd=from_fd, dst_dir_fd=to_fd)
         return
-    os.unlink(name, dir_fd=dir_fd)
+    os.unlink(name, dir_fd=from_fd)
 
 
-def _are_one_file(name: str, target: str, *, dir_fd: int) -> bool:
-    first = os.lstat(name, dir_fd=dir_fd)
-    return os.path.samestat(first, os.lstat(target, dir_fd=dir_fd))
+def _are_one_file(name: str, target: str, from_fd: int, to_fd: int) -> bool:
+    first = os.lstat(name, dir_fd=from_fd)
+    return os.path.samestat(first, os.lstat(target, dir_fd=to_fd))
+
+
+def exchange(name: str, target: str, *, from_fd: int, to_fd: int) -> bool:
+    """Let two names change places at once; False where the file system cannot do that.
+
+    Raises:
+        StoreIOError: one of them is not there, or the system refused.
+    """
+    try:
+        return exchange_names(name, target, from_fd=from_fd, to_fd=to_fd)
+    except OSError as error:
+        raise io_error("exchange", target, error) from error
+
+
+def sync_file_system(fd: int, path: str | os.PathLike[str]) -> bool:
+    """Make everything durable that was written to the file system of ``fd``; one call for any
+    number of files (performance.md §5). False where the system has no such call.
+
+    Raises:
+        StoreIOError: something could not be written.
+    """
+    try:
+        return sync_whole(fd)
+    except OSError as error:
+        raise io_error("sync", path, error) from error
+
+
+def sync_named_file(name: str, *, dir_fd: int) -> None:
+    """Make one file's bytes durable.
+
+    Raises:
+        FileNotFoundError, StoreIOError.
+    """
+    try:
+        fd = os.open(name, READ_FLAGS, dir_fd=dir_fd)
+        try:
+            sync_all(fd)
+        finally:
+            os.close(fd)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise io_error("sync", name, error) from error
+
+
+_CHUNK = 1 << 20
+
+
+def copy_file(
+    path: str | os.PathLike[str], target: str, *, to_fd: int
+) -> tuple[str, os.stat_result]:
+    """Copy a regular file to a new, synced one of mode 0600; its sha256 and status as read.
+
+    The copy is read back: what is returned is the digest of both. On error no copy stays.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UnsafeFileError: a link or special file.
+        StoreIOError: the copy could not be written, or does not read back equal.
+    """
+    try:
+        source = os.open(path, READ_FLAGS)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        _refuse_open(path, error)
+    try:
+        status = os.fstat(source)
+        if not stat.S_ISREG(status.st_mode):
+            raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a regular file")
+        try:
+            digest = _copy_into(source, target, to_fd)
+        except OSError as error:
+            raise io_error("copy", path, error) from error
+        if digest_of(target, dir_fd=to_fd) != digest:
+            remove_quietly(target, dir_fd=to_fd)
+            raise StoreIOError(
+                f"the copy of {os.fspath(path)} does not read back as it was written",
+                errno=errno.EIO,
+                path=path,
+                hint=_HINTS[errno.EIO],
+            )
+        return digest, status
+    finally:
+        os.close(source)
+
+
+def _copy_into(source: int, target: str, to_fd: int) -> str:
+    digest = hashlib.sha256()
+    fd = os.open(target, CREATE_FLAGS, FILE_MODE, dir_fd=to_fd)
+    try:
+        try:
+            os.fchmod(fd, FILE_MODE)
+            while chunk := os.read(source, _CHUNK):
+                digest.update(chunk)
+                write_all(fd, chunk)
+            sync_all(fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        remove_quietly(target, dir_fd=to_fd)
+        raise
+    return digest.hexdigest()
+
+
+def digest_of(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> str:
+    """SHA-256 of a regular file of any size, as hex digits.
+
+    Raises:
+        FileNotFoundError, UnsafeFileError (a link or special file), StoreIOError.
+    """
+    try:
+        fd = os.open(path, READ_FLAGS, dir_fd=dir_fd)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        _refuse_open(path, error)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise _unsafe(path, f"is a {_kind(status.st_mode)}, not a regular file")
+        digest = hashlib.sha256()
+        while chunk := os.read(fd, _CHUNK):
+            digest.update(chunk)
+        return digest.hexdigest()
+    except OSError as error:
+        raise io_error("read", path, error) from error
+    finally:
+        os.close(fd)
+
+
+def remove_tree(name: str, *, dir_fd: int) -> bool:
+    """Remove a file, link or directory with all that is in it; False when there was nothing.
+
+    Only for folders of our own; no link is followed.
+
+    Raises:
+        StoreIOError: something could not be removed; the rest is gone.
+    """
+    status = status_of(name, dir_fd=dir_fd)
+    if status is None:
+        return False
+    if not stat.S_ISDIR(status.st_mode):
+        return remove_file(name, dir_fd=dir_fd)
+    fd = open_directory(name, dir_fd=dir_fd)
+    try:
+        for inner in list_names(fd):
+            remove_tree(inner, dir_fd=fd)
+    finally:
+        os.close(fd)
+    try:
+        os.rmdir(name, dir_fd=dir_fd)
+    except OSError as error:
+        raise io_error("remove", name, error) from error
+    return True
+
+
+def append_line(fd: int, line: bytes) -> None:
+    """Add one line to a file from :func:`open_list`; a killed process leaves at most a part of it.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    write_all(fd, line + b"\n")
+
+
+def open_list(name: str, *, dir_fd: int) -> int:
+    """Create a file that lines are added to; the caller closes it.
+
+    Raises:
+        StoreIOError: it cannot be created.
+    """
+    try:
+        return os.open(name, CREATE_FLAGS | os.O_APPEND, FILE_MODE, dir_fd=dir_fd)
+    except OSError as error:
+        raise io_error("create", name, error) from error
+
+
+def free_bytes(path: str | os.PathLike[str]) -> int:
+    """What an ordinary user may still write to the file system of ``path``.
+
+    Raises:
+        StoreIOError: the system cannot tell.
+    """
+    try:
+        status = os.statvfs(path)
+    except OSError as error:
+        raise io_error("look at", path, error) from error
+    return status.f_bavail * status.f_frsize
 
 
 def close_directory(fd: int) -> None:
