@@ -12,6 +12,7 @@ from typing import Literal
 
 from ..entries import Entry
 from ..errors import Finding
+from ..files import DEFAULT_MAX_BYTES
 from ..layout import LayoutName
 from ..paths import StorePaths
 
@@ -163,6 +164,8 @@ class RestorePlan:
     free_bytes: int
     created_ms: int
     digest: str
+    max_entry_bytes: int = DEFAULT_MAX_BYTES
+    """The limit of the store that it was made with."""
 
 
 @dataclass(frozen=True, slots=True)
