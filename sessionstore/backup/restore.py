@@ -20,7 +20,7 @@ from .reading import Archive, open_archive
 from .restore_place import StagedDirectory, new_marker
 from .restore_runs import Run, discard_left_runs, one_run
 from .restore_source import Taken, check_keys, stage_legacy, stage_sessions
-from .restore_target import check_free, target_paths
+from .restore_target import check_free, places_of, target_paths
 from .restore_transcripts import staged_transcripts, transcripts_of
 from .shapes import Backup, Progress, RestoreReport
 
@@ -51,7 +51,7 @@ def restore_to(
         LockTimeoutError: another restore to this place is at work.
     """
     chosen = None if keys is None else tuple(dict.fromkeys(check_key(key) for key in keys))
-    paths = target_paths(backup, path)
+    paths = target_paths(path, places_of(backup))
     with open_archive(backup) as archive:
         check_keys(archive, chosen or ())
         return place_archive(archive, paths, keys=chosen, progress=progress)

@@ -15,7 +15,7 @@ from ..errors import Finding, StalePlanError
 from ..kept import Keeper
 from ..layout import Terms, detect_layout
 from ..store import Store, check_timeout, open_store
-from .creating import create_backup
+from .create import create_backup
 from .places import default_root
 from .reading import Archive, open_archive
 from .restore_checks import goal_of, is_done, look, refuse_moved, states

@@ -8,13 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import StoreIOError, UnsafeFileError, UnsupportedStoreError
 from ..files import SIDECAR_ROOT, digest_of, list_names, real_path, status_of
 from ..keys import MARKER_NAME
 from ..paths import STORE_NAME, StorePaths, store_paths
+from .places import agent_folder
 from .restore_runs import FOLDER, LOCK_NAME
 from .shapes import Backup, BackupTranscript
 
@@ -22,8 +23,10 @@ from .shapes import Backup, BackupTranscript
 _OURS = frozenset([FOLDER, f"{LOCK_NAME}.lock", "tmp"])
 
 
-def target_paths(backup: Backup, path: str | os.PathLike[str]) -> StorePaths:
+def target_paths(path: str | os.PathLike[str], forbidden: Iterable[tuple[Path, str]]) -> StorePaths:
     """The paths of the new store; looks at names only and makes nothing.
+
+    ``forbidden`` are folders that it may not be in, and what they are.
 
     Raises:
         UnsupportedStoreError: ``path`` names no store, or is inside a store or among backups.
@@ -33,8 +36,8 @@ def target_paths(backup: Backup, path: str | os.PathLike[str]) -> StorePaths:
     folder = paths.store_path.parent
     _refuse_links(folder)
     real = Path(real_path(folder))
-    for place, what in _forbidden(backup):
-        if real.is_relative_to(place):
+    for place, what in forbidden:
+        if real.is_relative_to(real_path(place)):
             raise _refused(paths, f"is {what}")
     if SIDECAR_ROOT in real.parts:
         raise _refused(paths, "is in a store's own folder")
@@ -54,11 +57,13 @@ def _refuse_links(folder: Path) -> None:
         )
 
 
-def _forbidden(backup: Backup) -> Iterator[tuple[Path, str]]:
-    """Real folders that a target may not be in. What a backup says of itself is only text."""
-    yield Path(real_path(backup.path.parent)), "among the backups"
+def places_of(backup: Backup) -> Iterator[tuple[Path, str]]:
+    """Folders that its restore may not go to. What a backup says of itself is only text."""
+    yield backup.path.parent, "among the backups"
+    if backup.path.parent == agent_folder(backup.path.parents[1], backup.agent_id):
+        yield backup.path.parents[1], "among the backups"
     if os.path.isabs(backup.store_path) and "\0" not in backup.store_path:
-        yield Path(real_path(Path(backup.store_path).parent)), "inside the store that was backed up"
+        yield Path(backup.store_path).parent, "inside the store that was backed up"
 
 
 def _refused(paths: StorePaths, why: str) -> UnsupportedStoreError:
