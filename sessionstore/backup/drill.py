@@ -65,7 +65,7 @@ def drill(
     proven_ms = None
     if not problems:
         proven_ms = now_ms()
-        note_proven(backup, proven_ms)
+        note_proven(backup, at_ms=proven_ms)
     return DrillReport(
         backup_id=backup.id,
         ok=not problems,

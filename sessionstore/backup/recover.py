@@ -15,7 +15,6 @@ from pathlib import Path
 
 from ..entryfiles import wrap
 from ..errors import EntryNotFoundError, SessionStoreError
-from ..files import rename_new
 from ..keys import check_key, locate
 from ..locks import open_locks
 from ..paths import StorePaths
@@ -138,8 +137,7 @@ def _copied(candidate: Candidate, found: Found, paths: StorePaths) -> RestoreRep
                 body = wrap(key, data, max_bytes=_LARGEST) if "/" in file else data
                 staged.add(file, body)
             verified = staged.finish(new_marker(open_locks(paths.sidecar).protocol))
-            rename_new(name, name, dir_fd=run.fd, to_fd=run.home_fd)
-            run.sync()
+            run.publish(name)
         except BaseException:
             run.discard_quietly(name)
             raise

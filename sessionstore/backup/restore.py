@@ -11,7 +11,6 @@ import time
 from collections.abc import Collection, Iterable
 
 from ..errors import Finding
-from ..files import rename_new
 from ..keys import check_key
 from ..locks import open_locks
 from ..paths import StorePaths
@@ -82,8 +81,7 @@ def place_archive(
             ids = None if keys is None else taken.session_ids
             with staged_transcripts(archive, run, transcripts_of(archive, ids)) as transcripts:
                 placed = transcripts.place()
-            rename_new(name, name, dir_fd=run.fd, to_fd=run.home_fd)
-            run.sync()
+            run.publish(name)
         except BaseException:
             run.discard_quietly(name)
             raise

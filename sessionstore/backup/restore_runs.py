@@ -49,6 +49,21 @@ class Run:
         sync_descriptor(self.fd, self.path)
         sync_descriptor(self.home_fd, self.paths.store_path.parent)
 
+    def publish(self, name: str) -> None:
+        """Give what was staged its name beside the store, durably; nothing may be there.
+
+        Raises:
+            StoreIOError: it is back in the run's folder.
+        """
+        rename_new(name, name, dir_fd=self.fd, to_fd=self.home_fd)
+        try:
+            self.sync()
+        except BaseException:
+            # why: the first error travels; where this fails too, the new store is whole
+            with suppress(SessionStoreError, OSError):
+                rename_new(name, name, dir_fd=self.home_fd, to_fd=self.fd)
+            raise
+
     def set_aside(self, name: str) -> str:
         """Move a thing out of the run's folder: it is ``<directory>.bak.<ms>`` beside the store."""
         at = now_ms()

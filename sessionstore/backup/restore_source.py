@@ -19,11 +19,12 @@ from ..files import remove_file
 from ..keys import locate
 from ..legacyfile import LegacyFile
 from ..treefiles import Writer
-from .manifest import Member, entry_bytes
+from .manifest import Member
 from .reading import MAX_ENTRY_BYTES, Archive, Sink
 from .restore_checks import tag_of
 from .restore_place import StagedDirectory, check_digest, stage_file
 from .shapes import BackupSession, Progress
+from .untrusted import entry_bytes
 
 SOURCE_FILE = "source/sessions.json"
 
