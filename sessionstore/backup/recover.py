@@ -139,7 +139,7 @@ def _copied(candidate: Candidate, found: Found, paths: StorePaths) -> RestoreRep
             verified = staged.finish(new_marker(open_locks(paths.sidecar).protocol))
             run.publish(name)
         except BaseException:
-            run.discard_quietly(name)
+            run.discard_quietly()
             raise
     return RestoreReport(
         sentence=f"{verified} sessions of {candidate.name} are in the new store, read back",

@@ -14,11 +14,10 @@ from ..errors import Finding
 from ..keys import check_key
 from ..locks import open_locks
 from ..paths import StorePaths
-from .manifest import Manifest
 from .reading import Archive, open_archive
 from .restore_place import StagedDirectory, new_marker
 from .restore_runs import Run, discard_left_runs, one_run
-from .restore_source import Taken, check_keys, stage_legacy, stage_sessions
+from .restore_source import Taken, check_keys, lost_sessions, stage_legacy, stage_sessions
 from .restore_target import check_free, places_of, target_paths
 from .restore_transcripts import staged_transcripts, transcripts_of
 from .shapes import Backup, Progress, RestoreReport
@@ -83,9 +82,9 @@ def place_archive(
                 placed = transcripts.place()
             run.publish(name)
         except BaseException:
-            run.discard_quietly(name)
+            run.discard_quietly()
             raise
-    findings = (*taken.problems, *transcripts.problems, *_left_damaged(archive.manifest, keys))
+    findings = (*taken.problems, *transcripts.problems, *_left_damaged(archive, keys))
     return RestoreReport(
         sentence=_sentence(len(taken.states), placed, findings),
         target=paths.store_path,
@@ -119,9 +118,9 @@ def _staged(
     return taken, staged.finish(new_marker(protocol), progress)
 
 
-def _left_damaged(manifest: Manifest, keys: Collection[str] | None) -> list[Finding]:
+def _left_damaged(archive: Archive, keys: Collection[str] | None) -> list[Finding]:
     """What the store had that was no sound entry; a whole ``sessions.json`` has it in it."""
-    if manifest.layout == "legacy" and keys is None:
+    if archive.manifest.layout == "legacy" and keys is None:
         return []
     return [
         Finding(
@@ -132,7 +131,7 @@ def _left_damaged(manifest: Manifest, keys: Collection[str] | None) -> list[Find
             f"{one.file} was damaged when the backup was taken, so it stays out: {one.reason}",
             "its bytes are in the archive",
         )
-        for one in manifest.damaged
+        for one in lost_sessions(archive)
         if keys is None or one.key in keys
     ]
 

@@ -18,7 +18,7 @@ from ..store import Store, check_timeout, open_store
 from .create import create_backup
 from .places import default_root
 from .reading import Archive, open_archive
-from .restore_checks import goal_of, is_done, look, refuse_moved, states
+from .restore_checks import check_unmoved, is_done, look, refuse_moved, states
 from .restore_replaced import settle, settle_left_runs
 from .restore_runs import Run, one_run
 from .restore_selection import restore_fields, restore_sessions
@@ -144,10 +144,12 @@ def _restore_everything(work: _Work) -> None:
     if detect_layout(plan.paths) == "directory":
         # Adopts a directory that is not ours yet: afterwards every name tells its key.
         work.backing.write(lambda layout, left: None, Terms("restore", work.timeout, "strict"))
-    if is_done(plan, states(look(work.backing))):
+    now = states(look(work.backing))
+    if is_done(plan, now):
         work.sessions = work.verified = len(plan.unchanged + plan.changed + plan.created)
         work.transcripts = _put_back_transcripts(work, None)
         return
+    check_unmoved(plan, now)
     if detect_layout(plan.paths) != "empty":
         work.replaced = create_backup(
             work.store, root=work.root or default_root(plan.paths), reason="before restore"
@@ -187,9 +189,7 @@ def _restore_some(work: _Work) -> None:
         )
     work.moved = selected.moved
     work.sessions = len(selected.done)
-    goal = goal_of(plan)
-    now = states(look(work.backing, selected.done))
-    work.verified = sum(now.get(key) == goal[key] for key in selected.done)
+    work.verified = selected.verified
 
 
 def _put_back_transcripts(work: _Work, session_ids: set[object] | None) -> int:

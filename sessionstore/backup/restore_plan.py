@@ -17,14 +17,14 @@ from ..editing import ABSENT, FieldEdit, merge
 from ..entries import Entry
 from ..errors import EntryNotFoundError, Finding, InvalidEntryError
 from ..files import free_bytes, status_of
-from ..keys import check_key
+from ..keys import check_key, locate
 from ..layout import detect_layout
 from ..locks import gateway_running, held_locks
 from ..paths import StorePaths
 from ..store import Store
 from .reading import Archive, open_archive
 from .restore_checks import DAMAGED_STATE, Seen, look, tag_of
-from .restore_source import check_keys, entry_of, held_keys
+from .restore_source import check_keys, entry_of, held_keys, lost_sessions, side_asides
 from .shapes import Backup, RestorePlan
 
 
@@ -97,6 +97,10 @@ class _Difference:
         self.etags = {key: state for key, (state, _) in seen.items()}
         for key, entry in self._held(archive, chosen):
             self._sort(key, entry, seen.get(key))
+        unknown = side_asides(archive) if self.whole else set()
+        for key in sorted(seen.keys() - {*self.unchanged, *self.changed, *self.created}):
+            if key not in self.unusable and locate(key).file_name in unknown:
+                self.unusable.append(key)
         held = {*self.unchanged, *self.changed, *self.created, *self.unusable}
         for key in sorted(seen.keys() - held) if self.whole else ():
             self.removed.append(key)
@@ -115,7 +119,7 @@ class _Difference:
             elif problem is not None:
                 self.unusable.append(read.session.key)
                 self.problems.append(problem)
-        for aside in archive.manifest.damaged:
+        for aside in lost_sessions(archive):
             if aside.key is not None and (chosen is None or aside.key in chosen):
                 self.unusable.append(aside.key)
                 self.problems.append(_was_damaged(aside.key, aside.file, aside.reason))

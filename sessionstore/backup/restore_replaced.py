@@ -21,10 +21,10 @@ from ..files import (
     open_directory,
     read_file,
     remove_file,
-    write_new,
 )
 from ..keys import MARKER_NAME, SIDE_AREA, locate
 from .reading import Archive, open_archive
+from .restore_place import stage_file
 from .restore_runs import Run, left_run, left_runs
 from .shapes import Backup
 
@@ -38,7 +38,7 @@ _LARGEST = 1 << 20
 def note_replaced(run: Run, backup: Backup | None) -> None:
     """Write down, durably, which backup holds what is about to be replaced."""
     note = {"backup": None if backup is None else str(backup.path)}
-    write_new(_NOTE, encode(note), dir_fd=run.fd, sync="strict")
+    stage_file(_NOTE, encode(note), dir_fd=run.fd, folder=run.path)
 
 
 def settle_left_runs(run: Run) -> list[Finding]:
@@ -56,7 +56,8 @@ def settle_left_runs(run: Run) -> list[Finding]:
 
 
 def settle(run: Run) -> list[Finding]:
-    """Empty the run's folder. Of a replaced directory only goes what its backup holds.
+    """Empty the run's folder. Of a replaced directory only goes what its backup holds,
+    and what the new one has under the same name.
 
     Raises:
         StoreIOError: the disk refused; what is left is the next restore's to settle.
@@ -67,6 +68,7 @@ def settle(run: Run) -> list[Finding]:
         with _archive_of(run) as archive:
             if archive is not None:
                 _remove_held(run, name, archive)
+        _remove_carried(run, name)
         if _is_worth_keeping(run, name):
             kept = run.set_aside(name)
             findings.append(
@@ -128,6 +130,20 @@ def _remove_held(run: Run, name: str, archive: Archive) -> None:
                 remove_file(file, dir_fd=fd)
     finally:
         close_directory(fd)
+
+
+def _remove_carried(run: Run, name: str) -> None:
+    """Remove what the restore took over into the new directory as it was."""
+    old = open_directory(name, dir_fd=run.fd)
+    new = open_directory(name, dir_fd=run.home_fd)
+    try:
+        left = [*list_names(old), *(f"{SIDE_AREA}/{side}" for side in _side_names(old))]
+        for file in left:
+            if (digest := _digest(file, old)) and digest == _digest(file, new):
+                remove_file(file, dir_fd=old)
+    finally:
+        close_directory(old)
+        close_directory(new)
 
 
 def _digest(file: str, fd: int) -> str:

@@ -79,11 +79,12 @@ class Run:
         """Remove a thing in the run's folder with all that is in it."""
         remove_tree(name, dir_fd=self.fd)
 
-    def discard_quietly(self, name: str) -> None:
-        """:meth:`discard` on the way out of an error."""
+    def discard_quietly(self) -> None:
+        """Remove everything in the run's folder, on the way out of an error."""
         # why: the first error travels; the next restore removes what is left
         with suppress(SessionStoreError, OSError):
-            self.discard(name)
+            for name in list_names(self.fd):
+                self.discard(name)
 
 
 @contextmanager

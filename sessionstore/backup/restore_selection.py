@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from .. import entries
 from ..backing import Backing
-from ..editing import OverlapError, edits_between, merging
+from ..editing import ABSENT, OverlapError, edits_between, merging, same
 from ..entries import Entry, NotAnEntryError
 from ..errors import SessionStoreError, StalePlanError
 from ..kept import Keeper, Keeping
@@ -26,10 +26,15 @@ from .shapes import Progress, RestorePlan
 
 @dataclass(slots=True)
 class Selected:
-    """What a restore of some sessions did: keys that are restored, and those that moved."""
+    """What a restore of some sessions did: keys that are restored, and those that moved.
+
+    ``verified`` counts those that were read back and are as the plan shows them; a writer may have
+    been there since.
+    """
 
     done: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
+    verified: int = 0
 
 
 def restore_fields(plan: RestorePlan, store: Store, keeper: Keeper) -> Selected:
@@ -51,7 +56,9 @@ def restore_fields(plan: RestorePlan, store: Store, keeper: Keeper) -> Selected:
             key=key,
             hint="look at the difference again, which is now another one",
         ) from error
-    return Selected([key])
+    now = store.get(key) or {}
+    is_equal = all(same(now.get(edit.name, ABSENT), edit.yours) for edit in edits)
+    return Selected([key], verified=int(is_equal))
 
 
 def restore_sessions(
@@ -86,6 +93,8 @@ def restore_sessions(
                 raise error
             if progress is not None:
                 progress(len(result.done) + len(result.moved), len(data), key)
+    now = states(look(backing, result.done))
+    result.verified = sum(now.get(key) == named[key] for key in result.done)
     return result
 
 

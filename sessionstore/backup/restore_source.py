@@ -16,10 +16,10 @@ from .. import entries
 from ..entries import Entry
 from ..errors import DamagedBackupError, EntryNotFoundError, Finding
 from ..files import remove_file
-from ..keys import locate
+from ..keys import SIDE_AREA, is_side_name, locate
 from ..legacyfile import LegacyFile
 from ..treefiles import Writer
-from .manifest import Member
+from .manifest import Aside, Member
 from .reading import MAX_ENTRY_BYTES, Archive, Sink
 from .restore_checks import tag_of
 from .restore_place import StagedDirectory, check_digest, stage_file
@@ -50,8 +50,22 @@ class Taken:
 
 def held_keys(archive: Archive) -> list[str]:
     """Keys of the sessions in an archive, of those too that were damaged then."""
-    asides = [one.key for one in archive.manifest.damaged if one.key is not None]
-    return list(dict.fromkeys([*(one.key for one in archive.manifest.sessions), *asides]))
+    asides = [one.key for one in lost_sessions(archive) if one.key is not None]
+    return [*(one.key for one in archive.manifest.sessions), *asides]
+
+
+def lost_sessions(archive: Archive) -> list[Aside]:
+    """Damaged files that were all there was of their session; not older duplicates of others."""
+    sound = {one.key for one in archive.manifest.sessions}
+    rows = (one for one in archive.manifest.damaged if one.key is not None)
+    return list({one.key: one for one in rows if one.key not in sound}.values())
+
+
+def side_asides(archive: Archive) -> set[str]:
+    """Files below ``x/`` that were damaged then, so that nobody can tell whose they are; their
+    names below ``sessions.d``."""
+    files = (one.file.partition("/")[2] for one in archive.manifest.damaged if one.key is None)
+    return {file for file in files if is_side_name(file.removeprefix(f"{SIDE_AREA}/"))}
 
 
 def check_keys(archive: Archive, keys: Collection[str]) -> None:

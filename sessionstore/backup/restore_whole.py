@@ -38,7 +38,7 @@ from .restore_checks import Seen, check_unmoved, goal_of, look, refuse_moved, st
 from .restore_place import StagedDirectory, new_marker
 from .restore_replaced import RESTORED, note_replaced
 from .restore_runs import Run
-from .restore_source import Taken, stage_legacy, stage_sessions
+from .restore_source import Taken, side_asides, stage_legacy, stage_sessions
 from .shapes import Backup, Progress, RestorePlan
 
 
@@ -88,8 +88,6 @@ def restore_whole(whole: Whole) -> Switched:
         StoreIOError: the disk refused, or cannot swap two names.
     """
     legacy = target_layout(whole.plan, whole.archive) == "legacy"
-    paths = whole.plan.paths
-    name = paths.store_path.name if legacy else paths.directory.name
     switched = Switched()
     try:
         if legacy:
@@ -97,13 +95,13 @@ def restore_whole(whole: Whole) -> Switched:
         else:
             _restore_directory(whole, switched)
     except BaseException:
-        if not _is_replaced(whole.run, name):
-            whole.run.discard_quietly(name)
+        if not _is_replaced(whole.run):
+            whole.run.discard_quietly()
         raise
     return switched
 
 
-def _is_replaced(run: Run, name: str) -> bool:
+def _is_replaced(run: Run) -> bool:
     """Whether the switch was made, so that what is in the run's folder is the old store."""
     try:
         opened = Directory(run.paths).current()
@@ -125,7 +123,7 @@ def _restore_directory(whole: Whole, switched: Switched) -> None:
     staged = StagedDirectory(plan.paths, run.path)
     taken = stage_sessions(whole.archive, staged, _wanted(plan), whole.progress)
     _check_taken(plan, taken)
-    _keep_unusable(plan, opened, staged, switched)
+    _keep_unusable(plan, whole.archive, opened, staged, switched)
     marker = new_marker(whole.backing.locks.protocol) if opened is None else read_marker(opened)
     restored = {"run": run.id, "backup": plan.backup.id, "at": now_ms()}
     switched.verified = staged.finish({**(marker or {}), RESTORED: restored}, whole.progress)
@@ -158,11 +156,16 @@ def _check_taken(plan: RestorePlan, taken: Taken) -> None:
 
 
 def _keep_unusable(
-    plan: RestorePlan, opened: OpenDirectory | None, staged: StagedDirectory, switched: Switched
+    plan: RestorePlan,
+    archive: Archive,
+    opened: OpenDirectory | None,
+    staged: StagedDirectory,
+    switched: Switched,
 ) -> None:
     """What the archive cannot give stays as it is: the file goes over byte for byte."""
-    for key in plan.unusable if opened is not None else ():
-        name = locate(key).file_name
+    names = {locate(key).file_name: key for key in plan.unusable}
+    names |= {name: "" for name in side_asides(archive) if name not in names}
+    for name, key in names.items() if opened is not None else ():
         try:
             assert opened is not None
             data = read_file(name, dir_fd=opened.fd, max_bytes=plan.max_entry_bytes)
@@ -170,7 +173,7 @@ def _keep_unusable(
             continue
         except (UnsafeFileError, FileTooLargeError) as error:
             switched.findings.append(
-                Finding("unsafe-file", "error", key, error.path, error.message, error.hint)
+                Finding("unsafe-file", "error", key or None, error.path, error.message, error.hint)
             )
             continue
         staged.add(name, data)

@@ -180,7 +180,8 @@ def test_a_session_damaged_in_the_backup_stays_as_it_is(
     assert store.load() == {A: entry(label="repaired"), B: OLD[B]}
     with pytest.raises(CorruptEntryError):
         store.get(ODD)
-    assert {one.key for one in report.findings} == {A, ODD}
+    assert {one.key for one in report.findings} == {A}
+    assert left_over(store) == []
 
 
 def test_files_that_no_backup_holds_stay_beside_the_store(
@@ -479,11 +480,10 @@ def beside_the_lock(path: Any = "", *arguments: Any, **_: Any) -> bool:
     return ".lock" not in str(path) and is_nameless != os.O_TMPFILE
 
 
-@pytest.mark.parametrize("code", ["ENOSPC", "EIO"])
 @pytest.mark.parametrize("kind", ["directory", "legacy"])
 @pytest.mark.parametrize("keys", [None, [A, B]])
 def test_an_error_at_any_call_leaves_each_session_old_or_restored(
-    open_kind: MakeStore, root: Path, options: Any, kind: Any, keys: list[str] | None, code: str
+    open_kind: MakeStore, root: Path, options: Any, kind: Any, keys: list[str] | None
 ) -> None:
     store = open_kind(kind, OLD)
     backup = create_backup(store, root=root, reason="test")
@@ -492,12 +492,13 @@ def test_an_error_at_any_call_leaves_each_session_old_or_restored(
     failed = 0
     for call in CALLS:
         for skip in steps():
-            with injected(call, getattr(errno, code), when=beside_the_lock, skip=skip) as fault:
+            code = errno.ENOSPC if skip % 2 else errno.EIO
+            with injected(call, code, when=beside_the_lock, skip=skip) as fault:
                 try:
                     restore(plan_restore(backup, store, keys=keys), **options)
                 except StoreIOError as error:
                     failed += 1
-                    assert (error.errno, bool(error.path)) == (getattr(errno, code), True)
+                    assert (error.errno, bool(error.path)) == (code, True)
             check_between(store, now, keys)
             if store.load() != now:
                 store.save(now)
@@ -512,8 +513,8 @@ def test_an_error_at_any_call_leaves_each_session_old_or_restored(
 
 def steps() -> Iterator[int]:
     """Every call at first, then some of the many that repeat."""
-    yield from range(12)
-    yield from range(12, 2000, 9)
+    yield from range(6)
+    yield from range(6, 2000, 13)
 
 
 def check_between(store: Store, now: dict[str, Any], keys: list[str] | None) -> None:
