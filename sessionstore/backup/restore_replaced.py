@@ -68,7 +68,7 @@ def settle(run: Run) -> list[Finding]:
         with _archive_of(run) as archive:
             if archive is not None:
                 _remove_held(run, name, archive)
-        _remove_carried(run, name)
+                _remove_carried(run, name)
         if _is_worth_keeping(run, name):
             kept = run.set_aside(name)
             findings.append(
@@ -135,7 +135,11 @@ def _remove_held(run: Run, name: str, archive: Archive) -> None:
 def _remove_carried(run: Run, name: str) -> None:
     """Remove what the restore took over into the new directory as it was."""
     old = open_directory(name, dir_fd=run.fd)
-    new = open_directory(name, dir_fd=run.home_fd)
+    try:
+        new = open_directory(name, dir_fd=run.home_fd)
+    except (FileNotFoundError, UnsafeFileError):
+        close_directory(old)
+        return  # somebody took it away since
     try:
         left = [*list_names(old), *(f"{SIDE_AREA}/{side}" for side in _side_names(old))]
         for file in left:

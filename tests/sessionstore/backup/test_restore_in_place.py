@@ -23,9 +23,7 @@ from sessionstore import (
     undo,
     versions,
 )
-from sessionstore.backup import Backup, create_backup, list_backups
-from sessionstore.backup.restore_in_place import restore
-from sessionstore.backup.restore_plan import plan_restore
+from sessionstore.backup import Backup, create_backup, list_backups, plan_restore, restore
 from tests.sessionstore.conftest import MakeStore
 from tests.sessionstore.faults import injected
 from tests.sessionstore.helpers import entry, file_of, quarantined, sound, temporary_files

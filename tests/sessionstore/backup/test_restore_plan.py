@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from sessionstore import EntryNotFoundError, Store, open_store
-from sessionstore.backup import Backup, create_backup
-from sessionstore.backup.restore_plan import plan_restore
+from sessionstore.backup import Backup, create_backup, plan_restore
 from tests.sessionstore.conftest import MakeStore
 from tests.sessionstore.helpers import entry, file_of, picture
 

@@ -19,8 +19,7 @@ from sessionstore import (
     discover,
     open_store,
 )
-from sessionstore.backup import Backup, create_backup
-from sessionstore.backup.restore import restore_to
+from sessionstore.backup import Backup, create_backup, restore_to
 from tests.sessionstore.conftest import MakeStore
 from tests.sessionstore.faults import injected
 from tests.sessionstore.helpers import entry, sound
@@ -259,14 +258,14 @@ def test_a_bad_disk_is_noticed_when_files_are_read_back(
 
 
 def test_progress_that_raises_stops_it_and_nothing_stays(backup: Backup, target: Path) -> None:
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(done: int, total: int, item: str) -> None:
         if done == 3:
-            raise Stopped
+            raise StoppedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         restore_to(backup, target, progress=stop)
     assert stores_in(target.parent) == []
 

@@ -1,0 +1,67 @@
+"""Children that restore, and are killed before the n-th call that changes a name on the disk.
+
+Between two such calls only files are filled that have no name but a temporary one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sessionstore import renames
+from sessionstore.backup import Backup, RestorePlan, drill, restore, restore_to
+from sessionstore.backup import restore_in_place as in_place
+
+CHANGING = ("rename", "link", "unlink", "rmdir", "mkdir")
+
+
+def arm(kill_at: int) -> None:
+    """From now on count the calls that change a name, and die before the one asked for."""
+    counter = itertools.count(1)
+    pid = os.getpid()
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*args: Any, **kwargs: Any) -> Any:
+            if next(counter) == kill_at:
+                os.kill(pid, signal.SIGKILL)
+            return call(*args, **kwargs)
+
+        return step
+
+    for name in CHANGING:
+        setattr(os, name, counted(getattr(os, name)))
+    calls: Any = renames  # renameat2(2): never replacing, and swapping
+    calls._renamed = counted(calls._renamed)
+
+
+def restore_killed(plan: RestorePlan, gateway: Path, kill_at: int) -> None:
+    """Carry the plan out; counted from when the automatic backup stands, which is proven itself."""
+    if not plan.whole_store:
+        arm(kill_at)
+    module: Any = in_place
+    real = module.create_backup
+
+    def backed_up(*args: Any, **kwargs: Any) -> Backup:
+        backup = real(*args, **kwargs)
+        arm(kill_at)
+        return backup
+
+    module.create_backup = backed_up
+    restore(plan, gateway_lock_dir=gateway, timeout=60)
+    os._exit(0)
+
+
+def restore_to_killed(backup: Backup, target: Path, kill_at: int) -> None:
+    arm(kill_at)
+    restore_to(backup, target)
+    os._exit(0)
+
+
+def drill_killed(backup: Backup, scratch: Path, kill_at: int) -> None:
+    arm(kill_at)
+    drill(backup, scratch=scratch)
+    os._exit(0)
