@@ -172,7 +172,7 @@ def test_killed_drill_is_swept_by_the_next(
     with opened(store_file(template("directory"))) as store:
         backup = only_backup(store)
     scratch = tmp_path / "scratch"
-    for step in itertools.count(1, 2):
+    for step in itertools.count(1, 4):
         finished = run(restoring.drill_killed, backup, scratch, step)
         assert drill(backup, scratch=scratch).ok
         assert list(scratch.iterdir()) == []

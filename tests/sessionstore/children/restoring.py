@@ -46,7 +46,7 @@ def restore_killed(plan: RestorePlan, gateway: Path, kill_at: int) -> None:
     real = module.create_backup
 
     def backed_up(*args: Any, **kwargs: Any) -> Backup:
-        backup = real(*args, **kwargs)
+        backup: Backup = real(*args, **kwargs)
         arm(kill_at)
         return backup
 
