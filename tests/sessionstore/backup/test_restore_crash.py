@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import signal
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from sessionstore.backup import (
 from tests.sessionstore.backup.taking import entries_of
 from tests.sessionstore.children import restoring
 from tests.sessionstore.conftest import Kind, fill
-from tests.sessionstore.helpers import entry, processes, sound, temporary_files
+from tests.sessionstore.helpers import child, entry, sound, temporary_files
 
 A, B, C, ODD = "agent:main:a", "agent:main:b", "agent:main:c", ".odd"
 OLD = {A: entry(label="a", sessionId="s-a"), B: entry(label="b"), ODD: entry(label="odd")}
@@ -76,18 +77,26 @@ def copies(state: Path, tmp_path: Path) -> Iterator[tuple[int, Store]]:
         shutil.rmtree(copy)
 
 
-def run(target: Callable[..., None], *arguments: Any) -> bool:
-    """Whether the child came to its end; else it was killed."""
-    child = processes.Process(target=target, args=arguments)
-    child.start()
-    child.join(60)
-    assert child.exitcode in (0, -signal.SIGKILL), child.exitcode
-    return child.exitcode == 0
+Run = Callable[..., bool]
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Return a runner: (function of ``restoring``, its arguments) -> whether it came to its end."""
+    with child(restoring.fork_when_told) as forker:
+
+        def run(target: Callable[..., None], *arguments: Any) -> bool:
+            forker.say((target.__name__, arguments))
+            exit_code = forker.hear(60)
+            assert exit_code in (0, -signal.SIGKILL), exit_code
+            return bool(exit_code == 0)
+
+        yield run
 
 
 @pytest.mark.parametrize("kind", ["directory", "legacy"])
 def test_killed_restore_of_everything_is_old_or_new_and_ends_the_same(
-    template: Callable[[Kind], Path], tmp_path: Path, kind: Kind
+    template: Callable[[Kind], Path], tmp_path: Path, run: Run, kind: Kind
 ) -> None:
     seen = set()
     for step, store in copies(template(kind), tmp_path):
@@ -121,7 +130,7 @@ def check_restored(store: Store) -> None:
 
 @pytest.mark.parametrize("kind", ["directory", "legacy"])
 def test_killed_restore_of_a_selection_ends_the_same_and_can_be_undone(
-    template: Callable[[Kind], Path], tmp_path: Path, kind: Kind
+    template: Callable[[Kind], Path], tmp_path: Path, run: Run, kind: Kind
 ) -> None:
     for step, store in copies(template(kind), tmp_path):
         now = store.load()
@@ -144,7 +153,7 @@ def test_killed_restore_of_a_selection_ends_the_same_and_can_be_undone(
 
 @pytest.mark.parametrize("kind", ["directory", "legacy"])
 def test_killed_restore_to_a_new_place_is_whole_or_no_store(
-    template: Callable[[Kind], Path], tmp_path: Path, kind: Kind
+    template: Callable[[Kind], Path], tmp_path: Path, run: Run, kind: Kind
 ) -> None:
     seen = set()
     with opened(store_file(template(kind))) as store:
@@ -167,12 +176,12 @@ def test_killed_restore_to_a_new_place_is_whole_or_no_store(
 
 
 def test_killed_drill_is_swept_by_the_next(
-    template: Callable[[Kind], Path], tmp_path: Path
+    template: Callable[[Kind], Path], tmp_path: Path, run: Run
 ) -> None:
     with opened(store_file(template("directory"))) as store:
         backup = only_backup(store)
     scratch = tmp_path / "scratch"
-    for step in itertools.count(1, 4):
+    for step in itertools.count(1, 3):
         finished = run(restoring.drill_killed, backup, scratch, step)
         assert drill(backup, scratch=scratch).ok
         assert list(scratch.iterdir()) == []
@@ -182,22 +191,31 @@ def test_killed_drill_is_swept_by_the_next(
 
 
 def test_a_replaced_directory_whose_backup_is_gone_is_kept(
-    template: Callable[[Kind], Path], tmp_path: Path
+    template: Callable[[Kind], Path], tmp_path: Path, run: Run
 ) -> None:
-    """Killed after the switch; then somebody removes the automatic backup."""
-    for step, store in copies(template("directory"), tmp_path):
+    """Killed right after the switch; then somebody removes the automatic backup."""
+    state = template("directory")
+
+    def is_switched(step: int) -> bool:
+        copy = tmp_path / f"step-{step}"
+        shutil.copytree(state, copy, symlinks=True)
+        with opened(store_file(copy)) as store:
+            plan = plan_restore(only_backup(store), store)
+            run(restoring.restore_killed, plan, store.path.parent / "gateway", step)
+            return store.load() == OLD
+
+    with opened(store_file(state)) as store:
         now = store.load()
         plan = plan_restore(only_backup(store), store)
-        run(restoring.restore_killed, plan, store.path.parent / "gateway", step)
-        if store.load() != OLD:
-            continue
+    first = bisect_left(range(100), True, lo=1, key=is_switched)
+    run(restoring.restore_killed, plan, tmp_path / "gateway", first)
+    with opened(store_file(state)) as store:
+        assert store.load() == OLD
         for one in list_backups(default_root(store.paths)):
             if one.reason != "test":
                 one.path.unlink()
-        report = restore(plan, gateway_lock_dir=store.path.parent / "gateway", timeout=60)
+        report = restore(plan, gateway_lock_dir=tmp_path / "gateway", timeout=60)
         assert [one.rule for one in report.findings] == ["replaced-kept"]
         (kept,) = store.path.parent.glob("sessions.d.bak.*")
-        aside = replace(store.paths, directory=kept)
-        with open_store(aside) as old:
+        with open_store(replace(store.paths, directory=kept)) as old:
             assert old.load() == now
-        break
