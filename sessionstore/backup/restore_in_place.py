@@ -64,8 +64,8 @@ def restore(
     """Carry a plan out in place. Run again after a kill at any moment, it ends the same.
 
     Sessions and fields are changed one by one under their locks, with a version of each. For the
-    whole store, a backup of what is there is taken first (below ``root``, where the plan's own
-    backup is by default); then everything is staged beside it, read back and swapped in with one
+    whole store, a backup of what is there is taken first (below ``root``, by default where this
+    store's backups are); then everything is staged beside it, read back and swapped in with one
     rename in exclusive mode. Of the old directory only stays what that backup does not hold.
     Transcripts that are missing are put back; none is written over.
 
@@ -152,7 +152,10 @@ def _restore_everything(work: _Work) -> None:
     check_unmoved(plan, now)
     if detect_layout(plan.paths) != "empty":
         work.replaced = create_backup(
-            work.store, root=work.root or default_root(plan.paths), reason="before restore"
+            work.store,
+            root=work.root or default_root(plan.paths),
+            reason="before restore",
+            by=work.keeper.by,
         )
     work.transcripts = _put_back_transcripts(work, None)
     switched = restore_whole(
