@@ -53,7 +53,7 @@ def drill(
         paths = store_paths(folder.path / "restored" / "sessions.json")
         try:
             with open_archive(backup) as archive:
-                report = place_archive(archive, paths, progress=progress)
+                report = place_archive(archive, paths, progress=progress, durable=False)
                 problems += [one for one in report.findings if one.rule == "damaged-backup"]
                 problems += _differences(archive.manifest, paths)
                 sessions, transcripts = report.sessions, report.transcripts

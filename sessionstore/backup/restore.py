@@ -61,8 +61,11 @@ def place_archive(
     *,
     keys: Collection[str] | None = None,
     progress: Progress | None = None,
+    durable: bool = True,
 ) -> RestoreReport:
     """:func:`restore_to` of an open archive, where the place is known to be one that may be used.
+
+    ``durable=False`` is for what is removed again at once: sessions are not synced.
 
     Raises:
         StoreIOError, UnsafeBackupError, LockTimeoutError: as :func:`restore_to`.
@@ -76,7 +79,7 @@ def place_archive(
             paths.store_path.name if archive.manifest.layout == "legacy" else paths.directory.name
         )
         try:
-            taken, verified = _staged(archive, run, keys, progress)
+            taken, verified = _staged(archive, run, keys, progress, durable=durable)
             ids = None if keys is None else taken.session_ids
             with staged_transcripts(archive, run, transcripts_of(archive, ids)) as transcripts:
                 placed = transcripts.place()
@@ -100,7 +103,12 @@ def place_archive(
 
 
 def _staged(
-    archive: Archive, run: Run, keys: Collection[str] | None, progress: Progress | None
+    archive: Archive,
+    run: Run,
+    keys: Collection[str] | None,
+    progress: Progress | None,
+    *,
+    durable: bool,
 ) -> tuple[Taken, int]:
     if archive.manifest.layout == "legacy":
         taken = stage_legacy(
@@ -115,7 +123,7 @@ def _staged(
     staged = StagedDirectory(run.paths, run.path)
     taken = stage_sessions(archive, staged, keys, progress)
     protocol = open_locks(run.paths.sidecar).protocol
-    return taken, staged.finish(new_marker(protocol), progress)
+    return taken, staged.finish(new_marker(protocol), progress, durable=durable)
 
 
 def _left_damaged(archive: Archive, keys: Collection[str] | None) -> list[Finding]:

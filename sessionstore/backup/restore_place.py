@@ -56,15 +56,24 @@ class StagedDirectory:
             raise as_store_error("write", self.opened.path_of(name), error) from error
         self.digests[name] = hashlib.sha256(data).hexdigest()
 
-    def finish(self, marker: Mapping[str, object], progress: Progress | None = None) -> int:
+    def finish(
+        self,
+        marker: Mapping[str, object],
+        progress: Progress | None = None,
+        *,
+        durable: bool = True,
+    ) -> int:
         """Write the marker, sync everything, read everything back; how many sessions are equal.
+
+        ``durable=False`` leaves the syncing out, for what is removed again at once.
 
         Raises:
             StoreIOError: the disk refused, or a file does not read back as it was written.
         """
         sessions = len(self.digests)
         self.add(MARKER_NAME, encode(dict(marker)))
-        self._sync()
+        if durable:
+            self._sync()
         for number, (name, digest) in enumerate(self.digests.items(), 1):
             check_digest(self.opened.path_of(name), digest)
             if progress is not None and number <= sessions:

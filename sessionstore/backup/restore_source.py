@@ -20,11 +20,12 @@ from ..keys import SIDE_AREA, is_side_name, locate
 from ..legacyfile import LegacyFile
 from ..treefiles import Writer
 from .manifest import Aside, Member
-from .reading import MAX_ENTRY_BYTES, Archive, Sink
+from .reading import MAX_ENTRY_BYTES, Archive
 from .restore_checks import tag_of
 from .restore_place import StagedDirectory, check_digest, stage_file
 from .shapes import BackupSession, Progress
 from .untrusted import entry_bytes
+from .walking import Sink
 
 SOURCE_FILE = "source/sessions.json"
 

@@ -19,10 +19,11 @@ from ..files import (
 )
 from ..treefiles import Writer
 from .manifest import Member
-from .reading import Archive, Sink
+from .reading import Archive
 from .restore_place import check_digest
 from .restore_runs import Run
 from .shapes import BackupTranscript
+from .walking import Sink
 
 _FOLDER = "transcripts"
 
