@@ -17,8 +17,9 @@ from sessionstore.entries import NORMALISED_FIELDS, equal, normalise
 
 KEY = "agent:main:a"
 NAMES = ("label", "n", "flags", "totalTokens", "odd name", "ünïcode")
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | FLOATS | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
     ),
