@@ -7,7 +7,6 @@ archive is hostile until it is checked (DESIGN §6, performance.md §5, demand.m
 
 from .adopting import adopt_archive
 from .catalogue import (
-    delete_backup,
     hold_backup,
     list_backups,
     note_proven,
@@ -17,6 +16,7 @@ from .catalogue import (
 from .create import create_backup
 from .places import default_root
 from .reading import Archive, ReadEntry, open_archive
+from .removing import delete_backup
 from .retention import apply_retention, plan_retention
 from .shapes import (
     Backup,
