@@ -7,7 +7,6 @@ archive is hostile until it is checked (DESIGN §6, performance.md §5, demand.m
 
 from .adopting import adopt_archive
 from .catalogue import (
-    delete_backup,
     hold_backup,
     list_backups,
     note_proven,
@@ -19,6 +18,7 @@ from .drill import drill
 from .places import default_root
 from .reading import Archive, ReadEntry, open_archive
 from .recover import recover, recovery_candidates
+from .removing import delete_backup
 from .restore import restore_to
 from .restore_in_place import restore
 from .restore_plan import plan_restore

@@ -21,10 +21,11 @@ from .shapes import Compression
 from .sidecars import Piece
 
 BLOCK = 512
-_NAME_BYTES, _PREFIX_BYTES = 100, 155
+_NAME_BYTES = 100
 _OWNER = b"%07o\0" % FILE_MODE + b"0000000\0" * 2
 _TIME = b"0" * 11 + b"\0"
 _KIND = b"0" + bytes(100) + b"ustar\x0000" + bytes(32) + bytes(32) + b"0000000\0" * 2
+_FIXED_SUM = sum(_OWNER) + sum(_TIME) + sum(_KIND) + 8 * ord(" ")
 END = bytes(2 * BLOCK)
 _MOST_PIECES = 512
 _LEAST_PIECE_BYTES = 1 << 20
@@ -43,11 +44,12 @@ def header(name: str, size: int) -> bytes:
         folder, last = "", name
     if len(last) > _NAME_BYTES or size > MAX_MEMBER_BYTES:
         raise ValueError(f"{name[:120]!r} with {size:,} bytes fits no plain header")
-    begin = last.encode("ascii").ljust(_NAME_BYTES, b"\0") + _OWNER
-    middle = b"%011o\0" % size + _TIME
-    rest = _KIND + folder.encode("ascii").ljust(_PREFIX_BYTES, b"\0")
-    checksum = sum(begin) + sum(middle) + sum(rest) + 8 * ord(" ")
-    return (begin + middle + b"%06o\0 " % checksum + rest).ljust(BLOCK, b"\0")
+    ends, begins, length = last.encode("ascii"), folder.encode("ascii"), b"%011o" % size
+    checksum = b"%06o\0 " % (_FIXED_SUM + sum(ends) + sum(begins) + sum(length))
+    name_field = ends.ljust(_NAME_BYTES, b"\0")
+    return (name_field + _OWNER + length + b"\0" + _TIME + checksum + _KIND + begins).ljust(
+        BLOCK, b"\0"
+    )
 
 
 def padding(size: int) -> bytes:

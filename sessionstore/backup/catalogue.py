@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import (
-    ConflictError,
     DamagedBackupError,
     SessionStoreError,
     UnsafeFileError,
@@ -19,17 +18,14 @@ from ..errors import (
 from ..files import (
     close_directory,
     list_names,
-    move_into,
     open_directory,
-    remove_file,
     status_of,
 )
 from ..locks.alone import alone
 from ..locks.staging import Staging
 from ..paths import normalise_agent_id
-from ..treefiles import Reader, sync_names
+from ..treefiles import Reader
 from . import sidecars
-from .leftovers import remove_marked
 from .places import GONE_PREFIX
 from .shapes import Backup, Compression, Depth
 from .sidecars import NOTE_SUFFIX, SUFFIXES, Note, read_note
@@ -223,51 +219,7 @@ def write_note(note: Note) -> None:
         staging.close()
 
 
-# -- removing and handing out --------------------------------------------------------------
-
-
-def delete_backup(backup: Backup) -> int:
-    """Remove a backup for good; returns the bytes that were freed.
-
-    The sidecar is marked first, so that it is either in the list or on its way out, also after a
-    kill: the next backup or deletion in this folder finishes it.
-
-    Raises:
-        ConflictError: it is held.
-        LockTimeoutError, StoreIOError.
-    """
-    folder = backup.path.parent
-    with catalogue_of(folder):
-        _refuse_held(backup)
-        freed = sum(
-            status.st_size
-            for path in (backup.path, sidecars.note_path(backup))
-            if (status := status_of(path)) is not None
-        )
-        fd = open_directory(folder)
-        try:
-            note = sidecars.note_path(backup).name
-            if not move_into(note, GONE_PREFIX + note, from_fd=fd, to_fd=fd):
-                remove_file(backup.path)
-            sync_names(fd, folder)
-            remove_marked(folder, backup.id)
-            sync_names(fd, folder)
-        finally:
-            close_directory(fd)
-    return freed
-
-
-def _refuse_held(backup: Backup) -> None:
-    try:
-        held = read_note(backup.path).backup.held
-    except (FileNotFoundError, DamagedBackupError):
-        held = backup.held
-    if held:
-        raise ConflictError(
-            f"the backup {backup.id} is held",
-            path=backup.path,
-            hint="release it first; nothing was removed",
-        )
+# -- handing out --------------------------------------------------------------------------
 
 
 def open_for_download(backup: Backup) -> tuple[str, int, int]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from ..entries import Entry, etag, normalise
 from ..errors import Finding, SessionStoreError
+from ..keys import SIDE_AREA, locate
 from ..treefiles import CHUNK_BYTES, Reader
 from .archive import ArchiveWriter
-from .manifest import MAX_MEMBER_BYTES, SIDE, SOURCES, Aside, Member, aside_member, session_member
+from .manifest import MAX_MEMBER_BYTES, SOURCES, Aside, Member, aside_member, session_member
 from .places import plain_text
 from .shapes import BackupSession, BackupTranscript
 
@@ -106,7 +107,7 @@ class Gathered:
 
 def is_wrapped(key: str) -> bool:
     """Whether a key's member holds key and entry, as a file below ``x/`` does."""
-    return session_member(key).startswith(SIDE)
+    return locate(key).file_name.startswith(f"{SIDE_AREA}/")
 
 
 def chunks(reader: Reader, size: int) -> Iterator[bytes]:

@@ -7,17 +7,15 @@ from pathlib import Path
 from ..errors import SessionStoreError
 from ..files import (
     close_directory,
-    list_names,
     move_into,
     open_directory,
     read_file,
-    remove_file,
     status_of,
 )
 from ..treefiles import WorkFolder, dead_folders, sync_names
 from . import sidecars
-from .places import GONE_PREFIX, NEW_PREFIX, RUN_PREFIX
-from .sidecars import NOTE_SUFFIX, SUFFIXES
+from .places import NEW_PREFIX, RUN_PREFIX
+from .removing import finish_deletions
 
 NOTE = "note.json"
 """A sidecar before it has its name."""
@@ -52,21 +50,3 @@ def _finish(dead: WorkFolder, folder: Path) -> None:
         sync_names(fd, folder)
     finally:
         close_directory(fd)
-
-
-def finish_deletions(folder: Path) -> None:
-    """Remove what a killed deletion had decided on: its sidecar is renamed first."""
-    try:
-        names = list_names(folder)
-    except FileNotFoundError:
-        return
-    for name in names:
-        if name.startswith(GONE_PREFIX) and name.endswith(NOTE_SUFFIX):
-            remove_marked(folder, name.removeprefix(GONE_PREFIX).removesuffix(NOTE_SUFFIX))
-
-
-def remove_marked(folder: Path, backup_id: str) -> None:
-    """Remove a backup whose sidecar is marked as gone: the archive first, the mark last."""
-    for suffix in SUFFIXES.values():
-        remove_file(folder / (backup_id + suffix))
-    remove_file(folder / f"{GONE_PREFIX}{backup_id}{NOTE_SUFFIX}")

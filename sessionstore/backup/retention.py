@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import InvalidPolicyError, StalePlanError
-from .catalogue import delete_backup, list_backups
-from .leftovers import finish_deletions
+from .catalogue import list_backups
+from .removing import delete_backup, finish_deletions
 from .shapes import Backup, Progress, RetentionPlan, RetentionPolicy
 
 _BUCKETS: dict[str, Callable[[datetime], tuple[int, ...]]] = {

@@ -82,14 +82,16 @@ def test_foreign_files_are_neither_listed_nor_touched(open_kind: MakeStore) -> N
     folder = backup.path.parent
     (folder / "notes.json").write_text("{}")
     (folder / "backup.tar.gz").write_text("")
+    (folder / ".gone-backup.json").write_text("")
     (folder.parent / "file").write_text("")
     (folder.parent / "link").symlink_to(folder)
     (folder.parent / "link2").symlink_to("/")
     assert listed(store) == [backup]
     delete_backup(backup)
     assert listed(store) == []
+    delete_backup(take(store))
     names = {path.name for path in folder.iterdir() if not path.is_dir()}
-    assert names - {"catalogue.lock"} == {"notes.json", "backup.tar.gz"}
+    assert names - {"catalogue.lock"} == {"notes.json", "backup.tar.gz", ".gone-backup.json"}
 
 
 def test_what_is_wrong_is_named_in_the_list(take_one: Take) -> None:
