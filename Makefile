@@ -61,7 +61,7 @@ test: check
 
 # A missed target ends a benchmark with an error; the others and the report still run.
 bench: $(VENV)/.dev
-	@missed=0; for name in store index backup pages report; do \
+	@missed=0; for name in store index backup pages migration report; do \
 		$(BIN)/python -m benchmarks.$$name $$([ $$name = report ] || echo $(BENCH_ARGS)) || missed=1; \
 	done; exit $$missed
 

@@ -23,17 +23,18 @@ _VERDICTS = {True: "met", False: "**missed**", None: "–"}
 
 def main() -> None:
     """Render all results that there are."""
-    kept = {name: _read(name) for name in ("store", "index", "backup", "pages")}
+    kept = {name: _read(name) for name in ("store", "index", "backup", "pages", "migration")}
     rows = [
         *_target_rows(kept["store"]),
         *_index_rows(kept["index"]),
         *_target_rows(kept["backup"]),
         *_target_rows(kept["pages"]),
+        *_target_rows(kept["migration"]),
     ]
     rows.sort(key=_order)
     page = PAGE.read_text()
     page = _replace(page, "targets", _markdown(_HEADER, rows))
-    for name in ("store", "backup", "pages"):
+    for name in ("store", "backup", "pages", "migration"):
         page = _replace(page, f"{name} tables", _tables(kept[name]))
     page = _replace(page, "machine", _machine(kept))
     PAGE.write_text(page)

@@ -78,7 +78,20 @@ from .errors import (
 from .history import Incarnation
 from .kept import Keeper, Version
 from .locks import HeldLock, Waiter
-from .migration import MigrationPlan, PlannedSession, plan_migration
+from .migration import (
+    ExportReport,
+    MigrationPlan,
+    MigrationReport,
+    PlannedSession,
+    RollbackPlan,
+    RollbackReport,
+    export_legacy,
+    migrate,
+    migrate_all,
+    plan_migration,
+    plan_rollback,
+    rollback,
+)
 from .paths import StorePaths, discover
 from .recorder import Recorder
 from .store import Store, held_locks, open_store
@@ -96,6 +109,7 @@ __all__ = [
     "DamagedBackupError",
     "DrillReport",
     "EntryNotFoundError",
+    "ExportReport",
     "FieldEdit",
     "FileTooLargeError",
     "Finding",
@@ -109,6 +123,7 @@ __all__ = [
     "LockReentryError",
     "LockTimeoutError",
     "MigrationPlan",
+    "MigrationReport",
     "Overlap",
     "OverlapError",
     "PlannedSession",
@@ -117,6 +132,8 @@ __all__ = [
     "RestoreReport",
     "RetentionPlan",
     "RetentionPolicy",
+    "RollbackPlan",
+    "RollbackReport",
     "SessionStoreError",
     "StalePlanError",
     "Store",
@@ -134,20 +151,25 @@ __all__ = [
     "discover",
     "drill",
     "edits_between",
+    "export_legacy",
     "held_locks",
     "hold_backup",
     "list_backups",
     "merge",
     "merging",
+    "migrate",
+    "migrate_all",
     "open_store",
     "plan_migration",
     "plan_restore",
     "plan_retention",
+    "plan_rollback",
     "recover",
     "recovery_candidates",
     "release_backup",
     "restore",
     "restore_to",
+    "rollback",
     "undo",
     "verify_backup",
     "versions",

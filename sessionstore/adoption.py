@@ -12,8 +12,8 @@ Which of two files wins: a sound one over a damaged one, then the newest finite 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from .entries import decode, encode, etag, updated_at_ms
 from .entryfiles import (
@@ -270,9 +270,17 @@ def _move(
 
 
 def write_marker(
-    paths: StorePaths, opened: OpenDirectory, staging: Staging, *, protocol: str
+    paths: StorePaths,
+    opened: OpenDirectory,
+    staging: Staging,
+    *,
+    protocol: str,
+    imports: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Write ``.store.json``, durably: from now on every name is canonical."""
+    """Write ``.store.json``, durably: from now on every name is canonical.
+
+    ``imports`` says what a migration took over (``docs/format.md`` §4).
+    """
     if MARKER_NAME in opened.names():
         set_aside(
             paths.sidecar,
@@ -282,14 +290,26 @@ def write_marker(
             key=None,
             reason="a damaged marker",
         )
-    marker = {
+    marker: dict[str, Any] = {
         "kind": MARKER_KIND,
         "format": MARKER_FORMAT,
         "created": time.time_ns() // 1_000_000,
         "locks": protocol,
     }
+    if imports:
+        marker["imports"] = [dict(one) for one in imports]
+    replace_marker(opened, staging, marker)
+
+
+def replace_marker(opened: OpenDirectory, staging: Staging, marker: Mapping[str, Any]) -> None:
+    """Put a whole marker in place of the one that is there, at once and durably.
+
+    Raises:
+        StoreIOError: the old one stays.
+    """
     try:
-        staging.put(encode(marker), MARKER_NAME, to_fd=opened.fd, durability="strict", created=True)
+        data = encode(dict(marker))
+        staging.put(data, MARKER_NAME, to_fd=opened.fd, durability="strict", created=True)
     except OSError as error:
         if isinstance(error, SessionStoreError):
             raise

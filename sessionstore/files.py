@@ -299,6 +299,23 @@ def restrict_directory(fd: int) -> None:
         raise io_error("change the mode of", "the directory", error) from error
 
 
+def restrict_file(name: str, *, dir_fd: int) -> None:
+    """Give a regular file mode 0600 (older programs left it to the umask); no link is followed.
+
+    Raises:
+        StoreIOError: it is gone, or the system refused.
+    """
+    try:
+        fd = os.open(name, READ_FLAGS, dir_fd=dir_fd)
+        try:
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                os.fchmod(fd, FILE_MODE)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise io_error("change the mode of", name, error) from error
+
+
 def move_into(name: str, target: str, *, from_fd: int, to_fd: int) -> bool:
     """Rename between two open directories; False when there is nothing of that name."""
     try:
@@ -520,34 +537,25 @@ def append_line(fd: int, line: bytes) -> None:
     """Add one line to a file from :func:`open_list`; a killed process leaves at most a part of it.
 
     Raises:
-        OSError: the disk refused.
+        StoreIOError: the disk refused.
     """
-    write_all(fd, line + b"\n")
+    try:
+        write_all(fd, line + b"\n")
+    except OSError as error:
+        raise io_error("write", "the list of merged sessions", error) from error
 
 
 def open_list(name: str, *, dir_fd: int) -> int:
-    """Create a file that lines are added to; the caller closes it.
+    """Open a file of our own that lines are added to, or create it; the caller closes it.
 
     Raises:
         StoreIOError: it cannot be created.
     """
     try:
-        return os.open(name, CREATE_FLAGS | os.O_APPEND, FILE_MODE, dir_fd=dir_fd)
+        flags = (CREATE_FLAGS & ~os.O_EXCL) | os.O_APPEND
+        return os.open(name, flags, FILE_MODE, dir_fd=dir_fd)
     except OSError as error:
-        raise io_error("create", name, error) from error
-
-
-def free_bytes(path: str | os.PathLike[str]) -> int:
-    """What an ordinary user may still write to the file system of ``path``.
-
-    Raises:
-        StoreIOError: the system cannot tell.
-    """
-    try:
-        status = os.statvfs(path)
-    except OSError as error:
-        raise io_error("look at", path, error) from error
-    return status.f_bavail * status.f_frsize
+        raise io_error("open", name, error) from error
 
 
 def close_directory(fd: int) -> None:

@@ -121,15 +121,23 @@ def detect_layout(paths: StorePaths) -> LayoutName:
     ``directory``; otherwise a ``sessions.json`` is ``legacy``, so an empty unmarked
     ``sessions.d`` never hides it.
     """
-    status = status_of(paths.directory)
-    if status is not None and not stat.S_ISDIR(status.st_mode):
-        return "directory"  # a link or a file stands there: opening it says why not
-    if status is not None and (is_marked(paths) or _holds_entries(paths)):
+    if _has_directory(paths):
         return "directory"
     status = status_of(paths.store_path)
-    if status is None or stat.S_ISDIR(status.st_mode):  # a guard directory holds no sessions
-        return "empty"
-    return "legacy"
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        return "legacy"
+    # No file, or a guard, which holds no sessions. A migration may have switched between the
+    # two looks: the directory comes before the file goes, so a third look cannot miss it.
+    return "directory" if _has_directory(paths) else "empty"
+
+
+def _has_directory(paths: StorePaths) -> bool:
+    status = status_of(paths.directory)
+    if status is None:
+        return False
+    if not stat.S_ISDIR(status.st_mode):
+        return True  # a link or a file stands there: opening it says why not
+    return is_marked(paths) or _holds_entries(paths)
 
 
 def is_guard(paths: StorePaths) -> bool:

@@ -16,12 +16,13 @@ from ..changes import now_ms
 from ..editing import ABSENT, FieldEdit, merge
 from ..entries import Entry
 from ..errors import EntryNotFoundError, Finding, InvalidEntryError
-from ..files import free_bytes, status_of
+from ..files import status_of
 from ..keys import check_key, locate
 from ..layout import detect_layout
 from ..locks import gateway_running, held_locks
 from ..paths import StorePaths
 from ..store import Store
+from ..treefiles import free_bytes
 from .reading import Archive, open_archive
 from .restore_checks import DAMAGED_STATE, Seen, look, tag_of
 from .restore_source import check_keys, entry_of, held_keys, lost_sessions, side_asides

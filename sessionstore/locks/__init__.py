@@ -13,7 +13,7 @@ from .gateway import GatewayInfo, gateway_running
 from .heldlock import HeldLock, Scope, Verdict, Waiter
 from .hold import Hold
 from .holders import held_locks
-from .legacylock import LegacyLock
+from .legacylock import LegacyLock, sweep_legacy_lock
 from .ranges import PROTOCOL as OFD_RANGES
 from .storelocks import StoreLocks, open_locks
 
@@ -31,4 +31,5 @@ __all__ = [
     "gateway_running",
     "held_locks",
     "open_locks",
+    "sweep_legacy_lock",
 ]

@@ -232,3 +232,22 @@ def remove_exactly(seen: LegacyFile) -> bool:
             pass  # its owner will see that it lost the lock, as with OpenClaw's own take-over
     os.unlink(aside)
     return is_same
+
+
+def sweep_legacy_lock(store_path: Path) -> None:
+    """Remove a lock whose owner is dead, and what our own processes left of one they removed.
+
+    A lock of a dead owner holds up nobody, since everybody takes it over; this is for who leaves
+    no traces.
+
+    Raises:
+        StoreIOError: the directory cannot be listed or changed.
+    """
+    path = legacy_lock_path(store_path)
+    try:
+        found = read_legacy_file(path)
+        if found is not None and is_abandoned(found):
+            remove_exactly(found)
+    except OSError as error:
+        raise io_error("clear up", path, error) from error
+    sweep_asides(store_path)

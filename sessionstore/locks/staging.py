@@ -211,7 +211,11 @@ class Staging:
 def sweep(root: Path) -> int:
     """Remove staging folders whose process is dead; returns how many. Never blocks."""
     swept = 0
-    for name in list_names(root):
+    try:
+        names = list_names(root)
+    except FileNotFoundError:
+        return 0  # nobody has written here
+    for name in names:
         path = root / name
         try:
             fd = open_directory(path)

@@ -7,6 +7,7 @@ started again it ends as if it had not been (layout-variants §7.3 and §7.4).
 
 from ..mirrorfile import is_mirrored
 from .discovering import discover_migrations
+from .export import export_legacy
 from .guarding import GUARD_NOTE_NAME, guard_note, is_guard
 from .mirror import Mirror
 from .mirror_switch import (
@@ -18,6 +19,9 @@ from .mirror_switch import (
 )
 from .plan import plan_migration
 from .programs import Programs, programs_for
+from .rollback import rollback
+from .rollback_plan import plan_rollback
+from .run import migrate, migrate_all
 from .shapes import (
     OUTCOMES,
     ExportReport,
@@ -53,11 +57,16 @@ __all__ = [
     "disable_mirror",
     "discover_migrations",
     "enable_mirror",
+    "export_legacy",
     "guard_note",
     "is_guard",
     "is_mirrored",
+    "migrate",
+    "migrate_all",
     "mirror_status",
     "plan_migration",
+    "plan_rollback",
     "programs_for",
+    "rollback",
     "set_aside_foreign",
 ]

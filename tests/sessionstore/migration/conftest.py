@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -38,3 +39,11 @@ def tick(mirror: Mirror) -> Tick:
     """Return a call that ticks at a time when a pass is due."""
     times = count(0, 100)
     return lambda: mirror.tick(float(next(times)))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder in memory where there is one: thousands of syncs on a disk would take minutes."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+        yield Path(name)
