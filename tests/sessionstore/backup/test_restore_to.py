@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,10 @@ from sessionstore import (
     UnsafeFileError,
     UnsupportedStoreError,
     discover,
+    export_legacy,
+    migrate,
     open_store,
+    plan_migration,
 )
 from sessionstore.backup import Backup, create_backup, restore_to
 from tests.sessionstore.conftest import MakeStore
@@ -275,3 +279,27 @@ def test_progress_ends_with_everything_done(backup: Backup, target: Path) -> Non
     restore_to(backup, target, progress=lambda done, total, item: seen.append((done, total)))
     assert seen[-1] == (2 * len(OLD), 2 * len(OLD))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_what_is_restored_and_exported_is_the_file_that_was_migrated(
+    copy_sample: Callable[[str], Path], root: Path, target: Path, tmp_path: Path, sample: str
+) -> None:
+    state = copy_sample(sample)
+    (paths,) = [one for one in discover(state) if one.agent_id == "main"]
+    source = without_paths(paths.store_path)
+    with open_store(paths, gateway_lock_dir=tmp_path / "gateway") as store:
+        migrate(plan_migration(store))
+        assert store.layout == "directory"
+        restore_to(create_backup(store, root=root, reason="test"), target)
+    with open_store(target) as restored:
+        export_legacy(restored, tmp_path / "exported.json")
+    assert without_paths(tmp_path / "exported.json") == source
+
+
+def without_paths(file: Path) -> dict[str, dict[str, object]]:
+    """A store file without ``sessionFile``, which an export makes fit the new place."""
+    rows: dict[str, dict[str, object]] = json.loads(file.read_bytes())
+    for row in rows.values():
+        row.pop("sessionFile", None)
+    return rows
