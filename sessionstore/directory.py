@@ -51,7 +51,11 @@ class UnadoptedDirectory:
 
     def read(self, place: Place) -> bytes | None:
         """The winning entry of a key; lists the directory."""
-        return adoption.read_unadopted(self._opened(), place.key, self.max_entry_bytes)
+        opened = self._opened()
+        data = adoption.read_unadopted(opened, place.key, self.max_entry_bytes)
+        if data is None:
+            _check_still(self.directory, opened)
+        return data
 
     def keys(self) -> list[str]:
         """All keys, damaged entries included. Reads every file."""
@@ -59,7 +63,9 @@ class UnadoptedDirectory:
 
     def scan(self) -> Iterator[Scanned]:
         """Read every file once; losers and foreign names come as findings."""
-        return adoption.scan_unadopted(self._opened(), self.max_entry_bytes)
+        opened = self._opened()
+        yield from adoption.scan_unadopted(opened, self.max_entry_bytes)
+        _check_still(self.directory, opened)
 
 
 class DirectoryStore:
@@ -86,7 +92,11 @@ class DirectoryStore:
 
     def read(self, place: Place) -> bytes | None:
         """The entry's bytes; opens one file."""
-        return entryfiles.read_entry(self._opened(), place, self.max_entry_bytes)
+        opened = self._opened()
+        data = entryfiles.read_entry(opened, place, self.max_entry_bytes)
+        if data is None:
+            _check_still(self.directory, opened)
+        return data
 
     def _opened(self) -> OpenDirectory:
         opened = self.directory.current()
@@ -297,14 +307,25 @@ class DirectoryStore:
         opened = self._opened()
         inline = (entryfiles.canonical_key(name) for name in opened.names())
         side = entryfiles.scan_side_area(opened, self.max_entry_bytes)
-        return sorted(
+        keys = sorted(
             [key for key in inline if key is not None]
             + [found.key for found in side if found.key is not None]
         )
+        _check_still(self.directory, opened)
+        return keys
 
     def scan(self) -> Iterator[Scanned]:
         """Read every file once, in no order; damaged and foreign ones come as findings."""
-        return entryfiles.scan_adopted(self._opened(), self.max_entry_bytes)
+        opened = self._opened()
+        yield from entryfiles.scan_adopted(opened, self.max_entry_bytes)
+        _check_still(self.directory, opened)
+
+
+def _check_still(directory: Directory, opened: OpenDirectory) -> None:
+    """Look again where another directory is at the path by now: what was not found in the old one
+    may be in that. A restore swaps the two, then removes the old one's files."""
+    if not directory.is_still(opened):
+        raise LayoutMovedError
 
 
 def _check_entry(opened: OpenDirectory, place: Place, data: bytes) -> None:

@@ -122,6 +122,11 @@ class Directory:
         self._opened = opened
         return opened
 
+    def is_still(self, opened: OpenDirectory) -> bool:
+        """Whether this directory is still the one at the path. One ``lstat``."""
+        status = status_of(self._path)
+        return status is not None and (status.st_dev, status.st_ino) == opened.identity
+
     def renew_after_fork(self) -> None:
         """In a forked child: a thread that the child does not have may hold the guard."""
         self._guard = threading.Lock()

@@ -14,14 +14,21 @@ from .catalogue import (
     release_backup,
 )
 from .create import create_backup
+from .drill import drill
 from .places import default_root
 from .reading import Archive, ReadEntry, open_archive
+from .recover import recover, recovery_candidates
 from .removing import delete_backup
+from .restore import restore_to
+from .restore_in_place import restore
+from .restore_plan import plan_restore
 from .retention import apply_retention, plan_retention
 from .shapes import (
     Backup,
     BackupSession,
     BackupTranscript,
+    Candidate,
+    DrillReport,
     RestoreAction,
     RestorePlan,
     RestoreReport,
@@ -36,6 +43,8 @@ __all__ = [
     "Backup",
     "BackupSession",
     "BackupTranscript",
+    "Candidate",
+    "DrillReport",
     "ReadEntry",
     "RestoreAction",
     "RestorePlan",
@@ -48,12 +57,18 @@ __all__ = [
     "create_backup",
     "default_root",
     "delete_backup",
+    "drill",
     "hold_backup",
     "list_backups",
     "note_proven",
     "open_archive",
     "open_for_download",
+    "plan_restore",
     "plan_retention",
+    "recover",
+    "recovery_candidates",
     "release_backup",
+    "restore",
+    "restore_to",
     "verify_backup",
 ]

@@ -12,6 +12,7 @@ from typing import Literal
 
 from ..entries import Entry
 from ..errors import Finding
+from ..files import DEFAULT_MAX_BYTES
 from ..layout import LayoutName
 from ..paths import StorePaths
 
@@ -163,6 +164,8 @@ class RestorePlan:
     free_bytes: int
     created_ms: int
     digest: str
+    max_entry_bytes: int = DEFAULT_MAX_BYTES
+    """The limit of the store that it was made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +183,46 @@ class RestoreReport:
     findings: tuple[Finding, ...]
     took_s: float
     exclusive_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DrillReport:
+    """What a trial restore found. ``proven_ms`` is when the backup was proven, None where it was
+    not; ``problems`` says why. ``compared_bytes`` counts what was read back and hashed."""
+
+    backup_id: str
+    ok: bool
+    sentence: str
+    problems: tuple[Finding, ...]
+    sessions: int
+    transcripts: int
+    compared_bytes: int
+    proven_ms: int | None
+    took_s: float
+
+
+CandidateKind = Literal["backup", "file", "directory", "version", "quarantine", "leftover"]
+"""``file``: another ``sessions.json``; ``directory``: another ``sessions.d``; ``leftover``: what an
+interrupted migration or restore left in the store's own folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Something that sessions can be recovered from, and what it would give.
+
+    ``name`` is relative to the store's folder, or a backup's or version's id. ``key`` names the
+    session that it is of, None where it is of many. ``at_ms`` is when it was put there, where that
+    is known. ``note`` says what it is, or why it cannot be read.
+    """
+
+    kind: CandidateKind
+    name: str
+    path: Path
+    sessions: int
+    newest_updated_at_ms: int | None
+    size_bytes: int
+    readable: bool
+    note: str
+    key: str | None = None
+    at_ms: int | None = None
+    backup: Backup | None = None

@@ -224,7 +224,7 @@ def test_a_name_that_is_no_transcripts_is_refused(home: Path, paths: StorePaths,
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Each way of renaming, by what the system can do."""
     if request.param != "in one step":
-        monkeypatch.setattr(renames, "_call", lambda: (None, 0))
+        monkeypatch.setattr(renames, "_call", lambda: (None, 0, 0))
     if request.param == "without second names":
         with injected("link", errno.EOPNOTSUPP):
             yield request.param
@@ -271,7 +271,7 @@ def test_a_rename_that_was_left_half_way_is_finished(
 def test_a_refused_rename_raises_and_leaves_the_file(
     home: Path, paths: StorePaths, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    monkeypatch.setattr(renames, "_call", lambda: (None, 0))
+    monkeypatch.setattr(renames, "_call", lambda: (None, 0, 0))
     path = written(home / "s-1.jsonl")
     for call in ("link", "unlink", "fsync"):
         with injected(call, getattr(errno, code)), pytest.raises(StoreIOError) as caught:
@@ -295,7 +295,7 @@ def test_a_file_system_without_the_call_takes_the_other_way(
         ctypes.set_errno(errno.EINVAL)
         return -1
 
-    monkeypatch.setattr(renames, "_call", lambda: (refuses, 1))
+    monkeypatch.setattr(renames, "_call", lambda: (refuses, 1, 2))
     written(home / "s-1.jsonl")
     assert set_aside(paths, "s-1.jsonl", ARCHIVED)
     assert [path.name for path in home.iterdir()] == [ARCHIVED]
