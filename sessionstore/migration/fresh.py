@@ -12,19 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import Finding, StoreIOError
-from ..files import exchange, move_into, rename_new, status_of
-from ..legacyfile import identity_of
+from ..files import exchange, list_names, move_into, rename_new
 from .choosing import store_file_source
 from .guard import prepare_guard, put_guard
 from .kept import (
     Kept,
     drop_safety_copy,
     import_rows,
+    is_as_read,
     keep_store_file,
     kept_names,
     refuse_beside_gateway,
     safety_copy,
 )
+from .mirror_problems import mirror_off
+from .mirror_switch import forget_mirror
 from .shapes import Outcome, PlannedSession, Progress
 from .sources import Collected, DirectoryState, classify, collect
 from .staged import Staged
@@ -79,8 +81,13 @@ class Fresh:
         self.state = state
         self.collected = collected
         self.staged = Staged(work, max_entry_bytes=order.max_entry_bytes)
-        self.kept: Kept = kept_names(work, collected, foreign=state == "foreign")
+        # An empty one with a stray file in it (``.DS_Store``, a temporary) cannot be renamed over.
+        self.replaces = state == "foreign" or (
+            state == "empty" and bool(list_names(work.paths.directory))
+        )
+        self.kept: Kept = kept_names(work, collected, foreign=self.replaces)
         self.restaged = 0
+        self.mirror_was_on = False
 
     def run(self) -> Done:
         """Do it.
@@ -94,6 +101,7 @@ class Fresh:
         self.staged.verify(None, self.order.progress)
         if self.order.guard:
             prepare_guard(self.work)
+        self.mirror_was_on = forget_mirror(self.work.paths)
         for _ in range(_ROUNDS):
             self._seal()
             if self._switch(patient=True):
@@ -115,7 +123,7 @@ class Fresh:
         self.collected = collect(self.work.paths, max_entry_bytes=limit, into_directory=False)
         source = store_file_source(self.collected, self.work.paths)
         if (source is not None) != (self.kept.json is not None):
-            self.kept = kept_names(self.work, self.collected, foreign=self.state == "foreign")
+            self.kept = kept_names(self.work, self.collected, foreign=self.replaces)
         safety_copy(self.work, source)
         changed = self.staged.renew(self.collected.rows)
         self.staged.verify(changed)
@@ -137,19 +145,17 @@ class Fresh:
 
     def _is_as_read(self) -> bool:
         """Whether the sources are what was collected. Many files tell only when read again."""
-        status = status_of(self.work.paths.store_path)
-        identity = None if status is None else identity_of(status)
-        if identity != self.collected.identity:
+        if not is_as_read(self.work, self.collected):
             return False
         if all(source.form in ("json", "json5") for source in self.collected.sources):
             return True
         limit = self.order.max_entry_bytes
         fresh = collect(self.work.paths, max_entry_bytes=limit, into_directory=False)
-        return fresh.rows == self.collected.rows and fresh.identity == identity
+        return fresh.rows == self.collected.rows and fresh.identity == self.collected.identity
 
     def _put_in_place(self) -> None:
         work = self.work
-        if self.state == "foreign":
+        if self.replaces:
             self._replace_foreign()
         else:
             self._rename_in()
@@ -185,6 +191,10 @@ class Fresh:
         move_into(STAGED_NAME, name, from_fd=work.fd, to_fd=work.home_fd)
         rename_new(REPLACED_NAME, self.kept.directory, dir_fd=work.fd, to_fd=work.home_fd)
 
+    def _findings(self) -> list[Finding]:
+        off = [mirror_off(self.work.paths)] if self.mirror_was_on else []
+        return [*self.collected.findings, *off]
+
     def _finished(self) -> Done:
         source = store_file_source(self.collected, self.work.paths)
         sha256 = None if source is None else source.sha256
@@ -195,7 +205,7 @@ class Fresh:
             verified=len(self.staged.rows),
             restaged=self.restaged,
             blocked=(*self.collected.blocked, *self.staged.blocked.values()),
-            findings=list(self.collected.findings),
+            findings=self._findings(),
             kept=self.kept.json or self.kept.directory,
             sha256=sha256,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, NoReturn
 
 from ..entries import NotAnEntryError, RawValue, decode, encode_value, join
@@ -52,10 +52,11 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def outline(source: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The rows of a store file by name; of sessions only the name, since their bytes are newer."""
+def outline(source: Mapping[str, bytes], taken: Container[str]) -> dict[str, bytes]:
+    """The rows of a store file by name; of those whose key was ``taken`` over only the name, since
+    the bytes of a session are newer, or it was deleted."""
     return {
-        spelt: b"" if raw.startswith(b"{") and _folded(spelt) is not None else raw
+        spelt: b"" if raw.startswith(b"{") and _folded(spelt) in taken else raw
         for spelt, raw in source.items()
     }
 

@@ -15,6 +15,7 @@ from typing import Any
 from ..changes import now_ms
 from ..errors import GatewayRunningError, StoreIOError
 from ..files import copy_file, digest_of, remove_file, rename_new, restrict_file, status_of
+from ..index.watching import is_settled
 from ..legacyfile import identity_of
 from ..locks import gateway_running
 from .choosing import store_file_source
@@ -108,6 +109,24 @@ def drop_safety_copy(work: Workspace, kept: str | None, sha256: str | None) -> N
             hint=f"compare it with {work.path / COPY_NAME}, which was copied before",
         )
     remove_file(COPY_NAME, dir_fd=work.fd)
+
+
+def is_as_read(work: Workspace, collected: Collected) -> bool:
+    """Whether ``sessions.json`` is what was collected, or is not there as it was not then.
+
+    Its identity tells, and where its times were too young when it was read, or moved since, its
+    digest: two writes within one tick of the clock have one time, and may have one inode and size.
+    """
+    status = status_of(work.paths.store_path)
+    if status is None or not stat.S_ISREG(status.st_mode):
+        return collected.identity is None
+    if identity_of(status) != collected.identity:
+        return False
+    source = store_file_source(collected, work.paths)
+    changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+    if source is None or is_settled(changed_ns, collected.looked_ns):
+        return True
+    return digest_of(work.store_name, dir_fd=work.home_fd) == source.sha256
 
 
 def keep_store_file(work: Workspace, kept: str, identity: tuple[int, int, int, int] | None) -> bool:

@@ -8,7 +8,6 @@ reason. Only the marker and the renaming of the source need the whole store.
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeGuard
@@ -21,7 +20,6 @@ from ..files import (
     open_list,
     status_of,
 )
-from ..legacyfile import identity_of
 from ..locks import LegacyLock
 from ..opened import OpenDirectory, read_marker
 from .choosing import store_file_source, was_taken
@@ -31,6 +29,7 @@ from .kept import (
     Kept,
     drop_safety_copy,
     import_rows,
+    is_as_read,
     keep_store_file,
     refuse_beside_gateway,
     safety_copy,
@@ -139,7 +138,7 @@ class Merge:
         self.sessions.sync()
         with work.alone_with_store("migrate", legacy=patient):
             refuse_beside_gateway(work, self.order.gateway_lock_dir)
-            if not self._is_as_read():
+            if not is_as_read(work, self.collected):
                 return False
             if imports:
                 rows = [*imports_of(read_marker(self.opened)), *imports]
@@ -165,11 +164,6 @@ class Merge:
             if not known:
                 return import_rows(work, self.collected, Kept(self.kept, None))
         return [] if not self._new else import_rows(work, self.collected, Kept(self.kept, None))
-
-    def _is_as_read(self) -> bool:
-        status = status_of(self.work.paths.store_path)
-        is_file = status is not None and stat.S_ISREG(status.st_mode)
-        return self.collected.identity == (identity_of(status) if is_file and status else None)
 
     def _finished(self) -> Done:
         source = self._source()

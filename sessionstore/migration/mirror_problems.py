@@ -52,6 +52,18 @@ def refuse_foreign(paths: StorePaths) -> ConflictError:
     )
 
 
+def mirror_off(paths: StorePaths) -> Finding:
+    """What a migration says that found a mirror switched on whose directory was gone."""
+    return Finding(
+        "mirror-off",
+        "info",
+        None,
+        paths.store_path.name,
+        f"{paths.store_path.name} was the store itself, so its mirror is switched off now",
+        "switch it on again if a program needs the copy",
+    )
+
+
 def no_directory(paths: StorePaths) -> Finding:
     """The finding for a mirror whose directory is gone, as after a rollback."""
     return Finding(

@@ -106,6 +106,20 @@ def disable_mirror(store: Store, *, remove: bool) -> MirrorStatus:
     return mirror_status(store)
 
 
+def forget_mirror(paths: StorePaths) -> bool:
+    """Switch off a mirror whose directory is gone; whether it was on. Its copy is the store now,
+    so the digests that tell a copy must not be known any more once there is a directory again.
+
+    Raises:
+        LockTimeoutError, StoreIOError, UnsafeFileError.
+    """
+    if read_mirror(paths) == MirrorState():
+        return False
+    with _writer(paths) as writer, writer.state() as state:
+        writer.save(MirrorState())
+    return state.enabled
+
+
 def set_aside_foreign(store: Store) -> MirrorStatus:
     """Decide about a file that another program wrote in the copy's place: it goes to
     ``quarantine/`` as it is, nothing of it is taken over, and mirroring goes on.

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Mapping
-from typing import Any
 
 from ..changes import now_ms
-from ..entries import RawValue, encode, split
-from ..errors import SessionStoreError, StalePlanError, StoreIOError, UnsafeFileError
+from ..entries import RawValue, encode
+from ..errors import SessionStoreError, StalePlanError, StoreIOError
 from ..files import (
     digest_of,
     exchange,
@@ -31,13 +29,13 @@ from ..legacyfile import MAX_STORE_BYTES
 from ..opened import OpenDirectory
 from .guard import has_directory_there
 from .guarding import is_guard
-from .jsonfile import member, ordered, outline, to_bytes
+from .jsonfile import member, ordered, to_bytes
 from .ours import ROLLBACK_NAME, own_digests
 from .resume import live_marker
+from .returning import returning_rows
 from .sessions import Sessions
 from .shapes import Progress, RollbackPlan
-from .sources.storefile import keys_of
-from .taken import imports_of
+from .sources.storefile import parse
 from .wording import sessions as sessions_in_words
 from .workspace import FILE_NAME, GUARD_NAME, Workspace
 
@@ -55,7 +53,7 @@ class Rollback:
                 path=work.paths.directory,
                 hint="plan the rollback again",
             )
-        self.source = _source_rows(work, marker)
+        self.source = returning_rows(work.paths, marker).rows
         self.sessions = Sessions(OpenDirectory(work.paths))
         self.sha256 = ""
         self.set_aside = plan.set_aside_as
@@ -93,8 +91,8 @@ class Rollback:
 
     def _verify(self, named: dict[str, RawValue], progress: Progress | None) -> None:
         data = read_file(FILE_NAME, dir_fd=self.work.fd, max_bytes=MAX_STORE_BYTES)
-        fields = split(data)
-        if hashlib.sha256(data).hexdigest() != self.sha256 or fields is None:
+        fields = parse(data).members  # tolerant: a source may have had names that are no text
+        if hashlib.sha256(data).hexdigest() != self.sha256:
             raise self._differs()
         for number, (name, raw) in enumerate(named.items(), 1):
             if bytes(fields.get(name, b"")) != bytes(raw):
@@ -182,15 +180,3 @@ class Rollback:
                 remove_file(work.store_name, dir_fd=work.home_fd)
                 return
         rename_new(work.store_name, work.free_name(work.store_name), dir_fd=work.home_fd)
-
-
-def _source_rows(work: Workspace, marker: Mapping[str, Any]) -> dict[str, bytes]:
-    """The rows of the last ``sessions.json`` that was migrated, for order and spelling."""
-    for row in reversed(imports_of(marker)):
-        kept = row.get("kept")
-        if row.get("sha256") and isinstance(kept, str) and "/" not in kept:
-            try:
-                return outline(keys_of(work.paths.store_path.with_name(kept)))
-            except (FileNotFoundError, UnsafeFileError):
-                continue  # moved away by somebody: then by key
-    return {}

@@ -20,6 +20,7 @@ from ..store import Store
 from .cautions import cautions
 from .halfway import halfway, is_complete
 from .resume import live_marker
+from .returning import never_taken, returning_rows
 from .sessions import Sessions
 from .shapes import RollbackAction, RollbackPlan, RolledBack
 from .taken import imports_of, read_taken
@@ -29,7 +30,7 @@ from .wording import sessions as sessions_in_words
 def plan_rollback(store: Store) -> RollbackPlan:
     """Say what a rollback of this store would move back, against what the migration took over.
 
-    Cost: every session is read once.
+    Cost: every session, and the source that was kept, is read once.
 
     Raises:
         StoreIOError, UnsafeFileError: the directory cannot be read.
@@ -45,6 +46,7 @@ def plan_rollback(store: Store) -> RollbackPlan:
     rows = tuple(_rolled_back(found, taken))
     findings = (
         *_shape(paths, marker, store.gateway_lock_dir),
+        *never_taken(returning_rows(paths, marker)),
         *found.damaged.values(),
         *cautions(paths, found.data),
     )

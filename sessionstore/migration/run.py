@@ -22,7 +22,7 @@ from .fresh import Done, Fresh, MovedError, Order
 from .guarding import is_guard
 from .halfway import is_complete, settle_rollback
 from .merge import Merge
-from .resume import clear, leave, settle
+from .resume import clear, leave, live_marker, settle
 from .shapes import MigrationPlan, MigrationReport, Outcome, Progress
 from .sources import Collected, DirectoryState, classify, collect
 from .stopping import Stopped, stopping
@@ -163,7 +163,8 @@ def _attempt(work: Workspace, order: Order, remembered: dict[str, str]) -> Done:
             return done
         done = Fresh(work, order, state, collected).run()
     else:
-        adopted = _adopt(work, order) if state == "files" else 0
+        # A marker that is lost or damaged is written again, as by any writer (window W13).
+        adopted = _adopt(work, order) if live_marker(paths) is None else 0
         done = Merge(work, order, collected, remembered).run()
         if adopted and done.outcome == "already":
             done.outcome, done.taken, done.in_place = "migrated", adopted, True

@@ -2,7 +2,8 @@
 
 A second look opens only files whose identity (inode, time, size) is another, and none at all where
 the directory's own time is the same: writers replace files by rename (``docs/format.md`` §5), which
-changes it. A time counts only once it is older than any file system's tick.
+changes it. A time counts only if it was older than a tick of the clock when it was looked at
+(``index.watching.is_settled``): two writes within one tick have the same, and may reuse an inode.
 """
 
 from __future__ import annotations
@@ -13,13 +14,11 @@ from ..entries import NotAnEntryError, decode, etag
 from ..entryfiles import canonical_key, corrupt_entry, unwrap
 from ..errors import CorruptEntryError, Finding, UnsafeFileError
 from ..files import read_file_stat, status_of
+from ..index.watching import identity_stamp, is_settled, stamp_of
 from ..keys import SIDE_AREA, is_side_name, key_from_name
-from ..legacyfile import MAX_STORE_BYTES, identity_of
+from ..legacyfile import MAX_STORE_BYTES
 from ..opened import OpenDirectory
 from .shapes import Progress
-
-_Identity = tuple[int, int, int, int]
-_TICK_NS = 2_000_000_000  # FAT's; others' are milliseconds
 
 
 class Sessions:
@@ -27,7 +26,7 @@ class Sessions:
 
     def __init__(self, opened: OpenDirectory) -> None:
         self._opened = opened
-        self._seen: dict[str, tuple[_Identity, str | None]] = {}
+        self._seen: dict[str, tuple[int, str | None]] = {}  # stamp (0: read again) and key
         self._times: tuple[int, int] | None = None
         self.data: dict[str, bytes] = {}
         self.etags: dict[str, str] = {}
@@ -44,13 +43,13 @@ class Sessions:
         times, looked_ns = self._directory_times(), time.time_ns()
         if times == self._times:
             return set()
-        self._times = times if max(times) < looked_ns - _TICK_NS else None
+        self._times = times if is_settled(max(times), looked_ns) else None
         names = self._names()
         changed = {key for name in self._seen.keys() - set(names) if (key := self._drop(name))}
         for number, name in enumerate(names, 1):
             status = status_of(name, dir_fd=self._opened.fd)
             known = self._seen.get(name)
-            if known is None or status is None or identity_of(status) != known[0]:
+            if known is None or status is None or identity_stamp(status) != known[0]:
                 changed |= self._look(name)
             if progress is not None:
                 progress(number, 2 * len(names), name)
@@ -74,9 +73,13 @@ class Sessions:
         return names
 
     def _look(self, name: str) -> set[str]:
-        """Read a file anew; the keys that were or are in it."""
-        keys = {self._drop(name), self._read(name)}
-        return {key for key in keys if key is not None}
+        """Read a file anew; the keys that were or are in it, none where nothing is another."""
+        _, known = self._seen.get(name, (0, None))
+        before = None if known is None else self.data[known]
+        keys = {self._drop(name), key := self._read(name)}
+        if key is not None and key == known and self.data[key] == before:
+            return set()
+        return {one for one in keys if one is not None}
 
     def _drop(self, name: str) -> str | None:
         self.damaged.pop(name, None)
@@ -86,11 +89,11 @@ class Sessions:
         return key
 
     def _read(self, name: str) -> str | None:
-        identity: _Identity = (0, 0, 0, 0)  # of what cannot be read: it is looked at again
-        path = self._opened.path_of(name)
+        stamp = 0  # of what cannot be read: it is looked at again
+        path, looked_ns = self._opened.path_of(name), time.time_ns()
         try:
             data, status = read_file_stat(name, dir_fd=self._opened.fd, max_bytes=MAX_STORE_BYTES)
-            identity = identity_of(status)
+            stamp = stamp_of(status, looked_ns)
             key = key_from_name(name)  # its name is canonical, or it is below x/
             if key is None:
                 key, data = unwrap(data, name, self._opened)
@@ -101,7 +104,7 @@ class Sessions:
         except (NotAnEntryError, CorruptEntryError, UnsafeFileError) as error:
             if isinstance(error, NotAnEntryError):
                 error = corrupt_entry(canonical_key(name), path, str(error))
-            self._seen[name] = (identity, None)
+            self._seen[name] = (stamp, None)
             self.damaged[name] = Finding(
                 "damaged-entry",
                 "error",
@@ -111,7 +114,7 @@ class Sessions:
                 "it cannot stand in a sessions.json; it stays in the directory that is set aside",
             )
             return None
-        self._seen[name] = (identity, key)
+        self._seen[name] = (stamp, key)
         return key
 
     def changed_since(self, etags: dict[str, str]) -> list[str]:

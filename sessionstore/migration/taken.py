@@ -25,7 +25,11 @@ def imports_of(marker: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """The well-formed ``imports`` of a marker, oldest first."""
     listed = (marker or {}).get("imports")
     rows = listed if isinstance(listed, list) else []
-    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("run"), str)]
+    return [row for row in rows if isinstance(row, dict) and _is_run_id(row.get("run"))]
+
+
+def _is_run_id(value: object) -> bool:
+    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
 def taken_name(run_id: str) -> str:
@@ -34,7 +38,7 @@ def taken_name(run_id: str) -> str:
     Raises:
         ValueError: the id could not be a file name.
     """
-    if not _RUN_ID.fullmatch(run_id):
+    if not _is_run_id(run_id):
         raise ValueError(f"{run_id[:80]!r} is no run id")
     return f"{run_id}.taken.json"
 
@@ -50,8 +54,7 @@ def read_taken(paths: StorePaths, marker: Mapping[str, Any] | None) -> dict[str,
     """
     taken: dict[str, str] = {}
     for row in imports_of(marker):
-        if _RUN_ID.fullmatch(row["run"]):
-            taken.update(_read_one(paths, taken_name(row["run"])))
+        taken.update(_read_one(paths, taken_name(row["run"])))
     return taken
 
 

@@ -42,6 +42,11 @@ def sessions(count: int) -> str:
     return "1 session" if count == 1 else f"{count:,} sessions"
 
 
+def rows(count: int) -> str:
+    """``1 row``, ``2,000 rows``."""
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
 def _was(count: int) -> str:
     return "was" if count == 1 else "were"
 

@@ -35,7 +35,8 @@ class Collected:
 
     ``problem`` says why a ``sessions.json`` that is there gives no sessions: ``empty`` (0 bytes, an
     empty object or array) or ``invalid`` (nothing can read it); then it is left as it is.
-    ``identity`` is that of the ``sessions.json`` that was read, None without one.
+    ``identity`` is that of the ``sessions.json`` that was read, None without one; ``looked_ns`` the
+    time (epoch) before it was.
     """
 
     sources: tuple[Source, ...]
@@ -45,3 +46,4 @@ class Collected:
     leftovers: tuple[Leftover, ...]
     identity: Identity | None
     problem: str = ""
+    looked_ns: int = 0

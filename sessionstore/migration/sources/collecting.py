@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 
 from ...files import DEFAULT_MAX_BYTES, status_of
 from ...paths import StorePaths
@@ -36,6 +37,7 @@ def collect(
             raises: it is in ``blocked`` or ``findings``.
     """
     gathering = Gathering(paths, max_entry_bytes)
+    looked_ns = time.time_ns()
     file = read_store_file(gathering)
     read_meta_files(gathering, has_store=gathering.has_store_file())
     with opened(paths.directory, paths.directory.name) as folder:
@@ -54,6 +56,7 @@ def collect(
         ),
         identity=file.identity,
         problem=file.problem,
+        looked_ns=looked_ns,
     )
 
 
