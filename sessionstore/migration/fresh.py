@@ -22,6 +22,7 @@ from .kept import (
     is_as_read,
     keep_store_file,
     kept_names,
+    open_to_others,
     refuse_beside_gateway,
     safety_copy,
 )
@@ -193,7 +194,7 @@ class Fresh:
 
     def _findings(self) -> list[Finding]:
         off = [mirror_off(self.work.paths)] if self.mirror_was_on else []
-        return [*self.collected.findings, *off]
+        return [*self.collected.findings, *off, *open_to_others(self.work, self.kept.json)]
 
     def _finished(self) -> Done:
         source = store_file_source(self.collected, self.work.paths)

@@ -6,6 +6,7 @@ same one is never merged twice, and names what it was kept as, so a killed run c
 
 from __future__ import annotations
 
+import errno
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..changes import now_ms
-from ..errors import GatewayRunningError, StoreIOError
+from ..errors import Finding, GatewayRunningError, StoreIOError
 from ..files import copy_file, digest_of, remove_file, rename_new, restrict_file, status_of
 from ..index.watching import is_settled
 from ..legacyfile import identity_of
@@ -111,6 +112,28 @@ def drop_safety_copy(work: Workspace, kept: str | None, sha256: str | None) -> N
     remove_file(COPY_NAME, dir_fd=work.fd)
 
 
+def _restrict(work: Workspace, kept: str) -> None:
+    """Give what was kept mode 0600, where it is ours to give: :func:`open_to_others` tells."""
+    try:
+        restrict_file(kept, dir_fd=work.home_fd)
+    except StoreIOError as error:
+        # why: a file of another user that could be renamed; the sessions are in the directory
+        if error.errno not in (errno.EPERM, errno.EACCES):
+            raise
+
+
+def open_to_others(work: Workspace, kept: str | None) -> list[Finding]:
+    """A warning where other users can read or write what was kept."""
+    status = None if kept is None else status_of(kept, dir_fd=work.home_fd)
+    if kept is None or status is None or not stat.S_ISREG(status.st_mode):
+        return []
+    mode = stat.S_IMODE(status.st_mode)
+    if not mode & 0o077:
+        return []
+    words = f"{kept} belongs to another user, so it keeps its mode {mode:04o}, which lets others in"
+    return [Finding("kept-mode", "warning", None, kept, words, "have its owner make it 0600")]
+
+
 def is_as_read(work: Workspace, collected: Collected) -> bool:
     """Whether ``sessions.json`` is what was collected, or is not there as it was not then.
 
@@ -139,7 +162,7 @@ def keep_store_file(work: Workspace, kept: str, identity: tuple[int, int, int, i
         return True  # removed by somebody; its sessions are in the directory
     status = status_of(kept, dir_fd=work.home_fd)
     if status is None or identity is None or identity_of(status) == identity:
-        restrict_file(kept, dir_fd=work.home_fd)
+        _restrict(work, kept)
         return True
     rename_new(kept, work.store_name, dir_fd=work.home_fd)
     return False

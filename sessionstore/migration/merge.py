@@ -31,6 +31,7 @@ from .kept import (
     import_rows,
     is_as_read,
     keep_store_file,
+    open_to_others,
     refuse_beside_gateway,
     safety_copy,
 )
@@ -179,7 +180,7 @@ class Merge:
             equal=len(self.sessions.equal),
             verified=sum(self.sessions.is_stored(row) for row in self.sessions.merged.values()),
             blocked=(*self.collected.blocked, *self.sessions.blocked.values()),
-            findings=list(self.collected.findings),
+            findings=[*self.collected.findings, *open_to_others(self.work, self.kept)],
             kept=self.kept,
             sha256=sha256,
             finished=self.finishes is not None,

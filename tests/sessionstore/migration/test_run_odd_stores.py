@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -205,3 +206,29 @@ def dying(path: Path, kill_at: int) -> int:
         finally:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.parametrize("merges", [False, True])
+def test_a_source_of_another_user_is_migrated_and_its_mode_is_told(
+    store_file: Path, monkeypatch: pytest.MonkeyPatch, merges: bool
+) -> None:
+    """Its owner only may change the mode; whoever owns the folder may rename it."""
+    if merges:
+        with open_store(store_file) as store:
+            store.put(B, entry())
+    write_store(store_file, {A: entry()})
+    store_file.chmod(0o644)
+    real = os.fchmod
+
+    def refusing(fd: int, mode: int) -> None:
+        if ".json.bak." in os.readlink(f"/proc/self/fd/{fd}"):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        real(fd, mode)
+
+    monkeypatch.setattr(os, "fchmod", refusing)
+    report = run(store_file, guard=True)
+    assert report.outcome == ("merged" if merges else "migrated")
+    (said,) = [one for one in report.findings if one.rule == "kept-mode"]
+    assert "0644" in said.message
+    assert report.guard
+    assert leftovers(store_file) == []
