@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 
 from ..adoption import replace_marker
 from ..entries import decode, encode, etag
+from ..errors import LockTimeoutError
 from ..files import (
     append_line,
     close_directory,
@@ -37,7 +38,7 @@ from .kept import (
 )
 from .merging import Merger
 from .shapes import Outcome, Source
-from .sources import Collected, collect
+from .sources import Collected, Row, collect
 from .taken import imports_of, read_taken, write_taken
 from .workspace import MERGED_NAME, Workspace
 
@@ -113,17 +114,32 @@ class Merge:
         safety_copy(self.work, self._source())
 
     def _merge_all(self, list_fd: int) -> None:
+        """Merge what is to be. A session whose lock cannot be had keeps no other from its turn: it
+        comes last, and is waited for once more."""
         progress, rows = self.order.progress, self.collected.rows
         again = was_taken(self._source(), self.marker)
+        held = []
         for number, (key, row) in enumerate(rows.items(), 1):
             seen = etag(decode(row.data))
             if self.known.get(key) != seen and not (again and row.source == self.work.store_name):
-                self._new = True
-                self.sessions.merge(row)
-                append_line(list_fd, _line(key, seen))
+                try:
+                    self._merge(row, seen, list_fd)
+                except LockTimeoutError:
+                    held.append((row, seen))
+                    continue
             self.known[key] = self.considered[key] = seen
             if progress is not None:
-                progress(number, len(rows), key)
+                progress(number - len(held), len(rows), key)
+        for number, (row, seen) in enumerate(held, len(rows) - len(held) + 1):
+            self._merge(row, seen, list_fd)
+            self.known[row.key] = self.considered[row.key] = seen
+            if progress is not None:
+                progress(number, len(rows), row.key)
+
+    def _merge(self, row: Row, seen: str, list_fd: int) -> None:
+        self._new = True
+        self.sessions.merge(row)
+        append_line(list_fd, _line(row.key, seen))
 
     def _switch(self, *, patient: bool) -> bool:
         """Keep the source and say so in the marker; False when it has changed meanwhile.

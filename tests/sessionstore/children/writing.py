@@ -7,7 +7,8 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from sessionstore import open_store
+from sessionstore import discover, held_locks, open_store
+from sessionstore.index import Index, Query
 from tests.sessionstore.migration.runs import run
 
 
@@ -64,6 +65,26 @@ def watch(path: Path, keys: frozenset[str], pipe: Connection) -> None:
             if looks == 2:
                 pipe.send("watching")
     pipe.send((looks, wrong))
+
+
+def look_on(path: Path, state: Path, pipe: Connection) -> None:
+    """Tell, each time it is asked, what a process sees that began before the migration."""
+    with opened(path) as store:
+        index = Index(store.paths)
+        pipe.send("ready")
+        while pipe.recv() == "look":
+            index.refresh()
+            pipe.send(
+                {
+                    "load": store.load(),
+                    "get": {key: store.get(key) for key in store.keys()},  # noqa: SIM118
+                    "layout": (store.layout, index.layout),
+                    "index": {row.key for row in index.query(Query()).rows},
+                    "problems": [found.rule for found in store.problems()],
+                    "discover": [(one.store_path, one.problem) for one in discover(state)],
+                    "locks": {held.key for held in held_locks(store)},
+                }
+            )
 
 
 def migrate_together(path: Path, barrier: Barrier, guard: bool) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sessionstore import open_store, versions
+from sessionstore import LockTimeoutError, open_store, versions
 from tests.sessionstore.helpers import NOW, entry, file_of, quarantined, write_unadopted
 from tests.sessionstore.migration.older_forms import (
     write_l1,
@@ -195,3 +196,31 @@ def test_all_older_forms_of_one_store_become_one(store_file: Path) -> None:
     assert (home / "one.meta.json").is_file()
     again = run(store_file)
     assert (again.outcome, again.taken) == ("already", 0)
+
+
+def test_a_session_whose_lock_is_held_keeps_no_other_from_its_turn(store_file: Path) -> None:
+    keys = [f"agent:main:{number}" for number in range(4)]
+    with open_store(store_file) as store:
+        for key in keys:
+            store.put(key, entry(updatedAt=1))
+        write_store(store_file, {key: entry(updatedAt=2, label="new") for key in keys})
+
+        taken, enough = threading.Event(), threading.Event()
+
+        def hold(old: Any) -> None:
+            taken.set()
+            assert enough.wait(30)
+
+        holder = threading.Thread(target=lambda: store.update(keys[1], hold, timeout=30))
+        holder.start()
+        try:
+            assert taken.wait(30)
+            with pytest.raises(LockTimeoutError, match=keys[1]):
+                run(store_file, timeout=0.05)
+        finally:
+            enough.set()
+            holder.join()
+        assert {key for key in keys if "label" in (store.get(key) or {})} == {*keys} - {keys[1]}
+    report = run(store_file)
+    assert (report.outcome, report.taken) == ("merged", 1)
+    assert all(one["label"] == "new" for one in loaded(store_file).values())

@@ -153,3 +153,42 @@ def test_reader_between_two_looks_at_the_disk_finds_everything(
     monkeypatch.setattr(os, call, late)
     assert loaded(store_file) == start_entries()
     assert switched[1:] == ["migrated"]
+
+
+@pytest.mark.parametrize("guard", [False, True])
+def test_a_process_that_looks_on_needs_no_restart(
+    store_file: Path, tmp_path: Path, guard: bool
+) -> None:
+    """Load, get, index, problems, discover and held locks, through a migration and back."""
+    state = tmp_path / "state"
+    write_store(store_file, QUIET)
+    with (
+        child(writing.look_on, store_file, state) as other,
+        open_store(store_file, gateway_lock_dir=state) as store,
+    ):
+        assert other.hear() == "ready"
+        expected: dict[str, Any] = dict(QUIET)
+        looks: list[dict[str, Any]] = []
+
+        def look(entry: Any) -> None:
+            other.say("look")
+            looks.append(other.hear())
+
+        for layout in ("legacy", "directory", "legacy"):
+            store.update(KEYS[0], look)
+            found = looks[-1]
+            assert found.pop("load") == found.pop("get") == expected
+            assert found.pop("index") == expected.keys()
+            assert found.pop("layout") == (layout, layout)
+            infos = {"guarded-store"} if guard and layout == "directory" else set()
+            assert set(found.pop("problems")) == infos
+            # A store of one file has one lock, which no session names.
+            assert found.pop("locks") == ({None} if layout == "legacy" else {KEYS[0]})
+            assert found == {"discover": [(store_file, None)]}
+            if layout == "legacy" and len(looks) == 1:
+                run(store_file, guard=guard)
+            elif layout == "directory":
+                rollback(plan_rollback(store))
+            key = f"agent:main:late-{len(looks)}"
+            expected[key] = store.put(key, {"sessionId": "s", "updatedAt": NOW})
+        other.say("stop")
