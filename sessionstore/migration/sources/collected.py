@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...errors import Finding
@@ -46,4 +46,4 @@ class Collected:
     leftovers: tuple[Leftover, ...]
     identity: Identity | None
     problem: str = ""
-    looked_ns: int = 0
+    looked_ns: int = field(default=0, compare=False)
