@@ -30,7 +30,7 @@ from .migration_asking import job_at
 from .migration_export import export_to
 from .migration_summaries import must_choose, plan_summary, rollback_summary
 from .migration_words import MIGRATE, kind_title
-from .migration_work import CHOICE_MISSING, GATEWAY_RUNS, RUN, UNDO, WAIT_S
+from .migration_work import CHOICE_MISSING, GATEWAY_RUNS, RUN, UNDO, WAIT_S, planned
 from .problems import ProblemError, problem_of
 from .readers import Reader
 from .tree import shown
@@ -66,7 +66,7 @@ def looked_at(reader: Reader, kind: str, *, guard: bool | None, understood: bool
     try:
         with opened_for_change(reader, WAIT_S) as store:
             if kind == MIGRATE:
-                plan = migration.plan_migration(store, guard=bool(guard))
+                plan = planned(store, guard=guard)
                 return _planned(reader, plan, understood=understood)
             return _planned_back(reader, migration.plan_rollback(store))
     except SessionStoreError as error:

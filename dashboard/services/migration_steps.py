@@ -104,7 +104,8 @@ def _told(last: LastRun) -> list[str]:
         _("Nothing stood in its way.")
         if not last.needs_attention
         else _("%d findings ask for a look.") % last.needs_attention,
-        "",
+        ngettext("%(taken)s session to move.", "%(taken)s sessions to move.", report["taken"])
+        % counted,
         _("Kept as %s.") % kept if kept else _("Nothing had to be copied."),
         _("Took %(took)s; writers were kept out for %(exclusive)s.")
         % {"took": duration(last.took_ms), "exclusive": _short(last.exclusive_ms)},

@@ -67,7 +67,7 @@ def migrate_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     kept = find_kept(reader.id, MIGRATE)
     try:
         with opened_for_change(reader, WAIT_S) as store:
-            plan = _plan(store, job.params["guard"])
+            plan = planned(store, guard=job.params["guard"])
             if (refused := _why_not(job, plan)) is not None:
                 return refused
             changed = moved_since(kept, plan).count if kept and item.attempts == 1 else 0
@@ -89,7 +89,7 @@ def migrate_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     return ItemResult("done" if is_done else "skipped", report.sentence, report=told)
 
 
-def _plan(store: Store, guard: bool | None) -> MigrationPlan:
+def planned(store: Store, *, guard: bool | None) -> MigrationPlan:
     """Plan with the guard that was chosen; None leaves one where OpenClaw was found."""
     plan = migration.plan_migration(store, guard=bool(guard))
     if guard is None and plan.must_choose:
@@ -116,11 +116,16 @@ def _why_not(job: Job, plan: MigrationPlan) -> ItemResult | None:
                 " programs read it, and choose."
             ),
         )
-    if not plan.has_room:
-        said = _("No room: it needs %(needed)s, and %(free)s are free. Make room, then resume.")
-        told = {"needed": binary(plan.needed_bytes), "free": binary(plan.free_bytes)}
-        return ItemResult("pause", said % told)
-    return None
+    return _paused_for_room(plan.needed_bytes, plan.free_bytes)
+
+
+def _paused_for_room(needed_bytes: int, free_bytes: int) -> ItemResult | None:
+    """The pause of a job before the disk is full, not after; None where there is room."""
+    if free_bytes >= needed_bytes:
+        return None
+    said = _("No room: it needs %(needed)s, and %(free)s are free. Make room, then resume.")
+    told = {"needed": binary(needed_bytes), "free": binary(free_bytes)}
+    return ItemResult("pause", said % told)
 
 
 def _refused(why: str, sentence: str) -> ItemResult:
@@ -137,6 +142,8 @@ def rollback_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
                 plan = migration.plan_rollback(store)
                 if not plan.possible:
                     return ItemResult("done" if item.attempts > 1 else "skipped", plan.sentence)
+                if paused := _paused_for_room(plan.needed_bytes, plan.free_bytes):
+                    return paused
                 try:
                     report = migration.rollback(plan, progress=_tell_back)
                 except StalePlanError:

@@ -65,6 +65,18 @@ def test_a_dry_run_says_what_would_be_done_and_asks_for_no_job(
     assert not Job.objects.exists()
 
 
+def test_a_dry_run_plans_with_the_guard_that_the_run_leaves(
+    sessions: Any, legacy: Legacy, state: Path
+) -> None:
+    legacy()
+    (state / "openclaw.json").write_text("{}")
+    digests = []
+    for arguments in ((), ("--guard",), ("--no-guard",)):
+        _status, out = sessions("migrate", "--all", "--dry-run", "--json", *arguments)
+        digests.append(json.loads(out)["stores"][0]["digest"])
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_nothing_to_do_has_a_status_of_its_own(sessions: Any, legacy: Legacy) -> None:
     legacy()
     assert sessions("migrate", "--all")[0] == work.OK

@@ -277,6 +277,28 @@ def test_a_disk_without_room_pauses_the_job_before_anything_is_written(
     monkeypatch.undo()
 
 
+def test_a_disk_without_room_pauses_an_undo_before_anything_is_written(
+    admin_client: Client, legacy: Legacy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = legacy()
+    undo = f"{page_of()}undo/"
+    migrated(admin_client, page_of())
+    admin_client.post(f"{undo}check/")
+    run_jobs()
+    digest = StorePlan.objects.get(kind="rollback").digest
+    fields = {"digest": digest, "reason": "Back", "name": "main"}
+    assert admin_client.post(f"{undo}run/", fields).status_code == 302
+    real = os.statvfs
+    monkeypatch.setattr(os, "statvfs", lambda where: _full(real(where)))
+    monkeypatch.setattr(os, "fstatvfs", lambda fd: _full(real(path.parent)))
+    run_jobs()
+    job = Job.objects.get(kind=migration_work.UNDO)
+    assert job.state == "paused"
+    assert job.outcome.startswith("No room: it needs")
+    assert not path.exists()
+    monkeypatch.undo()
+
+
 def _full(figures: os.statvfs_result) -> os.statvfs_result:
     return os.statvfs_result((*figures[:2], figures[2], 0, 0, *figures[5:]))
 
