@@ -1,0 +1,256 @@
+"""What restoring a backup would do to a store: made, kept for the page and the job, compared.
+
+A plan is kept as rows, one per session with the state that the store had; differences are read
+anew for the one session that is looked at. Kept for a day.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dashboard.acting import Actor
+from dashboard.models import StorePlan, StorePlanSession
+from sessionstore.backup import open_archive
+from sessionstore.backup.restore_plan import plan_restore
+from sessionstore.backup.shapes import RestorePlan
+from sessionstore.paths import StorePaths
+
+from .backup_catalogue import Kept, find_backup
+from .backup_work import WAIT_S, findings_of
+from .change_stores import opened_for_change
+from .migration_plans import KEPT_FOR, remove_plans
+from .problems import Problem, ProblemError, not_there
+from .readers import Reader
+from .refs import SESSION_LENGTH, digest
+
+KIND = "restore"
+BUDGET_S = 20.0
+_AT_ONCE = 500
+_KEPT_PER_STORE = 3
+_ACTIONS = ("changed", "created", "removed", "unusable", "unchanged")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be restored: everything (None), or these sessions, or these fields of one."""
+
+    keys: tuple[str, ...] | None
+    fields: tuple[str, ...] | None = None
+
+
+def keys_of(kept: Kept, refs: Iterable[str]) -> tuple[str, ...]:
+    """The keys in a backup that short ids of its page stand for.
+
+    Raises:
+        ProblemError: one is not in it, or the archive cannot be read.
+    """
+    wanted = set(refs)
+    found = {
+        ref: key for key in _archived_keys(kept) if (ref := digest(key)[:SESSION_LENGTH]) in wanted
+    }
+    if found.keys() != wanted:
+        raise not_there(
+            _("A session that was named is not in this backup."),
+            _("Open the backup and choose from its sessions."),
+        )
+    return tuple(found.values())
+
+
+def _archived_keys(kept: Kept) -> list[str]:
+    with open_archive(kept.backup) as archive:
+        return [one.key for one in archive.manifest.sessions]
+
+
+def make_plan(actor: Actor, kept: Kept, wanted: Wanted) -> StorePlan:
+    """Compare a backup with its store and keep what was seen. Changes nothing in the store.
+
+    Raises:
+        ProblemError: the store is gone or slow, or the backup is refused.
+    """
+    reader = _store_of(kept)
+    answer = reader.read(lambda paths: _planned(reader, paths, kept, wanted), budget_s=BUDGET_S)
+    if isinstance(answer, Problem):
+        raise ProblemError(answer)
+    return _keep(actor, reader, answer, wanted)
+
+
+def _store_of(kept: Kept) -> Reader:
+    if kept.reader is None:
+        raise ProblemError(
+            Problem(
+                _("The store of this backup is not there"),
+                _("It can be compared with nothing and restored in place nowhere."),
+                _("Restore it to a new place."),
+                409,
+            )
+        )
+    return kept.reader
+
+
+def _planned(reader: Reader, paths: StorePaths, kept: Kept, wanted: Wanted) -> RestorePlan:
+    return plan_now(reader, kept, wanted)
+
+
+def plan_now(reader: Reader, kept: Kept, wanted: Wanted) -> RestorePlan:
+    """The library's plan as things are now.
+
+    Raises:
+        SessionStoreError: as ``plan_restore``.
+    """
+    with opened_for_change(reader, WAIT_S) as store:
+        return plan_restore(kept.backup, store, keys=wanted.keys, fields=wanted.fields)
+
+
+def _keep(actor: Actor, reader: Reader, plan: RestorePlan, wanted: Wanted) -> StorePlan:
+    counts = {name: len(getattr(plan, name)) for name in _ACTIONS}
+    row = StorePlan.objects.create(
+        store_id=reader.id,
+        agent=reader.agent[:300],
+        name=reader.name[:300],
+        kind=KIND,
+        digest=plan.digest,
+        outcome="restored" if changes_of(counts) else "equal",
+        summary={
+            "backup": plan.backup.id,
+            "whole": plan.whole_store,
+            "all": wanted.keys is None,
+            "fields": list(plan.fields or ()),
+            "counts": counts,
+            "needed_bytes": plan.needed_bytes,
+            "free_bytes": plan.free_bytes,
+            "findings": findings_of(plan.findings),
+            "sentence": sentence_of(counts),
+        },
+        actor=actor.name,
+        created_at=timezone.now(),
+    )
+    rows = list(_rows(row, plan))
+    for first in range(0, len(rows), _AT_ONCE):
+        StorePlanSession.objects.bulk_create(rows[first : first + _AT_ONCE])
+    StorePlan.objects.filter(pk=row.pk).update(is_ready=True)
+    older = StorePlan.objects.filter(store_id=reader.id, kind=KIND, pk__lt=row.pk)
+    stale = list(older.values_list("pk", flat=True)[_KEPT_PER_STORE - 1 :])
+    remove_plans(StorePlan.objects.filter(pk__in=stale))
+    return row
+
+
+def _rows(kept: StorePlan, plan: RestorePlan) -> Iterator[StorePlanSession]:
+    position = 0
+    for action in _ACTIONS:
+        for key in getattr(plan, action):
+            yield StorePlanSession(
+                plan=kept,
+                position=position,
+                key=key,
+                action=action,
+                source=plan.etags.get(key, "")[:300],
+            )
+            position += 1
+
+
+def changes_of(counts: Mapping[str, int]) -> int:
+    """How many sessions a restore would touch."""
+    return sum(counts.get(name, 0) for name in ("changed", "created", "removed"))
+
+
+def sentence_of(counts: Mapping[str, int]) -> str:
+    """What a restore would do, in one sentence."""
+    if not changes_of(counts):
+        if counts.get("unusable"):
+            return _("Nothing can be restored: what the backup holds of it is damaged.")
+        return _("Nothing would change: the store is as the backup has it.")
+    told = (
+        (counts["changed"], ngettext("%s would change", "%s would change", counts["changed"])),
+        (counts["created"], ngettext("%s would be created", "%s would be created", 2)),
+        (counts["removed"], ngettext("%s would be removed", "%s would be removed", 2)),
+    )
+    listed = ", ".join(words % f"{count:,}" for count, words in told if count)
+    return _("Of the sessions %(listed)s; %(same)s stay as they are.") % {
+        "listed": listed,
+        "same": f"{counts['unchanged']:,}",
+    }
+
+
+def find_plan(kept: Kept, plan_id: int) -> StorePlan:
+    """A kept plan of a backup.
+
+    Raises:
+        ProblemError: there is none, or it is older than a day.
+    """
+    row = StorePlan.objects.filter(
+        pk=plan_id,
+        kind=KIND,
+        is_ready=True,
+        store_id=kept.store_id or "-",
+        created_at__gt=timezone.now() - KEPT_FOR,
+    ).first()
+    if row is None or row.summary.get("backup") != kept.backup.id:
+        raise not_there(
+            _("There is no such comparison, or not any more: one is kept for a day."),
+            _("Open the backup and compare it with the store again."),
+        )
+    return row
+
+
+def wanted_of(row: StorePlan) -> Wanted:
+    """What a kept plan was made for."""
+    if row.summary["all"]:
+        return Wanted(None)
+    keys: Sequence[str] = tuple(row.sessions.values_list("key", flat=True))
+    return Wanted(tuple(keys), tuple(row.summary["fields"]) or None)
+
+
+def moved_since(row: StorePlan, plan: RestorePlan) -> list[str]:
+    """Keys that a plan made now has otherwise, for a run that goes on after it was broken off.
+
+    What is as the backup has it is done; the rest must be as it was when somebody looked at it.
+    """
+    seen: dict[str, tuple[str, str]] = {
+        key: (action, source)
+        for key, action, source in row.sessions.order_by().values_list("key", "action", "source")
+    }
+    return [
+        key
+        for action in ("changed", "created", "removed")
+        for key in getattr(plan, action)
+        if seen.get(key) != (action, plan.etags.get(key, ""))
+    ]
+
+
+def difference(kept: Kept, key: str, fields: tuple[str, ...] | None) -> RestorePlan:
+    """The plan of one session, which has both of its states.
+
+    Raises:
+        ProblemError: the store or the backup does not answer.
+    """
+    reader = _store_of(kept)
+    wanted = Wanted((key,), fields)
+    answer = reader.read(lambda _paths: plan_now(reader, kept, wanted), budget_s=BUDGET_S)
+    if isinstance(answer, Problem):
+        raise ProblemError(answer)
+    return answer
+
+
+def now_ms() -> int:
+    """Epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def plan_of_job(params: Mapping[str, Any]) -> tuple[Kept, StorePlan]:
+    """The backup and the kept plan that a job is to carry out.
+
+    Raises:
+        ProblemError: one of them is not there any more.
+    """
+    kept = find_backup(str(params["backup"]), budget_s=WAIT_S)
+    return kept, find_plan(kept, int(params["plan"]))
+
+
+__all__ = ["Wanted", "find_plan", "keys_of", "make_plan"]
