@@ -31,7 +31,7 @@ _SETTINGS = (
     (
         "SESSIONSTORE_BACKUP_DIR",
         "BACKUP_DIR",
-        lazy("where backups go; beside the state if not set"),
+        lazy("where backups go"),
     ),
     ("SESSIONSTORE_RESTORED_DIR", "RESTORED_DIR", lazy("where restores to a new place go")),
     ("SESSIONSTORE_READ_ONLY", "READ_ONLY", lazy("refuse every change, whoever asks")),

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """An archive on its way out: a safe name, its size, and the open file; whoever sends it closes."""
+    """An archive on its way out: a safe name, its size, the open file; its sender closes it."""
 
     name: str
     size_bytes: int

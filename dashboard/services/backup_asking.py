@@ -1,4 +1,4 @@
-"""Ask for a job of backups. Role, read-only mode and scope are checked here and again at each item."""
+"""Ask for a job of backups: role, read-only mode and scope are checked here and at each item."""
 
 from __future__ import annotations
 
@@ -141,13 +141,11 @@ def _restore_title(kept: Kept, target: Target, plan: StorePlan | None) -> str:
     return _("Restore %(backup)s of %(store)s to %(place)s") % names
 
 
-def ask_recover(
-    actor: Actor, reader: Reader, candidate: tuple[str, str], *, name: str, reason: str
-) -> Job:
-    """Have what a candidate holds copied to a new place."""
+def ask_recover(actor: Actor, reader: Reader, candidate: str, *, name: str, reason: str) -> Job:
+    """Have what a candidate, by its short id, holds copied to a new place."""
     queue.check_allowed(actor, "admin")
     new_place(name)
-    params = {"candidate": list(candidate), "target": "new", "name": name}
+    params = {"candidate": candidate, "target": "new", "name": name}
     title = _("Recover what is left of %(store)s to %(place)s") % {
         "store": reader.name,
         "place": name,

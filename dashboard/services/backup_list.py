@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from dashboard.jobs.rows import JobRow, rows_of
 from dashboard.jobs.seeing import visible_jobs
 from dashboard.live import stamp_of
+from dashboard.models import BackupSchedule
 from dashboard.models.jobs import FINISHED
 from sessionstore import backup as backups
 from sessionstore.errors import SessionStoreError, StoreIOError
@@ -55,7 +56,10 @@ class StoreChoice:
 
 @dataclass(frozen=True, slots=True)
 class BackupList:
-    """One page of the list. ``matched`` of ``total`` are on all its pages."""
+    """One page of the list. ``matched`` of ``total`` are on all its pages.
+
+    ``sound`` are the stores, by id, that a whole and sound backup is of.
+    """
 
     rows: tuple[BackupRow, ...]
     matched: int
@@ -71,6 +75,7 @@ class BackupList:
     problems: tuple[Problem, ...]
     wanted: WantedBackups
     read_at_ms: int
+    sound: frozenset[str]
 
     @property
     def estimate_sessions(self) -> int:
@@ -90,13 +95,7 @@ class BackupList:
     @property
     def without(self) -> tuple[StoreChoice, ...]:
         """Stores that no whole and sound backup is of."""
-        return tuple(store for store in self.stores if store.id not in self._covered)
-
-    @property
-    def _covered(self) -> set[str]:
-        return {row.store_id for row in self.newest}
-
-    newest: tuple[BackupRow, ...] = ()
+        return tuple(store for store in self.stores if store.id not in self.sound)
 
     @property
     def stamp(self) -> str:
@@ -142,14 +141,14 @@ def list_backups(wanted: WantedBackups, *, paged: bool = True) -> BackupList:
         page=page,
         pages=pages,
         month=month_of(rows, wanted.month or wanted.day or datetime.now(UTC).date()),
-        stores=tuple(_choices(fleet().refreshed().readers)),
+        stores=tuple(store_choices(fleet().refreshed().readers)),
         schedules=schedules,
         jobs=tuple(rows_of(visible_jobs().filter(kind__in=KINDS).exclude(state__in=FINISHED))),
         free=free_room(),
         problems=seen.problems,
         wanted=replace(wanted, page=page),
         read_at_ms=time.time_ns() // 1_000_000,
-        newest=tuple(row_of(one) for one in whole),
+        sound=frozenset(one.store_id for one in whole),
     )
 
 
@@ -169,8 +168,6 @@ def _is_wanted(row: BackupRow, wanted: WantedBackups) -> bool:
 
 def _rules(seen: Catalogue, schedules: Sequence[ScheduleRow]) -> Mapping[str, tuple[str, ...]]:
     """Which rule of a schedule keeps each backup, by id; only what has a policy is told."""
-    from dashboard.models import BackupSchedule
-
     found: dict[str, tuple[str, ...]] = {}
     ids = {one.id for one in schedules if one.retention}
     for schedule in BackupSchedule.objects.filter(pk__in=ids):
@@ -190,7 +187,8 @@ def _is_of(one: Kept, agents: Sequence[str] | None) -> bool:
     return one.reader is not None and (agents is None or one.reader.agent in agents)
 
 
-def _choices(readers: Sequence[Reader]) -> list[StoreChoice]:
+def store_choices(readers: Sequence[Reader]) -> list[StoreChoice]:
+    """Stores that may be backed up, with what their indexes know."""
     choices = []
     for reader in readers:
         summary = reader.summary()

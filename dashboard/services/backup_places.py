@@ -17,7 +17,7 @@ from sessionstore.paths import STORE_NAME, StorePaths
 
 from .problems import Problem, ProblemError
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}", re.ASCII)
+NAME = re.compile(r"\A[a-z0-9][a-z0-9._-]{0,79}\Z", re.ASCII)
 """What a new place may be called: no separator, no leading dot, so nothing above or hidden."""
 
 

@@ -43,7 +43,8 @@ from .change_stores import opened_for_change
 from .fleet import fleet
 from .problems import ProblemError, not_there
 from .readers import Reader
-from .restore_plans import moved_since, now_ms, plan_now, plan_of_job, wanted_of
+from .recovering import candidate_ref
+from .restore_plans import moved_since, now_ms, plan_now, plan_of_job, tag_of, wanted_of
 from .tree import shown
 
 _MOST_NAMED = 20
@@ -88,7 +89,7 @@ def _in_place(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     try:
         plan = plan_now(reader, kept, wanted)
         moved = moved_since(row, plan)
-        if moved or (item.attempts == 1 and plan.digest != job.params["digest"]):
+        if moved or (item.attempts == 1 and tag_of(plan) != job.params["digest"]):
             return _moved(job, actor, target, moved)
         report = restore(
             plan,
@@ -173,12 +174,11 @@ def _is_ours(version: Version, kept: Kept, begun_ms: int) -> bool:
 def _recover(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     """Copy what a candidate holds to a new place; the candidate and the store stay."""
     reader = fleet().reader(item.store_id)
-    name, wanted = str(job.params["name"]), tuple(job.params["candidate"])
-    target = f"{reader.name}: {shown(str(wanted[1]))}"
+    name, wanted = str(job.params["name"]), str(job.params["candidate"])
     try:
         with opened_for_change(reader, WAIT_S) as store:
             listed = recovery_candidates(store, root=root_of(reader.paths))
-            found = [one for one in listed if (one.kind, one.name) == wanted]
+            found = [one for one in listed if candidate_ref(one) == wanted]
             if not found:
                 raise not_there(
                     _("What was to be recovered from is not there any more."),
@@ -188,14 +188,15 @@ def _recover(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     except SessionStoreError as error:
         if item.attempts > 1 and isinstance(error, OSError) and error.errno == errno.EEXIST:
             return ItemResult("done", _("It is in the new place already."), report={"place": name})
-        return failed(job, actor, "store.recover", target, error)
+        return failed(job, actor, "store.recover", reader.name, error)
     told = {
         "place": name,
+        "candidate": found[0].kind,
         "sessions": report.sessions,
         "verified": report.verified,
         "findings": findings_of(report.findings),
     }
-    record(job, actor, "store.recover", target, "done", told)
+    record(job, actor, "store.recover", reader.name, "done", told)
     return ItemResult("done", f"{shown(report.sentence)}: {name}/{STORE_NAME}.", report=told)
 
 

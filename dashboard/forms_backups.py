@@ -1,0 +1,248 @@
+"""What may stand in the addresses of backups, and what their forms send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from .forms_migration import ReasonField
+from .models.backups import DAILY, WEEKLY
+from .services.backup_list import WantedBackups
+from .services.backup_places import NAME
+from .services.backup_schedules import ScheduleWish
+from .services.retention_pages import POLICY_FIELDS, RetentionPolicy
+
+_STORE = re.compile(r"\A[0-9a-f]{12}\Z")
+_REF = re.compile(r"\A[0-9a-f]{16}\Z")
+_DIGEST = re.compile(r"\A[0-9a-f]{16,64}\Z")
+_MOST = 10_000
+_DAY_S = 86_400.0
+
+STATES = (
+    ("", lazy("Any")),
+    ("proven", lazy("proven restorable")),
+    ("unchecked", lazy("never checked")),
+    ("damaged", lazy("damaged")),
+    ("held", lazy("held")),
+)
+
+
+class MonthField(forms.CharField):
+    """A month, as ``2026-11``; the first of it."""
+
+    def clean(self, value: Any) -> date | None:
+        text = super().clean(value)
+        try:
+            return date.fromisoformat(f"{text}-01") if text else None
+        except ValueError as error:
+            raise forms.ValidationError(_("Write a month such as 2026-11.")) from error
+
+
+class BackupFilters(forms.Form):
+    """One field per parameter of the list's address."""
+
+    store = forms.RegexField(_STORE, required=False, label=lazy("Store"))
+    state = forms.ChoiceField(required=False, choices=STATES, label=lazy("State"))
+    day = forms.DateField(required=False, input_formats=["%Y-%m-%d"], label=lazy("Day"))
+    month = MonthField(required=False, max_length=7, label=lazy("Month"))
+    page = forms.IntegerField(required=False, min_value=1, max_value=10_000_000)
+
+    def wanted(self) -> WantedBackups:
+        """What is asked for, with everything that is not valid left out."""
+        self.is_valid()
+        read = self.cleaned_data
+        return WantedBackups(
+            store_id=read.get("store") or "",
+            state=read.get("state") or "",
+            day=read.get("day"),
+            month=read.get("month"),
+            page=read.get("page") or 1,
+        )
+
+
+class OptionalReason(forms.CharField):
+    """Why, where that may be left out."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, max_length=500)
+
+
+class CreateForm(forms.Form):
+    """A new backup: of all stores, of some, or of sessions that were picked before."""
+
+    transcripts = forms.BooleanField(required=False)
+    reason = OptionalReason()
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The ids that were ticked."""
+        return _listed(self.data, "store", _STORE)
+
+
+class VerifyForm(forms.Form):
+    """How deep to look: the structure, the n-th of t parts, every byte, or a trial restore."""
+
+    depth = forms.ChoiceField(
+        choices=[(n, n) for n in ("structure", "part", "everything", "drill")]
+    )
+    part = forms.IntegerField(required=False, min_value=1, max_value=100)
+    parts = forms.IntegerField(required=False, min_value=1, max_value=100)
+
+    def clean(self) -> dict[str, Any]:
+        read = super().clean() or {}
+        if read.get("depth") == "part":
+            part, parts = read.get("part"), read.get("parts")
+            if not part or not parts or part > parts:
+                raise forms.ValidationError(_("Say which part of how many, such as 1 of 10."))
+        return read
+
+
+class HoldForm(forms.Form):
+    """Keep it whatever a policy says, or stop that."""
+
+    held = forms.ChoiceField(choices=[("yes", "yes"), ("no", "no")])
+    reason = OptionalReason()
+
+
+class DeleteForm(forms.Form):
+    """Removing one for good: its id has to be typed."""
+
+    reason = ReasonField()
+    typed = forms.CharField(max_length=60, error_messages={"required": lazy("Type its id.")})
+
+    def __init__(self, query: QueryDict | None = None, *, expected: str = "") -> None:
+        super().__init__(query)
+        self._expected = expected
+
+    def clean_typed(self) -> str:
+        typed = str(self.cleaned_data["typed"]).strip()
+        if typed != self._expected:
+            raise forms.ValidationError(_("This is not the id of the backup."))
+        return typed
+
+
+class CompareForm(forms.Form):
+    """What to compare with the store: everything, sessions, or fields of one session."""
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """Short ids of sessions in the backup; none means everything."""
+        return _listed(self.data, "session", _REF)
+
+    @property
+    def field_ids(self) -> tuple[str, ...]:
+        """Fields as the comparison names them."""
+        return _listed(self.data, "field", re.compile(r"[A-Za-z0-9_.-]{1,64}"))
+
+
+class PlaceForm(forms.Form):
+    """A restore to a new place."""
+
+    name = forms.RegexField(
+        NAME,
+        max_length=80,
+        error_messages={
+            "required": lazy("Name the new place."),
+            "invalid": lazy("Small letters, digits, dot, dash and underscore; no path."),
+        },
+    )
+    reason = ReasonField()
+    digest = forms.RegexField(_DIGEST, max_length=64, required=False)
+
+
+class InPlaceForm(forms.Form):
+    """A restore in place; for everything the store's name has to be typed."""
+
+    digest = forms.RegexField(_DIGEST, max_length=64)
+    reason = ReasonField()
+    typed = forms.CharField(required=False, max_length=400)
+
+    def __init__(self, query: QueryDict | None = None, *, expected: str = "") -> None:
+        super().__init__(query)
+        self._expected = expected
+
+    def clean_typed(self) -> str:
+        typed = str(self.cleaned_data.get("typed", "")).strip()
+        if self._expected and typed != self._expected:
+            raise forms.ValidationError(_("This is not the name of the store."))
+        return typed
+
+
+class PolicyForm(forms.Form):
+    """How many backups stay. Empty numbers keep none by that rule; all empty is refused."""
+
+    keep_last = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
+    hourly = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
+    daily = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
+    weekly = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
+    monthly = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
+    within_days = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """Stores that it is for; none means all."""
+        return _listed(self.data, "store", _STORE)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the address names a policy at all."""
+        return any(name in self.data for name in (*POLICY_FIELDS, "within_days"))
+
+    def policy(self) -> RetentionPolicy:
+        """The policy of a valid form; it may be empty, which is for the library to refuse."""
+        read = self.cleaned_data
+        return RetentionPolicy(
+            **{name: read.get(name) or 0 for name in POLICY_FIELDS},
+            within_s=(read.get("within_days") or 0) * _DAY_S,
+        )
+
+
+class ScheduleForm(PolicyForm):
+    """A backup that is taken by itself. The policy may be empty: then nothing is pruned."""
+
+    every = forms.ChoiceField(choices=[(DAILY, lazy("every day")), (WEEKLY, lazy("every week"))])
+    weekday = forms.IntegerField(required=False, min_value=0, max_value=6)
+    at = forms.TimeField(
+        input_formats=["%H:%M"], error_messages={"invalid": lazy("Such as 03:30.")}
+    )
+    transcripts = forms.BooleanField(required=False)
+    drill = forms.BooleanField(required=False)
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Agents that were ticked; none means all."""
+        names = self.data.getlist("agent") if isinstance(self.data, QueryDict) else []
+        return tuple(dict.fromkeys(str(name)[:300] for name in names))
+
+    def wish(self, limit: frozenset[str] | None) -> ScheduleWish:
+        """What a valid form asks for; ``limit`` is the scope of whoever asks."""
+        read, policy = self.cleaned_data, self.policy()
+        agents = self.agents or (None if limit is None else tuple(sorted(limit)))
+        return ScheduleWish(
+            agents=agents or None,
+            every=read["every"],
+            weekday=read.get("weekday") or 0,
+            hour=read["at"].hour,
+            minute=read["at"].minute,
+            transcripts=read["transcripts"],
+            retention=policy if policy != RetentionPolicy() else None,
+            drill=read["drill"],
+        )
+
+
+class RecoverForm(PlaceForm):
+    """Copying what a candidate holds to a new place."""
+
+    candidate = forms.RegexField(_REF, max_length=16)
+
+
+def _listed(data: Any, name: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    values: Iterable[str] = data.getlist(name) if isinstance(data, QueryDict) else ()
+    return tuple(dict.fromkeys(value for value in values if pattern.fullmatch(value)))
