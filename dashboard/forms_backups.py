@@ -40,9 +40,26 @@ class MonthField(forms.CharField):
     def clean(self, value: Any) -> date | None:
         text = super().clean(value)
         try:
-            return date.fromisoformat(f"{text}-01") if text else None
+            month = date.fromisoformat(f"{text}-01") if text else None
         except ValueError as error:
             raise forms.ValidationError(_("Write a month such as 2026-11.")) from error
+        _check_year(month)
+        return month
+
+
+class DayField(forms.DateField):
+    """A day, as ``2026-11-29``."""
+
+    def clean(self, value: Any) -> date | None:
+        day: date | None = super().clean(value)
+        _check_year(day)
+        return day
+
+
+def _check_year(day: date | None) -> None:
+    # A calendar's page has days of the months around it, which have to be dates as well.
+    if day is not None and not 1970 <= day.year <= 9000:
+        raise forms.ValidationError(_("Write a year such as 2026."))
 
 
 class BackupFilters(forms.Form):
@@ -50,7 +67,7 @@ class BackupFilters(forms.Form):
 
     store = forms.RegexField(_STORE, required=False, label=lazy("Store"))
     state = forms.ChoiceField(required=False, choices=STATES, label=lazy("State"))
-    day = forms.DateField(required=False, input_formats=["%Y-%m-%d"], label=lazy("Day"))
+    day = DayField(required=False, input_formats=["%Y-%m-%d"], label=lazy("Day"))
     month = MonthField(required=False, max_length=7, label=lazy("Month"))
     page = forms.IntegerField(required=False, min_value=1, max_value=10_000_000)
 
