@@ -18,12 +18,12 @@ from django.utils.translation import ngettext
 
 from dashboard.acting import Actor
 from dashboard.models import StorePlan, StorePlanSession
-from sessionstore.backup import open_archive
 from sessionstore.backup.restore_plan import plan_restore
 from sessionstore.backup.shapes import RestorePlan
 from sessionstore.paths import StorePaths
 
 from .backup_catalogue import Kept, find_backup
+from .backup_pages import archived
 from .backup_work import WAIT_S, findings_of
 from .change_stores import opened_for_change
 from .migration_plans import KEPT_FOR, remove_plans
@@ -65,8 +65,10 @@ def keys_of(kept: Kept, refs: Iterable[str]) -> tuple[str, ...]:
 
 
 def _archived_keys(kept: Kept) -> list[str]:
-    with open_archive(kept.backup) as archive:
-        return [one.key for one in archive.manifest.sessions]
+    found = archived(kept)
+    if isinstance(found, Problem):
+        raise ProblemError(found)
+    return [one.key for one in found]
 
 
 def make_plan(actor: Actor, kept: Kept, wanted: Wanted) -> StorePlan:
