@@ -18,7 +18,7 @@ from sessionstore.backup.places import agent_folder
 from sessionstore.errors import SessionStoreError
 
 from .backup_places import root_of, usual_root
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import Reader
 from .tree import shown
@@ -54,8 +54,9 @@ class Catalogue:
         return tuple(one for one in self.kept if one.reader and one.reader.id == store_id)
 
 
-def catalogue(*, budget_s: float = PAGE_BUDGET_S) -> Catalogue:
+def catalogue(*, budget_s: float | None = None) -> Catalogue:
     """Every backup that may be seen. Opens sidecars only."""
+    budget_s = page_budget_s() if budget_s is None else budget_s
     with scope.limited_to(None):
         readers = fleet().scan(budget_s=budget_s).readers
     found: list[Backup] = []
@@ -105,7 +106,7 @@ def _is_visible(one: Kept) -> bool:
     return scope.current() is None if one.reader is None else scope.allows(one.reader.agent)
 
 
-def find_backup(backup_id: str, *, budget_s: float = PAGE_BUDGET_S) -> Kept:
+def find_backup(backup_id: str, *, budget_s: float | None = None) -> Kept:
     """One backup.
 
     Raises:

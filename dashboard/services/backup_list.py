@@ -26,7 +26,7 @@ from .backup_rows import BackupRow, Month, day_of, month_of, row_of
 from .backup_schedules import ScheduleRow, list_schedules
 from .backup_words import rule_word
 from .backup_work import KINDS, policy_of
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet
 from .problems import Problem
 from .readers import Reader
 
@@ -205,7 +205,7 @@ def store_choices(readers: Sequence[Reader]) -> list[StoreChoice]:
 
 def free_room() -> int | None:
     """Free bytes where most backups go; None where that cannot be told."""
-    readers = fleet().scan(budget_s=PAGE_BUDGET_S).readers
+    readers = fleet().scan().readers
     root = root_of(readers[0].paths) if readers else usual_root()
     return None if root is None else _free_at(root)
 

@@ -22,7 +22,7 @@ from .backup_places import suggested_name
 from .backup_rows import BackupRow, row_of
 from .backup_work import DRILL, KINDS, VERIFY
 from .findings import masked_finding
-from .fleet import PAGE_BUDGET_S, below_state
+from .fleet import below_state
 from .problems import Problem, not_there, problem_of
 from .rows import readable
 from .tree import shown
@@ -176,4 +176,4 @@ def _jobs_at(kept: Kept) -> tuple[JobRow, ...]:
     return tuple(rows_of(active.filter(pk__in=list(mine.values_list("pk", flat=True)))))
 
 
-__all__ = ["PAGE_BUDGET_S", "BackupPage", "archived", "backup_page"]
+__all__ = ["BackupPage", "archived", "backup_page"]

@@ -12,7 +12,7 @@ from dashboard.acting import Actor
 
 from .backup_list import StoreChoice, store_choices
 from .bulk_plans import find_plan, items_of
-from .fleet import PAGE_BUDGET_S, fleet
+from .fleet import fleet, page_budget_s
 from .problems import ProblemError, not_there
 from .readers import refresh_all
 from .rows import readable
@@ -72,7 +72,7 @@ def picked_session(store_id: str, ref: str) -> Picked:
         ProblemError: it is not there.
     """
     reader = fleet().reader(store_id)
-    refresh_all([reader], budget_s=PAGE_BUDGET_S)
+    refresh_all([reader], budget_s=page_budget_s())
     key = reader.key_of(ref)
     if key is None or reader.row(key) is None:
         raise _nothing()
