@@ -35,9 +35,7 @@ def add_arguments(steps: _SubParsersAction[Any], add_stores: Callable[..., None]
         step.add_argument("--newest", action="store_true", help="of each store only the newest")
         if name == "verify":
             step.add_argument("--depth", choices=DEPTHS, default="everything")
-            step.add_argument(
-                "--part", metavar="N/T", help="which part, with --depth part"
-            )
+            step.add_argument("--part", metavar="N/T", help="which part, with --depth part")
     prune = steps.add_parser("prune", help="remove backups that no rule keeps")
     add_stores(prune)
     for name in (*POLICY_FIELDS, "within_days"):

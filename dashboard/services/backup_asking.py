@@ -18,7 +18,7 @@ from sessionstore.backup import RetentionPlan, RetentionPolicy
 
 from .backup_catalogue import Kept
 from .backup_places import new_place
-from .backup_work import CREATE, DRILL, PRUNE, RESTORE, VERIFY
+from .backup_work import COMPARE, CREATE, DRILL, PRUNE, RESTORE, VERIFY
 from .problems import Problem, ProblemError
 from .readers import Reader
 from .refs import SESSION_LENGTH, digest
@@ -139,6 +139,14 @@ def _restore_title(kept: Kept, target: Target, plan: StorePlan | None) -> str:
             return _("Restore everything of %(store)s in place from %(backup)s") % names
         return _("Restore sessions of %(store)s in place from %(backup)s") % names
     return _("Restore %(backup)s of %(store)s to %(place)s") % names
+
+
+def ask_compare(actor: Actor, kept: Kept, keys: Sequence[str] | None) -> Job:
+    """Have a large comparison made by a job."""
+    params = {} if keys is None else {"keys": list(keys)}
+    title = _("Compare %s with the store") % kept.backup.id
+    items: list[queue.Item] = [(kept.store_id, kept.backup.id, params)]
+    return queue.ask(actor, kind=COMPARE, title=title, params={}, items=items)
 
 
 def ask_recover(actor: Actor, reader: Reader, candidate: str, *, name: str, reason: str) -> Job:

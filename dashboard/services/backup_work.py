@@ -36,8 +36,8 @@ from .readers import Reader
 from .tree import shown
 
 CREATE, VERIFY, DRILL = "backup.create", "backup.verify", "backup.drill"
-RESTORE, PRUNE = "backup.restore", "backup.prune"
-KINDS = (CREATE, VERIFY, DRILL, RESTORE, PRUNE)
+RESTORE, PRUNE, COMPARE = "backup.restore", "backup.prune", "backup.compare"
+KINDS = (CREATE, VERIFY, DRILL, RESTORE, PRUNE, COMPARE)
 WAIT_S = 30.0
 LOOK_S = 30.0
 _MOST_FINDINGS = 100

@@ -17,7 +17,7 @@ from .backup_places import root_of, suggested_name
 from .backup_rows import day_of
 from .change_stores import opened_for_change
 from .findings import masked_finding
-from .fleet import fleet
+from .fleet import below_state, fleet
 from .problems import Problem, not_there
 from .readers import Reader, refresh_all
 from .tree import shown
@@ -128,7 +128,7 @@ def _row(reader: Reader, one: Candidate) -> CandidateRow:
         at_ms=one.at_ms,
         size_bytes=one.size_bytes,
         readable=one.readable,
-        note=shown(one.note)[:500],
+        note=below_state(shown(one.note))[:500],
         backup_id=one.backup.id if one.backup is not None else "",
         new_name=suggested_name(f"{reader.name}-{one.kind}", str(day or "undated")),
     )

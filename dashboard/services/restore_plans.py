@@ -20,19 +20,21 @@ from dashboard.acting import Actor
 from dashboard.models import StorePlan, StorePlanSession
 from sessionstore.backup.restore_plan import plan_restore
 from sessionstore.backup.shapes import RestorePlan
-from sessionstore.paths import StorePaths
+from sessionstore.errors import SessionStoreError
 
 from .backup_catalogue import Kept, find_backup
 from .backup_pages import archived
 from .backup_work import WAIT_S, findings_of
 from .change_stores import opened_for_change
 from .migration_plans import KEPT_FOR, remove_plans
-from .problems import Problem, ProblemError, not_there
+from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import Reader
 from .refs import SESSION_LENGTH, digest
 
 KIND = "restore"
-BUDGET_S = 20.0
+BUDGET_S = 10.0
+QUICK = 2_000
+"""Up to so many sessions are compared while somebody waits: well under a second."""
 _AT_ONCE = 500
 _KEPT_PER_STORE = 3
 _ACTIONS = ("changed", "created", "removed", "unusable", "unchanged")
@@ -71,17 +73,35 @@ def _archived_keys(kept: Kept) -> list[str]:
     return [one.key for one in found]
 
 
-def make_plan(actor: Actor, kept: Kept, wanted: Wanted) -> StorePlan:
-    """Compare a backup with its store and keep what was seen. Changes nothing in the store.
+def is_quick(kept: Kept, wanted: Wanted) -> bool:
+    """Whether a page may wait for the comparison; a job makes any other one."""
+    return kept.backup.sessions <= QUICK if wanted.keys is None else len(wanted.keys) <= QUICK
+
+
+def plan_at_once(actor: Actor, kept: Kept, wanted: Wanted) -> StorePlan:
+    """Compare within a page's time and keep what was seen. Changes nothing in the store.
 
     Raises:
         ProblemError: the store is gone or slow, or the backup is refused.
     """
     reader = _store_of(kept)
-    answer = reader.read(lambda paths: _planned(reader, paths, kept, wanted), budget_s=BUDGET_S)
+    answer = reader.read(lambda _paths: plan_now(reader, kept, wanted), budget_s=BUDGET_S)
     if isinstance(answer, Problem):
         raise ProblemError(answer)
     return _keep(actor, reader, answer, wanted)
+
+
+def make_plan(actor: Actor, kept: Kept, wanted: Wanted) -> StorePlan:
+    """The same for however long it takes, for jobs and the command.
+
+    Raises:
+        ProblemError: the store is gone, or the backup is refused.
+    """
+    reader = _store_of(kept)
+    try:
+        return _keep(actor, reader, plan_now(reader, kept, wanted), wanted)
+    except SessionStoreError as error:
+        raise ProblemError(problem_of(error)) from error
 
 
 def _store_of(kept: Kept) -> Reader:
@@ -95,10 +115,6 @@ def _store_of(kept: Kept) -> Reader:
             )
         )
     return kept.reader
-
-
-def _planned(reader: Reader, paths: StorePaths, kept: Kept, wanted: Wanted) -> RestorePlan:
-    return plan_now(reader, kept, wanted)
 
 
 def plan_now(reader: Reader, kept: Kept, wanted: Wanted) -> RestorePlan:
@@ -174,6 +190,13 @@ def sentence_of(counts: Mapping[str, int]) -> str:
         if counts.get("unusable"):
             return _("Nothing can be restored: what the backup holds of it is damaged.")
         return _("Nothing would change: the store is as the backup has it.")
+    if sum(counts.values()) == 1:
+        words = {
+            "changed": _("The session would change."),
+            "created": _("The session would be created."),
+            "removed": _("The session would be removed."),
+        }
+        return next(word for name, word in words.items() if counts.get(name))
     told = (
         (counts["changed"], ngettext("%s would change", "%s would change", counts["changed"])),
         (counts["created"], ngettext("%s would be created", "%s would be created", 2)),
@@ -261,4 +284,4 @@ def plan_of_job(params: Mapping[str, Any]) -> tuple[Kept, StorePlan]:
     return kept, find_plan(kept, int(params["plan"]))
 
 
-__all__ = ["Wanted", "find_plan", "keys_of", "make_plan"]
+__all__ = ["Wanted", "find_plan", "keys_of", "make_plan", "plan_at_once"]

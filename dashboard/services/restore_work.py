@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as lazy
 
 from dashboard import audit
 from dashboard.acting import Actor
-from dashboard.jobs.kinds import ItemResult, Kind, register
+from dashboard.jobs.kinds import ItemResult, Kind, RunItem, register
 from dashboard.models import Change, Job, JobItem, StorePlan
+from dashboard.roles import Role
 from sessionstore import backup as backups
 from sessionstore.backup.recover import recover, recovery_candidates
 from sessionstore.backup.restore import restore_to
@@ -26,6 +27,7 @@ from sessionstore.versionfiles import read_versions
 from .backup_catalogue import Kept, catalogue, find_backup
 from .backup_places import new_place, root_of
 from .backup_work import (
+    COMPARE,
     LOOK_S,
     PRUNE,
     RESTORE,
@@ -44,7 +46,16 @@ from .fleet import fleet
 from .problems import ProblemError, not_there
 from .readers import Reader
 from .recovering import candidate_ref
-from .restore_plans import moved_since, now_ms, plan_now, plan_of_job, tag_of, wanted_of
+from .restore_plans import (
+    Wanted,
+    make_plan,
+    moved_since,
+    now_ms,
+    plan_now,
+    plan_of_job,
+    tag_of,
+    wanted_of,
+)
 from .tree import shown
 
 _MOST_NAMED = 20
@@ -223,12 +234,30 @@ def prune_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     return ItemResult("done", said % {"count": len(removed), "bytes": f"{freed:,}"}, report=told)
 
 
-for _name, _run, _title in (
-    (RESTORE, restore_item, lazy("Restore a backup")),
-    (PRUNE, prune_item, lazy("Prune backups")),
-):
-    register(
-        Kind(_name, "admin", _run, _title, stops_within=True, outcome=job_outcome, of_stores=True)
+def compare_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
+    """Compare a backup with its store; the page of the comparison is in the report."""
+    kept = find_backup(item.key, budget_s=LOOK_S)
+    keys = item.params.get("keys")
+    row = make_plan(actor, kept, Wanted(None if keys is None else tuple(keys)))
+    told = {"backup": kept.backup.id, "comparison": row.pk}
+    return ItemResult("done", row.summary["sentence"], report=told)
+
+
+def _register() -> None:
+    kinds: tuple[tuple[str, Role, RunItem, Any], ...] = (
+        (RESTORE, "admin", restore_item, lazy("Restore a backup")),
+        (PRUNE, "admin", prune_item, lazy("Prune backups")),
+        (COMPARE, "operator", compare_item, lazy("Compare a backup")),
     )
+    for name, role, run_item, words in kinds:
+        stops = name != COMPARE
+        register(
+            Kind(
+                name, role, run_item, words, stops_within=stops, outcome=job_outcome, of_stores=True
+            )
+        )
+
+
+_register()
 
 __all__ = ["ProblemError", "RestorePlan"]

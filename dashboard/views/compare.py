@@ -17,10 +17,10 @@ from dashboard.forms_backups import CompareForm, InPlaceForm, PlaceForm
 from dashboard.links import Link
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
-from dashboard.services.backup_asking import Target, ask_restore
+from dashboard.services.backup_asking import Target, ask_compare, ask_restore
 from dashboard.services.backup_catalogue import find_backup
 from dashboard.services.compare_pages import ComparePage, compare_page, fields_of
-from dashboard.services.restore_plans import Wanted, find_plan, keys_of, make_plan
+from dashboard.services.restore_plans import Wanted, find_plan, is_quick, keys_of, plan_at_once
 
 from .answers import tells_problems
 from .backups import powers
@@ -37,7 +37,9 @@ def make(request: ConsoleRequest, backup_id: str) -> HttpResponseBase:
     wanted = Wanted(keys_of(kept, refs) if refs else None)
     if ids and wanted.keys is not None and len(wanted.keys) == 1:
         wanted = Wanted(wanted.keys, fields_of(kept, wanted.keys[0], ids))
-    plan = make_plan(actor_of(request), kept, wanted)
+    if kept.reader is not None and not is_quick(kept, wanted):
+        return redirect("job", ask_compare(actor_of(request), kept, wanted.keys).pk)
+    plan = plan_at_once(actor_of(request), kept, wanted)
     return redirect("comparison", backup_id, plan.pk)
 
 

@@ -77,7 +77,7 @@ def walk_through(page: Page, url: str, state: Path) -> None:
         store.patch(key_of(1), {"label": "Changed by mistake"})
     page.locator(f"tr:has-text('{key_of(1)}') input[type=checkbox]").check()
     page.locator("#compare-picked").click()
-    expect(page.locator("#compare-verdict")).to_contain_text("1 would change")
+    expect(page.locator("#compare-verdict")).to_have_text("The session would change.")
     expect(page.locator(".comparison")).to_contain_text("Changed by mistake")
     page.locator("summary:has-text('In place')").click()
     page.locator("#in-place-reason").fill("It was better before")

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.models import AuditEvent, Change, Job, StorePlan
+from dashboard.services import restore_plans
 from sessionstore.backup import list_backups
 from sessionstore.store import open_store
 from tests.conftest import client_for
@@ -533,3 +534,19 @@ def test_a_read_only_console_offers_and_does_nothing(
         assert admin_client.post(f"{page}{act}/", {}).status_code == 403
     assert admin_client.get("/backups/new/").status_code in (200, 403)
     assert admin_client.post("/backups/new/", {"store": id_of()}).status_code == 403
+
+
+def test_a_large_comparison_is_made_by_a_job_that_leads_to_it(
+    operator_client: Client, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore_plans, "QUICK", 2)
+    kept = taken(operator_client)
+    with store_of(store) as opened:
+        opened.patch(key_of(0), {"label": "Another"})
+    answer = operator_client.post(f"/backups/{kept.backup.id}/compare/", {})
+    assert answer["Location"] == f"/jobs/{last_job().pk}/"
+    run_jobs()
+    plan = StorePlan.objects.get()
+    address = f"/backups/{kept.backup.id}/compare/{plan.pk}/"
+    assert address in text_of(operator_client, answer["Location"])
+    assert plan.summary["counts"]["changed"] == 1
