@@ -13,13 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from .forms_migration import ReasonField
-from .models.backups import DAILY, WEEKLY
 from .services.backup_list import WantedBackups
 from .services.backup_places import NAME
-from .services.backup_schedules import ScheduleWish
-from .services.retention_pages import POLICY_FIELDS, RetentionPolicy
 
-_STORE = re.compile(r"\A[0-9a-f]{12}\Z")
+STORE_ID = re.compile(r"\A[0-9a-f]{12}\Z")
 _REF = re.compile(r"\A[0-9a-f]{16}\Z")
 _DIGEST = re.compile(r"\A[0-9a-f]{16,64}\Z")
 _MOST = 10_000
@@ -65,7 +62,7 @@ def _check_year(day: date | None) -> None:
 class BackupFilters(forms.Form):
     """One field per parameter of the list's address."""
 
-    store = forms.RegexField(_STORE, required=False, label=lazy("Store"))
+    store = forms.RegexField(STORE_ID, required=False, label=lazy("Store"))
     state = forms.ChoiceField(required=False, choices=STATES, label=lazy("State"))
     day = DayField(required=False, input_formats=["%Y-%m-%d"], label=lazy("Day"))
     month = MonthField(required=False, max_length=7, label=lazy("Month"))
@@ -100,7 +97,7 @@ class CreateForm(forms.Form):
     @property
     def stores(self) -> tuple[str, ...]:
         """The ids that were ticked."""
-        return _listed(self.data, "store", _STORE)
+        return listed_in(self.data, "store", STORE_ID)
 
 
 class VerifyForm(forms.Form):
@@ -151,12 +148,12 @@ class CompareForm(forms.Form):
     @property
     def refs(self) -> tuple[str, ...]:
         """Short ids of sessions in the backup; none means everything."""
-        return _listed(self.data, "session", _REF)
+        return listed_in(self.data, "session", _REF)
 
     @property
     def field_ids(self) -> tuple[str, ...]:
         """Fields as the comparison names them."""
-        return _listed(self.data, "field", re.compile(r"[A-Za-z0-9_.-]{1,64}"))
+        return listed_in(self.data, "field", re.compile(r"[A-Za-z0-9_.-]{1,64}"))
 
 
 class PlaceForm(forms.Form):
@@ -192,74 +189,13 @@ class InPlaceForm(forms.Form):
         return typed
 
 
-class PolicyForm(forms.Form):
-    """How many backups stay. Empty numbers keep none by that rule; all empty is refused."""
-
-    keep_last = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
-    hourly = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
-    daily = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
-    weekly = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
-    monthly = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
-    within_days = forms.IntegerField(required=False, min_value=0, max_value=_MOST)
-
-    @property
-    def stores(self) -> tuple[str, ...]:
-        """Stores that it is for; none means all."""
-        return _listed(self.data, "store", _STORE)
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether the address names a policy at all."""
-        return any(name in self.data for name in (*POLICY_FIELDS, "within_days"))
-
-    def policy(self) -> RetentionPolicy:
-        """The policy of a valid form; it may be empty, which is for the library to refuse."""
-        read = self.cleaned_data
-        return RetentionPolicy(
-            **{name: read.get(name) or 0 for name in POLICY_FIELDS},
-            within_s=(read.get("within_days") or 0) * _DAY_S,
-        )
-
-
-class ScheduleForm(PolicyForm):
-    """A backup that is taken by itself. The policy may be empty: then nothing is pruned."""
-
-    every = forms.ChoiceField(choices=[(DAILY, lazy("every day")), (WEEKLY, lazy("every week"))])
-    weekday = forms.IntegerField(required=False, min_value=0, max_value=6)
-    at = forms.TimeField(
-        input_formats=["%H:%M"], error_messages={"invalid": lazy("Such as 03:30.")}
-    )
-    transcripts = forms.BooleanField(required=False)
-    drill = forms.BooleanField(required=False)
-
-    @property
-    def agents(self) -> tuple[str, ...]:
-        """Agents that were ticked; none means all."""
-        names = self.data.getlist("agent") if isinstance(self.data, QueryDict) else []
-        return tuple(dict.fromkeys(str(name)[:300] for name in names))
-
-    def wish(self, limit: frozenset[str] | None) -> ScheduleWish:
-        """What a valid form asks for; ``limit`` is the scope of whoever asks."""
-        read, policy = self.cleaned_data, self.policy()
-        agents = self.agents or (None if limit is None else tuple(sorted(limit)))
-        return ScheduleWish(
-            agents=agents or None,
-            every=read["every"],
-            weekday=read.get("weekday") or 0,
-            hour=read["at"].hour,
-            minute=read["at"].minute,
-            transcripts=read["transcripts"],
-            retention=policy if policy != RetentionPolicy() else None,
-            drill=read["drill"],
-        )
-
-
 class RecoverForm(PlaceForm):
     """Copying what a candidate holds to a new place."""
 
     candidate = forms.RegexField(_REF, max_length=16)
 
 
-def _listed(data: Any, name: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+def listed_in(data: Any, name: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """The values of a parameter that are what they should be, each once."""
     values: Iterable[str] = data.getlist(name) if isinstance(data, QueryDict) else ()
     return tuple(dict.fromkeys(value for value in values if pattern.fullmatch(value)))

@@ -22,10 +22,11 @@ from sessionstore.files import free_bytes
 
 from .backup_catalogue import Catalogue, Kept, catalogue
 from .backup_places import root_of, usual_root
+from .backup_reports import policy_of
 from .backup_rows import BackupRow, Month, day_of, month_of, row_of
 from .backup_schedules import ScheduleRow, list_schedules
 from .backup_words import rule_word
-from .backup_work import KINDS, policy_of
+from .backup_work import KINDS
 from .fleet import fleet
 from .problems import Problem
 from .readers import Reader

@@ -174,6 +174,3 @@ def _jobs_at(kept: Kept) -> tuple[JobRow, ...]:
     if kept.store_id:
         mine = mine | active.filter(stores__store_id=kept.store_id)
     return tuple(rows_of(active.filter(pk__in=list(mine.values_list("pk", flat=True)))))
-
-
-__all__ = ["BackupPage", "archived", "backup_page"]

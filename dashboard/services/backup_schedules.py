@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,19 +17,17 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dashboard import audit, scope
+from dashboard import scope
 from dashboard.acting import Actor
-from dashboard.jobs import queue
 from dashboard.models import BackupSchedule
 from dashboard.models.backups import WEEKLY
 from dashboard.refusals import RefusedError
-from sessionstore.backup import RetentionPolicy
 
 from .backup_asking import ask_backup, ask_newest_drill
+from .backup_reports import policy_of
 from .backup_words import policy_words
-from .backup_work import policy_of
 from .fleet import fleet
-from .problems import ProblemError, not_there
+from .problems import ProblemError
 from .readers import Reader
 from .tree import shown
 
@@ -69,20 +67,6 @@ class ScheduleRow:
         return (*days, _("Saturday"), _("Sunday"))[self.weekday % 7]
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleWish:
-    """What somebody has asked to be done by itself."""
-
-    agents: tuple[str, ...] | None
-    every: str
-    weekday: int
-    hour: int
-    minute: int
-    transcripts: bool
-    retention: RetentionPolicy | None
-    drill: bool
-
-
 def slot_before(schedule: BackupSchedule, now: datetime) -> datetime:
     """The newest time of a schedule that is not after ``now``."""
     slot = now.replace(hour=schedule.hour, minute=schedule.minute, second=0, microsecond=0)
@@ -100,10 +84,11 @@ def _step(schedule: BackupSchedule) -> timedelta:
 def list_schedules(now: datetime | None = None) -> list[ScheduleRow]:
     """Every schedule that is about an agent in scope."""
     moment = now or timezone.now()
-    return [_row(one, moment) for one in BackupSchedule.objects.all() if _is_visible(one)]
+    return [_row(one, moment) for one in BackupSchedule.objects.all() if is_visible(one)]
 
 
-def _is_visible(schedule: BackupSchedule) -> bool:
+def is_visible(schedule: BackupSchedule) -> bool:
+    """Whether whoever asks may see all agents that it is about."""
     agents = scope.current()
     if agents is None:
         return True
@@ -130,61 +115,6 @@ def _row(one: BackupSchedule, now: datetime) -> ScheduleRow:
         late_at_ms=None if one.late_at is None else _ms(one.late_at),
         job_id=one.job_id,
         problem=shown(one.problem),
-    )
-
-
-def add_schedule(actor: Actor, wish: ScheduleWish) -> BackupSchedule:
-    """Have backups taken by themselves from the next such time on.
-
-    Raises:
-        RefusedError: the role does not allow it, or the console is read-only.
-        ProblemError: an agent is not in scope.
-    """
-    queue.check_allowed(actor, "admin")
-    if wish.agents is not None:
-        known = {reader.agent for reader in fleet().scan().readers}
-        if not wish.agents or not set(wish.agents) <= known:
-            raise not_there(_("One of these agents is not there."), _("Choose from the list."))
-    made = BackupSchedule(
-        agents=None if wish.agents is None else list(wish.agents),
-        every=wish.every,
-        weekday=wish.weekday,
-        hour=wish.hour,
-        minute=wish.minute,
-        transcripts=wish.transcripts,
-        retention=None if wish.retention is None else asdict(wish.retention),
-        drill=wish.drill,
-        actor=actor.name,
-        created_at=timezone.now(),
-        slot_at=timezone.now(),
-    )
-    made.save()
-    _record(actor, made, "backup.schedule")
-    return made
-
-
-def remove_schedule(actor: Actor, schedule_id: int) -> None:
-    """Stop one.
-
-    Raises:
-        ProblemError: it is not there.
-        RefusedError: the role does not allow it, or the console is read-only.
-    """
-    queue.check_allowed(actor, "admin")
-    found = BackupSchedule.objects.filter(pk=schedule_id).first()
-    if found is None or not _is_visible(found):
-        raise not_there(_("There is no such schedule any more."), _("Open the schedules."))
-    _record(actor, found, "backup.unschedule")
-    found.delete()
-
-
-def _record(actor: Actor, one: BackupSchedule, action: str) -> None:
-    audit.record(
-        None,
-        by=actor,
-        action=action,
-        target=str(one),
-        details={"agents": one.agents, "retention": one.retention, "drill": one.drill},
     )
 
 

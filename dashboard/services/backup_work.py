@@ -6,32 +6,27 @@ backup that was finished is found by the job's name in it and not taken twice.
 
 from __future__ import annotations
 
-import errno
 import time
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from dashboard import audit
 from dashboard.acting import Actor
-from dashboard.jobs import parts
 from dashboard.jobs.kinds import ItemResult, Kind, RunItem, register
 from dashboard.models import Job, JobItem
 from dashboard.roles import Role
 from sessionstore import backup as backups
 from sessionstore.backup import Backup, RetentionPolicy
 from sessionstore.backup.drill import drill
-from sessionstore.errors import Finding, SessionStoreError
+from sessionstore.errors import SessionStoreError
 
 from .amounts import binary
 from .backup_catalogue import Kept, catalogue, find_backup
 from .backup_places import root_of
+from .backup_reports import about, failed, findings_of, job_outcome, policy_of, record, tell
 from .change_stores import opened_for_change
-from .findings import masked_finding
 from .fleet import fleet
-from .problems import ProblemError, problem_of
 from .readers import Reader
 from .tree import shown
 
@@ -40,8 +35,7 @@ RESTORE, PRUNE, COMPARE = "backup.restore", "backup.prune", "backup.compare"
 KINDS = (CREATE, VERIFY, DRILL, RESTORE, PRUNE, COMPARE)
 WAIT_S = 30.0
 LOOK_S = 30.0
-_MOST_FINDINGS = 100
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_MOST_NAMED = 100
 
 
 def create_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
@@ -186,77 +180,13 @@ def prune_store(
     removed = backups.apply_retention(plan, progress=tell)
     ids, freed = [one.id for one in removed], sum(one.size_bytes for one in removed)
     if ids:
-        told = {"removed": ids[:_MOST_FINDINGS], "count": len(ids), "freed_bytes": freed}
+        told = {"removed": ids[:_MOST_NAMED], "count": len(ids), "freed_bytes": freed}
         record(job, actor, "backup.prune", reader.name, "done", told)
     return ids, freed
 
 
-# -- shared with the other jobs of backups ---------------------------------------------------
-
-
-def policy_of(params: Mapping[str, Any] | None) -> RetentionPolicy | None:
-    """A policy as a job or a schedule keeps it."""
-    return RetentionPolicy(**params) if params else None
-
-
-def tell(done: int, total: int, item: str) -> None:
-    """Tell the job how far the library is; where it tells, it may be stopped."""
-    parts.report(done, total, item)
-
-
-def about(backup: Backup) -> dict[str, Any]:
-    """What a report says of a backup."""
-    return {
-        "backup": backup.id,
-        "sessions": backup.sessions,
-        "transcripts": backup.transcripts,
-        "size_bytes": backup.size_bytes,
-    }
-
-
-def findings_of(findings: Sequence[Finding]) -> list[dict[str, str]]:
-    """Findings as a report keeps them: masked, and not more than a person reads."""
-    masked = (masked_finding(one) for one in findings[:_MOST_FINDINGS])
-    return [{"severity": one.severity, "message": one.message, "hint": one.hint} for one in masked]
-
-
-def failed(
-    job: Job, actor: Actor, action: str, target: str, error: SessionStoreError
-) -> ItemResult:
-    """The result of an item that the library refused; a full disk waits for a person."""
-    problem = problem_of(error)
-    said = f"{problem.title}. {problem.detail} {problem.hint}".strip()
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return ItemResult("pause", f"{said} {_('Make room, then resume.')}")
-    record(job, actor, action, target, "failed", {"error": problem.detail[:400]})
-    return ItemResult("failed", said, report={"error": problem.detail, "hint": problem.hint})
-
-
-def record(
-    job: Job, actor: Actor, action: str, target: str, outcome: str, told: Mapping[str, Any]
-) -> None:
-    """Tell the audit what became of one item."""
-    details = {name: value for name, value in told.items() if not isinstance(value, list | dict)}
-    listed = told.get("removed")
-    audit.record(
-        None,
-        by=actor,
-        action=action,
-        target=target,
-        outcome=outcome,
-        reason=job.reason,
-        details={"job": job.pk, **details, **({"removed": listed} if listed else {})},
-    )
-
-
 def _target(kept: Kept) -> str:
     return f"{kept.name}: {kept.backup.id}"
-
-
-def job_outcome(job: Job) -> str:
-    """What a job of one item came to, in that item's words; counts say it for more."""
-    items = list(job.items.all()[:2])
-    return items[0].message if len(items) == 1 else ""
 
 
 def _register() -> None:
@@ -274,5 +204,3 @@ def _register() -> None:
 
 
 _register()
-
-__all__ = ["ProblemError"]

@@ -19,8 +19,9 @@ from .backup_rows import BackupRow, row_of
 from .backup_words import ACTIONS, action_tone, action_word
 from .backup_work import RESTORE
 from .comparing import Comparison, compare, names_by_id
+from .kept_comparisons import find_plan
 from .problems import Problem, ProblemError
-from .restore_plans import changes_of, difference, find_plan
+from .restore_plans import changes_of, difference
 from .rows import readable
 from .tree import shown
 

@@ -7,9 +7,8 @@ anew for the one session that is looked at. Kept for a day.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -22,11 +21,12 @@ from sessionstore.backup.restore_plan import plan_restore
 from sessionstore.backup.shapes import RestorePlan
 from sessionstore.errors import SessionStoreError
 
-from .backup_catalogue import Kept, find_backup
+from .backup_catalogue import Kept
 from .backup_pages import archived
-from .backup_work import WAIT_S, findings_of
+from .backup_reports import findings_of
+from .backup_work import WAIT_S
 from .change_stores import opened_for_change
-from .migration_plans import KEPT_FOR, remove_plans
+from .migration_plans import remove_plans
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import Reader
 from .refs import SESSION_LENGTH, digest
@@ -209,52 +209,6 @@ def sentence_of(counts: Mapping[str, int]) -> str:
     }
 
 
-def find_plan(kept: Kept, plan_id: int) -> StorePlan:
-    """A kept plan of a backup.
-
-    Raises:
-        ProblemError: there is none, or it is older than a day.
-    """
-    row = StorePlan.objects.filter(
-        pk=plan_id,
-        kind=KIND,
-        is_ready=True,
-        store_id=kept.store_id or "-",
-        created_at__gt=timezone.now() - KEPT_FOR,
-    ).first()
-    if row is None or row.summary.get("backup") != kept.backup.id:
-        raise not_there(
-            _("There is no such comparison, or not any more: one is kept for a day."),
-            _("Open the backup and compare it with the store again."),
-        )
-    return row
-
-
-def wanted_of(row: StorePlan) -> Wanted:
-    """What a kept plan was made for."""
-    if row.summary["all"]:
-        return Wanted(None)
-    keys: Sequence[str] = tuple(row.sessions.values_list("key", flat=True))
-    return Wanted(tuple(keys), tuple(row.summary["fields"]) or None)
-
-
-def moved_since(row: StorePlan, plan: RestorePlan) -> list[str]:
-    """Keys that a plan made now has otherwise, for a run that goes on after it was broken off.
-
-    What is as the backup has it is done; the rest must be as it was when somebody looked at it.
-    """
-    seen: dict[str, tuple[str, str]] = {
-        key: (action, source)
-        for key, action, source in row.sessions.order_by().values_list("key", "action", "source")
-    }
-    return [
-        key
-        for action in ("changed", "created", "removed")
-        for key in getattr(plan, action)
-        if seen.get(key) != (action, plan.etags.get(key, ""))
-    ]
-
-
 def difference(kept: Kept, key: str, fields: tuple[str, ...] | None) -> RestorePlan:
     """The plan of one session, which has both of its states.
 
@@ -272,16 +226,3 @@ def difference(kept: Kept, key: str, fields: tuple[str, ...] | None) -> RestoreP
 def now_ms() -> int:
     """Epoch milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-def plan_of_job(params: Mapping[str, Any]) -> tuple[Kept, StorePlan]:
-    """The backup and the kept plan that a job is to carry out.
-
-    Raises:
-        ProblemError: one of them is not there any more.
-    """
-    kept = find_backup(str(params["backup"]), budget_s=WAIT_S)
-    return kept, find_plan(kept, int(params["plan"]))
-
-
-__all__ = ["Wanted", "find_plan", "keys_of", "make_plan", "plan_at_once"]

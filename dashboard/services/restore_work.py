@@ -15,10 +15,9 @@ from dashboard.jobs.kinds import ItemResult, Kind, RunItem, register
 from dashboard.models import Change, Job, JobItem, StorePlan
 from dashboard.roles import Role
 from sessionstore import backup as backups
-from sessionstore.backup.recover import recover, recovery_candidates
 from sessionstore.backup.restore import restore_to
 from sessionstore.backup.restore_in_place import restore
-from sessionstore.backup.shapes import RestorePlan, RestoreReport
+from sessionstore.backup.shapes import RestoreReport
 from sessionstore.errors import SessionStoreError
 from sessionstore.kept import Version
 from sessionstore.paths import STORE_NAME
@@ -26,36 +25,14 @@ from sessionstore.versionfiles import read_versions
 
 from .backup_catalogue import Kept, catalogue, find_backup
 from .backup_places import new_place, root_of
-from .backup_work import (
-    COMPARE,
-    LOOK_S,
-    PRUNE,
-    RESTORE,
-    WAIT_S,
-    failed,
-    findings_of,
-    job_outcome,
-    policy_of,
-    prune_store,
-    record,
-    tell,
-)
+from .backup_reports import failed, findings_of, job_outcome, policy_of, record, tell
+from .backup_work import COMPARE, LOOK_S, PRUNE, RESTORE, WAIT_S, prune_store
 from .change_records import Task, differences_of, note_done
-from .change_stores import opened_for_change
 from .fleet import fleet
-from .problems import ProblemError, not_there
+from .kept_comparisons import moved_since, plan_of_job, wanted_of
 from .readers import Reader
-from .recovering import candidate_ref
-from .restore_plans import (
-    Wanted,
-    make_plan,
-    moved_since,
-    now_ms,
-    plan_now,
-    plan_of_job,
-    tag_of,
-    wanted_of,
-)
+from .recover_work import recover_item
+from .restore_plans import Wanted, make_plan, now_ms, plan_now, tag_of
 from .tree import shown
 
 _MOST_NAMED = 20
@@ -64,7 +41,7 @@ _MOST_NAMED = 20
 def restore_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     """Restore one backup: to a new place, or in place by the plan that somebody has seen."""
     if job.params.get("candidate"):
-        return _recover(job, item, actor)
+        return recover_item(job, item, actor)
     if job.params["target"] == "new":
         return _to_new_place(job, item, actor)
     return _in_place(job, item, actor)
@@ -182,35 +159,6 @@ def _is_ours(version: Version, kept: Kept, begun_ms: int) -> bool:
     )
 
 
-def _recover(job: Job, item: JobItem, actor: Actor) -> ItemResult:
-    """Copy what a candidate holds to a new place; the candidate and the store stay."""
-    reader = fleet().reader(item.store_id)
-    name, wanted = str(job.params["name"]), str(job.params["candidate"])
-    try:
-        with opened_for_change(reader, WAIT_S) as store:
-            listed = recovery_candidates(store, root=root_of(reader.paths))
-            found = [one for one in listed if candidate_ref(one) == wanted]
-            if not found:
-                raise not_there(
-                    _("What was to be recovered from is not there any more."),
-                    _("Open the page again and choose from what is there."),
-                )
-            report = recover(found[0], store, new_place(name))
-    except SessionStoreError as error:
-        if item.attempts > 1 and isinstance(error, OSError) and error.errno == errno.EEXIST:
-            return ItemResult("done", _("It is in the new place already."), report={"place": name})
-        return failed(job, actor, "store.recover", reader.name, error)
-    told = {
-        "place": name,
-        "candidate": found[0].kind,
-        "sessions": report.sessions,
-        "verified": report.verified,
-        "findings": findings_of(report.findings),
-    }
-    record(job, actor, "store.recover", reader.name, "done", told)
-    return ItemResult("done", f"{shown(report.sentence)}: {name}/{STORE_NAME}.", report=told)
-
-
 def prune_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     """Apply a policy to one store's backups, as the preview showed it."""
     reader = fleet().reader(item.store_id)
@@ -259,5 +207,3 @@ def _register() -> None:
 
 
 _register()
-
-__all__ = ["ProblemError", "RestorePlan"]

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard import recent
 from dashboard.acting import actor_of
-from dashboard.forms_backups import PolicyForm
 from dashboard.forms_migration import ReasonForm
+from dashboard.forms_retention import PolicyForm
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
 from dashboard.services.backup_asking import ask_prune

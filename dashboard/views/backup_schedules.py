@@ -14,12 +14,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard import recent, scope
 from dashboard.acting import actor_of
-from dashboard.forms_backups import ScheduleForm
+from dashboard.forms_retention import ScheduleForm
 from dashboard.jobs import life
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
-from dashboard.services.backup_schedules import add_schedule, list_schedules, remove_schedule
+from dashboard.services.backup_schedules import list_schedules
 from dashboard.services.fleet import fleet
+from dashboard.services.schedule_changes import add_schedule, remove_schedule
 
 from .answers import tells_problems
 from .backup_retention import NAMES

@@ -10,7 +10,8 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from dashboard import twins
-from dashboard.forms_backups import BackupFilters, PolicyForm
+from dashboard.forms_backups import BackupFilters
+from dashboard.forms_retention import PolicyForm
 from dashboard.roles import role_required
 from dashboard.services.backup_catalogue import find_backup
 from dashboard.services.backup_list import BackupList, list_backups
@@ -18,8 +19,8 @@ from dashboard.services.backup_pages import archived, backup_page
 from dashboard.services.backup_rows import BackupRow
 from dashboard.services.backup_schedules import list_schedules
 from dashboard.services.compare_pages import ComparedSession, compared
+from dashboard.services.kept_comparisons import find_plan
 from dashboard.services.problems import Problem, ProblemError
-from dashboard.services.restore_plans import find_plan
 from dashboard.services.retention_pages import preview
 from dashboard.services.tree import shown
 

@@ -20,7 +20,8 @@ from dashboard.roles import role_required
 from dashboard.services.backup_asking import Target, ask_compare, ask_restore
 from dashboard.services.backup_catalogue import find_backup
 from dashboard.services.compare_pages import ComparePage, compare_page, fields_of
-from dashboard.services.restore_plans import Wanted, find_plan, is_quick, keys_of, plan_at_once
+from dashboard.services.kept_comparisons import find_plan
+from dashboard.services.restore_plans import Wanted, is_quick, keys_of, plan_at_once
 
 from .answers import tells_problems
 from .backups import powers
