@@ -18,7 +18,7 @@ from dashboard.models import BackupSchedule
 from dashboard.models.jobs import FINISHED
 from sessionstore import backup as backups
 from sessionstore.errors import SessionStoreError, StoreIOError
-from sessionstore.files import free_bytes
+from sessionstore.treefiles import free_bytes
 
 from .backup_catalogue import Catalogue, Kept, catalogue
 from .backup_places import root_of, usual_root
