@@ -123,7 +123,7 @@ def backup_page(backup_id: str, *, page: int) -> BackupPage:
 
 
 def archived(kept: Kept) -> tuple[BackupSession, ...] | Problem:
-    """The sessions of a backup as its manifest has them, or why that cannot be read."""
+    """The sessions of a backup by its manifest, in the order of keys, or why there are none."""
     if kept.reader is not None:
         return kept.reader.read(lambda _paths: _read(kept), budget_s=_BUDGET_S)
     try:
@@ -136,7 +136,7 @@ def archived(kept: Kept) -> tuple[BackupSession, ...] | Problem:
 
 def _read(kept: Kept) -> tuple[BackupSession, ...]:
     with open_archive(kept.backup) as archive:
-        return archive.manifest.sessions
+        return tuple(sorted(archive.manifest.sessions, key=lambda one: one.key))
 
 
 def _session(kept: Kept, number: int, one: BackupSession) -> ArchivedSession:
