@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from django.test import Client
 
 from dashboard.models import AuditEvent, Change, Job, StorePlan
 from dashboard.services import restore_plans
+from dashboard.services.backup_asking import ref_of
 from sessionstore.backup import list_backups
 from sessionstore.store import open_store
 from tests.conftest import client_for
@@ -47,13 +49,6 @@ def compared(client: Client, backup_id: str, **fields: Any) -> StorePlan:
     plan = StorePlan.objects.latest("pk")
     assert answer["Location"] == f"/backups/{backup_id}/compare/{plan.pk}/"
     return plan
-
-
-def ref_in(client: Client, backup_id: str, number: int) -> str:
-    """The short id of a session on the backup's page."""
-    from dashboard.services.backup_asking import ref_of
-
-    return ref_of(key_of(number))
 
 
 # --- Empty, one, and what is said of it -----------------------------------------------------------
@@ -269,7 +264,7 @@ def test_a_secret_is_masked_on_both_sides_of_a_difference(
     kept = taken(admin_client)
     with store_of(store) as opened:
         opened.patch(key_of(0), {"apiKey": secrets[1]})
-    plan = compared(admin_client, kept.backup.id, session=ref_in(admin_client, kept.backup.id, 0))
+    plan = compared(admin_client, kept.backup.id, session=ref_of(key_of(0)))
     text = text_of(admin_client, f"/backups/{kept.backup.id}/compare/{plan.pk}/")
     assert "they differ, and are masked" in text
     assert not [one for one in secrets if one in text]
@@ -302,7 +297,7 @@ def test_one_session_is_restored_in_place_and_undone(admin_client: Client, store
     with store_of(store) as opened:
         opened.patch(key_of(0), {"label": "Another"})
         opened.patch(key_of(1), {"label": "Left alone"})
-    plan = compared(admin_client, kept.backup.id, session=ref_in(admin_client, kept.backup.id, 0))
+    plan = compared(admin_client, kept.backup.id, session=ref_of(key_of(0)))
     page = f"/backups/{kept.backup.id}/compare/{plan.pk}/"
     fields = {"digest": plan.digest, "reason": "It was better"}
     assert admin_client.post(f"{page}restore/", fields).status_code == 302
@@ -326,7 +321,7 @@ def test_only_the_chosen_field_is_restored(admin_client: Client, store: Path) ->
     kept = taken(admin_client)
     with store_of(store) as opened:
         opened.patch(key_of(0), {"label": "Another", "model": "new-model"})
-    ref = ref_in(admin_client, kept.backup.id, 0)
+    ref = ref_of(key_of(0))
     plan = compared(admin_client, kept.backup.id, session=ref, field="label")
     assert plan.summary["fields"] == ["label"]
     page = f"/backups/{kept.backup.id}/compare/{plan.pk}/"
@@ -503,8 +498,6 @@ def test_a_sidecar_cannot_show_itself_to_somebody_of_another_agent(
 def test_a_backup_of_a_store_that_is_gone_is_for_those_who_see_everything(
     admin_client: Client, bob: User, state: Path
 ) -> None:
-    import shutil
-
     fill(state, "main")
     fill(state, "work")
     kept = taken(admin_client, "main")

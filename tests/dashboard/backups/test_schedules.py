@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -126,8 +127,6 @@ def test_the_overview_goes_by_the_backups(admin_client: Client, store: Path) -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_runners_one_takes_a_time(store: Path) -> None:
-    import threading
-
     schedule(hour=3, slot_at=datetime(2026, 11, 28, 3, 0, tzinfo=UTC))
     now, took = datetime(2026, 11, 29, 3, 0, 5, tzinfo=UTC), []
     barrier = threading.Barrier(4)
