@@ -346,7 +346,7 @@ def test_a_store_that_moved_is_not_restored_over(admin_client: Client, store: Pa
     assert admin_client.post(f"{page}restore/", fields).status_code == 302
     run_jobs()
     [item] = last_job().items.all()
-    assert (item.state, item.report["why"]) == ("failed", "moved")  # type: ignore[index]
+    assert (item.state, item.report["why"]) == ("failed", "moved")
     with store_of(store) as opened:
         assert opened.get(key_of(0))["label"] == "A writer was here"  # type: ignore[index]
 
@@ -411,7 +411,7 @@ def test_a_preview_says_which_rule_keeps_which_and_applies_exactly_that(
     assert admin_client.post("/backups/retention/apply/", fields).status_code == 302
     run_jobs()
     assert newest().backup.id == second.backup.id
-    assert last_job().items.get().report["pruned"] == [first.backup.id]  # type: ignore[index]
+    assert last_job().items.get().report["pruned"] == [first.backup.id]
 
 
 def test_a_preview_that_is_out_of_date_removes_nothing(admin_client: Client, store: Path) -> None:

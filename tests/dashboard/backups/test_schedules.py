@@ -74,7 +74,7 @@ def test_retention_and_a_trial_restore_follow(store: Path) -> None:
     assert backup_schedules.run_due(datetime(2026, 11, 29, 3, 1, tzinfo=UTC)) == 1
     run_jobs()
     assert newest().backup.id != first
-    assert Job.objects.latest("pk").items.get().report["pruned"] == [first]  # type: ignore[index]
+    assert Job.objects.latest("pk").items.get().report["pruned"] == [first]
 
 
 def test_a_time_that_was_missed_is_said_and_made_good_once(
