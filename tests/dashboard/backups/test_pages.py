@@ -17,6 +17,7 @@ from django.test import Client
 from dashboard.models import AuditEvent, Change, Job, StorePlan
 from dashboard.services import restore_plans
 from dashboard.services.backup_asking import ref_of
+from dashboard.services.fleet import fleet
 from sessionstore.backup import list_backups
 from sessionstore.store import open_store
 from tests.conftest import client_for
@@ -543,3 +544,39 @@ def test_a_large_comparison_is_made_by_a_job_that_leads_to_it(
     address = f"/backups/{kept.backup.id}/compare/{plan.pk}/"
     assert address in text_of(operator_client, answer["Location"])
     assert plan.summary["counts"]["changed"] == 1
+
+
+def test_a_selection_of_the_list_is_backed_up(operator_client: Client, store: Path) -> None:
+    reader = fleet().refreshed().readers[0]
+    rows = [f"{reader.id}-{reader.refs.of(key_of(number))}" for number in (0, 2)]
+    answer = operator_client.post("/plans/new/", {"row": rows})
+    page = text_of(operator_client, answer["Location"])
+    found = re.search(r'id="back-up-selection" class="nav-link" href="([^"]+)"', page)
+    assert found
+    assert "2 sessions that were picked" in text_of(operator_client, found[1])
+    assert operator_client.post(found[1], {"reason": "These two"}).status_code == 302
+    run_jobs()
+    text = text_of(operator_client, f"/backups/{newest().backup.id}/")
+    assert [key_of(number) in text for number in range(3)] == [True, False, True]
+    assert "some sessions" in text
+
+
+def test_a_session_leads_to_its_backups(operator_client: Client, store: Path) -> None:
+    reader = fleet().refreshed().readers[0]
+    page = f"/stores/{reader.id}/sessions/{reader.refs.of(key_of(0))}/"
+    text = text_of(operator_client, page)
+    for name in ("back-up-session", "recover-session"):
+        found = re.search(rf'id="{name}" class="menu-link" href="([^"]+)"', text)
+        assert found
+        assert text_of(operator_client, found[1])
+    assert 'id="in-backups"' in text_of(operator_client, f"{page}?tab=versions")
+
+
+def test_a_selection_of_somebody_else_is_not_there(
+    operator_client: Client, make_user: Any, store: Path
+) -> None:
+    reader = fleet().refreshed().readers[0]
+    rows = [f"{reader.id}-{reader.refs.of(key_of(0))}"]
+    plan = operator_client.post("/plans/new/", {"row": rows})["Location"].split("/")[2]
+    other = client_for(make_user("dora", "operator"))
+    assert other.get(f"/backups/new/?plan={plan}").status_code == 404
