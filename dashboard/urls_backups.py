@@ -12,6 +12,7 @@ from .views import (
     backup_twins,
     backups,
     compare,
+    compare_twins,
     recover,
 )
 
@@ -39,10 +40,12 @@ urlpatterns: list[URLPattern] = [
     path("backups.csv", backup_twins.backups_csv, name="backups_csv"),
     path("backups/new/", backup_new.new, name="backup_new"),
     path("backups/retention/", backup_retention.retention, name="retention"),
-    path("backups/retention.json", backup_twins.retention_json, name="retention_json"),
+    path("backups/retention.json", compare_twins.retention_json, name="retention_json"),
+    path("backups/retention.csv", compare_twins.retention_csv, name="retention_csv"),
     path("backups/retention/apply/", backup_retention.apply, name="retention_apply"),
     path("backups/schedules/", backup_schedules.schedules, name="schedules"),
-    path("backups/schedules.json", backup_twins.schedules_json, name="schedules_json"),
+    path("backups/schedules.json", compare_twins.schedules_json, name="schedules_json"),
+    path("backups/schedules.csv", compare_twins.schedules_csv, name="schedules_csv"),
     path("backups/schedules/add/", backup_schedules.add, name="schedule_add"),
     path(
         "backups/schedules/<int:schedule_id>/remove/",
@@ -59,11 +62,12 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/place/", backup_acts.place, name="backup_place"),
     path(f"{_ONE}/compare/", compare.make, name="backup_compare"),
     path(f"{_PLAN}/", compare.comparison, name="comparison"),
-    path(f"{_PLAN}.json", backup_twins.comparison_json, name="comparison_json"),
-    path(f"{_PLAN}.csv", backup_twins.comparison_csv, name="comparison_csv"),
+    path(f"{_PLAN}.json", compare_twins.comparison_json, name="comparison_json"),
+    path(f"{_PLAN}.csv", compare_twins.comparison_csv, name="comparison_csv"),
     path(f"{_PLAN}/place/", compare.to_new_place, name="comparison_place"),
     path(f"{_PLAN}/restore/", compare.in_place, name="comparison_restore"),
     path("stores/<store:store_id>/recover/", recover.page, name="store_recover"),
     path("stores/<store:store_id>/recover.json", recover.as_json, name="store_recover_json"),
+    path("stores/<store:store_id>/recover.csv", recover.as_csv, name="store_recover_csv"),
     path("stores/<store:store_id>/recover/run/", recover.run, name="store_recover_run"),
 ]

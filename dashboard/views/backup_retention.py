@@ -95,7 +95,10 @@ def _page(
         "words": policy_words(form.policy()) if asked else "",
         "stores": store_choices(fleet().refreshed().readers),
         "reason_form": reason,
-        "json": f"{reverse('retention_json')}?{request.GET.urlencode()}",
+        "twins": {
+            kind: f"{reverse(f'retention_{kind}')}?{request.GET.urlencode()}"
+            for kind in ("csv", "json")
+        },
         **powers(request),
         **(extra or {}),
     }

@@ -52,6 +52,23 @@ def as_json(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
     return twins.json_response(f"recover-{seen.store}", content)
 
 
+@require_safe
+@role_required("viewer")
+@tells_problems
+def as_csv(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
+    """Give the same list as CSV."""
+    seen = recover_page(store_id, ref=_ref(request))
+    header = ["kind", "name", "sessions", "size_bytes", "at", "newest", "readable", "note"]
+    rows = [
+        [
+            *(row.kind, row.name, row.sessions, row.size_bytes, twins.iso(row.at_ms)),
+            *(twins.iso(row.newest_at_ms), row.readable, row.note),
+        ]
+        for row in seen.rows
+    ]
+    return twins.csv_response(f"recover-{seen.store}", header, rows)
+
+
 @require_POST
 @role_required("admin")
 @tells_problems

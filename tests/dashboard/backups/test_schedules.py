@@ -14,6 +14,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from dashboard.jobs.runner import Runner
 from dashboard.models import BackupSchedule, Job
 from dashboard.services import backup_schedules
 from tests.conftest import client_for
@@ -155,3 +156,21 @@ def test_a_schedule_of_all_agents_is_not_for_those_who_see_some(bob: User, state
     limit(bob, "work")
     told = json.loads(client_for(bob).get("/backups/schedules.json").content)
     assert [one["id"] for one in told["schedules"]] == [mine.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_runner_comes_to_a_time_by_itself(store: Path) -> None:
+    schedule(hour=timezone.now().hour, slot_at=timezone.now() - timedelta(days=2))
+    Runner().run(once=True)
+    assert newest().backup.reason == "scheduled"
+
+
+def test_schedules_and_previews_are_csv_too(admin_client: Client, store: Path) -> None:
+    schedule(hour=3, agents=["main"])
+    lines = b"".join(admin_client.get("/backups/schedules.csv")).decode().splitlines()
+    assert lines[1].split(",")[1:4] == ["main", "day", "03:00"]
+    backup_schedules.run_due(timezone.now() + timedelta(days=1))
+    run_jobs()
+    lines = b"".join(admin_client.get("/backups/retention.csv?keep_last=1")).decode().splitlines()
+    assert lines[1].startswith(f"{newest().backup.id},main,among the last,")
+    assert admin_client.get("/backups/retention.csv?keep_last=x").status_code == 422
