@@ -12,10 +12,9 @@ from dashboard.jobs.seeing import visible_jobs
 from dashboard.live import stamp_of
 from dashboard.models import JobItem
 from dashboard.models.jobs import FINISHED
-from sessionstore.backup import open_archive
-from sessionstore.backup.shapes import BackupSession
-from sessionstore.errors import Finding, SessionStoreError
+from sessionstore.errors import Finding
 
+from .archived_sessions import Archived, archived
 from .backup_asking import ref_of
 from .backup_catalogue import Kept, find_backup
 from .backup_places import suggested_name
@@ -23,12 +22,11 @@ from .backup_rows import BackupRow, row_of
 from .backup_work import DRILL, KINDS, VERIFY
 from .findings import masked_finding
 from .fleet import below_state
-from .problems import Problem, not_there, problem_of
+from .problems import Problem
 from .rows import readable
 from .tree import shown
 
 PER_PAGE = 50
-_BUDGET_S = 5.0
 _HISTORY = 10
 
 
@@ -96,7 +94,7 @@ def backup_page(backup_id: str, *, page: int) -> BackupPage:
     """
     kept = find_backup(backup_id)
     answer = archived(kept)
-    listed: Sequence[BackupSession] = () if isinstance(answer, Problem) else answer
+    listed: Sequence[Archived] = () if isinstance(answer, Problem) else answer
     pages = max(1, -(-len(listed) // PER_PAGE))
     page = min(max(1, page), pages)
     first = (page - 1) * PER_PAGE
@@ -122,24 +120,7 @@ def backup_page(backup_id: str, *, page: int) -> BackupPage:
     )
 
 
-def archived(kept: Kept) -> tuple[BackupSession, ...] | Problem:
-    """The sessions of a backup by its manifest, in the order of keys, or why there are none."""
-    if kept.reader is not None:
-        return kept.reader.read(lambda _paths: _read(kept), budget_s=_BUDGET_S)
-    try:
-        return _read(kept)
-    except SessionStoreError as error:
-        return problem_of(error)
-    except FileNotFoundError:
-        return not_there("", "").problem
-
-
-def _read(kept: Kept) -> tuple[BackupSession, ...]:
-    with open_archive(kept.backup) as archive:
-        return tuple(sorted(archive.manifest.sessions, key=lambda one: one.key))
-
-
-def _session(kept: Kept, number: int, one: BackupSession) -> ArchivedSession:
+def _session(kept: Kept, number: int, one: Archived) -> ArchivedSession:
     key = shown(one.key)
     reader = kept.reader
     is_there = reader is not None and reader.row(one.key) is not None

@@ -21,8 +21,8 @@ from sessionstore.backup.restore_plan import plan_restore
 from sessionstore.backup.shapes import RestorePlan
 from sessionstore.errors import SessionStoreError
 
+from .archived_sessions import archived
 from .backup_catalogue import Kept
-from .backup_pages import archived
 from .backup_reports import findings_of
 from .backup_work import WAIT_S
 from .change_stores import opened_for_change

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_safe
 from dashboard import twins
 from dashboard.forms_backups import BackupFilters
 from dashboard.roles import role_required
+from dashboard.services.archived_sessions import archived
 from dashboard.services.backup_catalogue import find_backup
 from dashboard.services.backup_list import BackupList, list_backups
-from dashboard.services.backup_pages import archived, backup_page
+from dashboard.services.backup_pages import backup_page
 from dashboard.services.backup_rows import BackupRow
 from dashboard.services.problems import Problem
 from dashboard.services.tree import shown
