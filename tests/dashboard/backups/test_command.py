@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
-from dashboard.models import AuditEvent
+from dashboard.jobs import claiming
+from dashboard.models import AuditEvent, Job
 from dashboard.services import backup_command as work
+from dashboard.services.backup_asking import ask_verify
+from dashboard.services.migration_command import command_actor
+from sessionstore.backup import list_backups
+from sessionstore.keys import locate
 from sessionstore.store import open_store
+from tests.conftest import REPOSITORY
 from tests.dashboard.backups.conftest import entry, fill, key_of, newest, store_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,3 +122,45 @@ def test_restore_compares_restores_to_a_new_place_and_in_place(sessions: Any, st
     assert sessions("restore", backup_id, "--in-place", "--yes-everything")[0] == work.OK
     with store_of(store) as opened:
         assert opened.get(key_of(9)) is None
+
+
+def test_a_command_that_was_killed_keeps_no_later_one_waiting(sessions: Any, store: Path) -> None:
+    sessions("backup", "--all")
+    job = ask_verify(command_actor(), [newest()], depth="everything")
+    assert claiming.claim("a-command-that-was-killed", job_id=job.pk) is not None
+    Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert sessions("backup", "--all")[0] == work.OK
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == ("done", 2)
+    assert len(json.loads(sessions("backups", "--json")[1])["backups"]) == 2
+
+
+def test_a_command_that_is_killed_leaves_no_half_backup_and_the_next_one_goes_on(
+    state: Path, tmp_path: Path
+) -> None:
+    fill(state, sessions=3)
+    folder = state / "agents" / "main" / "sessions" / "sessions.d"
+    for number in range(3, 8_000):
+        (folder / locate(key_of(number)).file_name).write_text(json.dumps(entry(number)))
+    command = [sys.executable, "manage.py", "sessions", "backup", "--all", "--json"]
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("SESSIONSTORE_", "DJANGO_"))},
+        "SESSIONSTORE_STATE_DIR": str(state),
+        "SESSIONSTORE_DATA_DIR": str(tmp_path / "var"),
+        "SESSIONSTORE_GATEWAY_LOCK_DIR": str(tmp_path / "locks"),
+    }
+    root = state / ".sessionstore" / "backups"
+    running = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
+    deadline = time.monotonic() + 60
+    while not list(root.glob("main/.new-*")):
+        assert running.poll() is None, "it ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert list_backups(root) == []
+    told = subprocess.run(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE)
+    assert told.returncode == work.OK
+    assert json.loads(told.stdout)["items"][0]["sessions"] == 8_000
+    assert all(backup.sessions == 8_000 and not backup.problem for backup in list_backups(root))
+    assert list(root.glob("main/.new-*")) == []
