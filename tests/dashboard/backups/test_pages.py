@@ -580,3 +580,26 @@ def test_a_selection_of_somebody_else_is_not_there(
     plan = operator_client.post("/plans/new/", {"row": rows})["Location"].split("/")[2]
     other = client_for(make_user("dora", "operator"))
     assert other.get(f"/backups/new/?plan={plan}").status_code == 404
+
+
+def test_a_damaged_store_file_is_restored_whole_from_its_backup(
+    admin_client: Client, state: Path
+) -> None:
+    folder = state / "agents" / "main" / "sessions"
+    folder.mkdir(parents=True)
+    path = folder / "sessions.json"
+    path.write_text(json.dumps({key_of(n): entry(n) for n in range(3)}))
+    kept = taken(admin_client)
+    path.write_text('{"half')
+    text = text_of(admin_client, f"/stores/{id_of()}/recover/")
+    assert "What is wrong now" in text
+    assert kept.backup.id in text
+    plan = compared(admin_client, kept.backup.id)
+    assert plan.summary["counts"]["created"] == 3
+    fields = {"digest": plan.digest, "reason": "It was damaged", "typed": "main"}
+    page = f"/backups/{kept.backup.id}/compare/{plan.pk}/"
+    assert admin_client.post(f"{page}restore/", fields).status_code == 302
+    run_jobs()
+    assert last_job().items.get().state == "done", last_job().items.get().message
+    with store_of(state) as opened:
+        assert opened.load() == {key_of(n): entry(n) for n in range(3)}
