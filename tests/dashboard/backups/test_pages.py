@@ -603,3 +603,17 @@ def test_a_damaged_store_file_is_restored_whole_from_its_backup(
     assert last_job().items.get().state == "done", last_job().items.get().message
     with store_of(state) as opened:
         assert opened.load() == {key_of(n): entry(n) for n in range(3)}
+
+
+def test_a_store_that_is_missing_is_restored_in_place(admin_client: Client, store: Path) -> None:
+    kept = taken(admin_client)
+    shutil.rmtree(store / "agents" / "main" / "sessions" / "sessions.d")
+    assert kept.backup.id in text_of(admin_client, f"/stores/{id_of()}/recover/")
+    plan = compared(admin_client, kept.backup.id)
+    fields = {"digest": plan.digest, "reason": "It was lost", "typed": "main"}
+    page = f"/backups/{kept.backup.id}/compare/{plan.pk}/"
+    assert admin_client.post(f"{page}restore/", fields).status_code == 302
+    run_jobs()
+    assert last_job().items.get().state == "done", last_job().items.get().message
+    with store_of(store) as opened:
+        assert opened.load() == {key_of(n): entry(n) for n in range(3)}
