@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("csp-report/", health.csp_report, name="csp-report"),
     path("", include("dashboard.urls_access")),
     path("", include("dashboard.urls_audit")),
+    path("", include("dashboard.urls_backups")),
     path("", include("dashboard.urls_bulk")),
     path("", include("dashboard.urls_edit")),
     path("", include("dashboard.urls_jobs")),

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable
 
 from django.db import OperationalError, connections
+from django.db.models.functions import Now
 
 from dashboard.acting import Actor
-from dashboard.models import Job
-from dashboard.models.jobs import FINISHED, PAUSED
+from dashboard.models import Job, JobStore
+from dashboard.models.jobs import FINISHED, PAUSED, RUNNING
 from dashboard.services.problems import ProblemError
 
 from . import life, queue
@@ -57,12 +58,25 @@ class Foreground:
             job = Job.objects.get(pk=self._job_id)
             if job.state in FINISHED or job.state == PAUSED:
                 return job
-            hold = claim(self._name, job_id=self._job_id)
+            hold = claim(self._name, job_id=self._job_id) or self._abandoned()
             if hold is not None:
                 self._work(hold)
             else:  # another runner has it, or another job its store
                 self._look()
                 pause.wait(_LOOK_EVERY_S)
+
+    def _abandoned(self) -> Hold | None:
+        """Take over a job that keeps one of our stores and whose runner is gone.
+
+        Where no runner is at work, a command that was killed would else keep all later ones
+        waiting for ever.
+        """
+        mine = JobStore.objects.filter(job=self._job_id).values("store_id")
+        at_them = JobStore.objects.filter(at_work=True, store_id__in=mine)
+        left = Job.objects.filter(state=RUNNING, lease_until__lt=Now(), stores__in=at_them)
+        others = left.exclude(pk=self._job_id).order_by("pk").values_list("pk", flat=True)
+        holds = (claim(self._name, job_id=job_id) for job_id in others)
+        return next((hold for hold in holds if hold is not None), None)
 
     def _work(self, hold: Hold) -> None:
         progress, done = Progress(), threading.Event()

@@ -21,9 +21,11 @@ ItemState = Literal["done", "skipped", "failed", "retry", "pause", "stopped", "c
 
 #: Modules that register a kind when they are imported.
 MODULES: tuple[str, ...] = (
+    "dashboard.services.backup_work",
     "dashboard.services.bulk_work",
     "dashboard.services.edit_work",
     "dashboard.services.migration_work",
+    "dashboard.services.restore_work",
     "dashboard.services.undo_jobs",
 )
 

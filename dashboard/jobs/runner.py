@@ -12,6 +12,8 @@ import threading
 
 from django.db import DatabaseError, close_old_connections, connections
 
+from dashboard.services.backup_schedules import Schedules
+
 from . import life
 from .claiming import LeaseLostError, claim
 from .heartbeat import Heartbeat
@@ -33,6 +35,7 @@ class Runner:
         self.name = life.new_name()
         self._heartbeat = Heartbeat(self.name)
         self._housekeeping = Housekeeping()
+        self._schedules = Schedules()
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -72,6 +75,7 @@ class Runner:
     def _step(self) -> bool:
         """Run one job as far as it goes now; False when there is none."""
         self._housekeeping.do_what_is_due()
+        self._schedules.do_what_is_due()
         hold = claim(self.name)
         if hold is None:
             return False

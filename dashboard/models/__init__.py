@@ -4,6 +4,7 @@ from .access import AgentScope, ApiToken, Invite, SignIn, SsoName
 from .accounts import SetupToken
 from .api import ApiUse
 from .audit import AuditEvent, AuditHead
+from .backups import BackupSchedule
 from .changes import Change, Plan
 from .jobs import Chore, Job, JobItem, JobRunner, JobStore
 from .migration import StorePlan, StorePlanSession
@@ -14,6 +15,7 @@ __all__ = [
     "ApiUse",
     "AuditEvent",
     "AuditHead",
+    "BackupSchedule",
     "Change",
     "Chore",
     "Invite",

@@ -28,6 +28,12 @@ _SETTINGS = (
     ("SESSIONSTORE_DATA_DIR", "DATA_DIR", lazy("the console’s database, secret key, static files")),
     ("SESSIONSTORE_STORE_TEMPLATE", "STORE_TEMPLATE", lazy("a session.store setting")),
     ("SESSIONSTORE_GATEWAY_LOCK_DIR", "GATEWAY_LOCK_DIR", lazy("where gateways keep their lock")),
+    (
+        "SESSIONSTORE_BACKUP_DIR",
+        "BACKUP_DIR",
+        lazy("where backups go"),
+    ),
+    ("SESSIONSTORE_RESTORED_DIR", "RESTORED_DIR", lazy("where restores to a new place go")),
     ("SESSIONSTORE_READ_ONLY", "READ_ONLY", lazy("refuse every change, whoever asks")),
     ("SESSIONSTORE_ENVIRONMENT", "ENVIRONMENT_NAME", lazy("a name shown on every page")),
     ("SESSIONSTORE_ENVIRONMENT_COLOUR", "ENVIRONMENT_COLOUR", lazy("its colour")),

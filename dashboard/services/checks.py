@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from django.utils.translation import gettext as _
 
-from . import disk_checks, lock_checks, store_checks
+from . import backup_checks, disk_checks, lock_checks, store_checks
 from .check import Check
 from .stores import StoreList
 
@@ -21,6 +21,8 @@ _CHECKS: tuple[Callable[[StoreList], Iterator[Check]], ...] = (
     disk_checks.disk,
     disk_checks.network,
     disk_checks.modes,
+    backup_checks.backups,
+    backup_checks.schedules,
 )
 
 
@@ -48,5 +50,3 @@ def _not_yet() -> Iterator[Check]:
     yield Check("write-latency", "unknown", _("Write and lock latency: not measured yet."))
     yield Check("timeouts", "unknown", _("Lock timeouts in the last hour: not counted yet."))
     yield Check("orphans", "unknown", _("Transcripts without a session: not checked yet."))
-    yield Check("backup", "unknown", _("Last verified backup: not checked yet."))
-    yield Check("restore", "unknown", _("Last proven restore: not checked yet."))

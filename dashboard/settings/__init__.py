@@ -32,6 +32,10 @@ GATEWAY_LOCK_DIR = _environment.path("SESSIONSTORE_GATEWAY_LOCK_DIR")
 DATA_DIR = private_directory(
     _environment.path("SESSIONSTORE_DATA_DIR") or BASE_DIR / "var", setting="SESSIONSTORE_DATA_DIR"
 )
+# Where backups go; without it beside each state directory, which a broken disk takes along.
+BACKUP_DIR = _environment.path("SESSIONSTORE_BACKUP_DIR")
+# Backups are restored to new places below this folder and nowhere else.
+RESTORED_DIR = _environment.path("SESSIONSTORE_RESTORED_DIR") or DATA_DIR / "restored"
 READ_ONLY = _environment.flag("SESSIONSTORE_READ_ONLY")
 
 ENVIRONMENT_COLOURS = ("grey", "blue", "green", "amber", "red", "violet")

@@ -78,6 +78,7 @@ def job(request: HttpRequest, job_id: int) -> HttpResponseBase:
         "links": _links(link, page.page, page.pages),
         "is_live": form.cleaned_data.get("live") != "off",
         "is_over": page.row.is_over,
+        "is_of_backups": page.job.kind.startswith("backup."),
         "forgotten": _forgotten(page),
         "redo": _redo(page, actor.role),
     }

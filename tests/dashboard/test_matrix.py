@@ -20,9 +20,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from dashboard import roles, tokens
-from dashboard.models import ApiToken, Change, Job, JobItem, SignIn
+from dashboard.acting import Actor
+from dashboard.models import ApiToken, BackupSchedule, Change, Job, JobItem, SignIn
 from dashboard.models.jobs import JobStore
+from dashboard.services.backup_catalogue import catalogue
 from dashboard.services.fleet import fleet
+from dashboard.services.restore_plans import Wanted, make_plan
+from sessionstore.backup import create_backup
 from sessionstore.store import open_store
 from tests.conftest import MakeUser
 from tests.dashboard.persons import Person, limit
@@ -41,7 +45,12 @@ PEOPLE = list(itertools.product((None, *roles.ROLES), SCOPES))
 ADDRESSES = all_addresses()
 
 #: Ids that the state has for sure; an address with only these must be there for who may see it.
-KNOWN = frozenset({"store_id", "ref", "user_id", "token_id", "sign_in_id", "change_id", "job_id"})
+KNOWN = frozenset(
+    {
+        *("store_id", "ref", "user_id", "token_id", "sign_in_id", "change_id", "job_id"),
+        *("backup_id", "comparison_id"),
+    }
+)
 #: Operators may do these to what they asked for themselves; the job of the world is somebody's.
 OWN_ONLY = frozenset({"job_pause", "job_resume", "job_cancel", "job_retry"})
 #: Says of everything below it that there is nothing, to those who may ask.
@@ -65,8 +74,11 @@ class World:
 
 
 @pytest.fixture
-def world(state_dir: Path, make_user: MakeUser) -> World:
-    """The sample, a session with telling words in each agent, and a row of every kind."""
+def world(state_dir: Path, make_user: MakeUser, request: pytest.FixtureRequest) -> World:
+    """The sample, a session with telling words in each agent, and a row of every kind.
+
+    Backups are there only for addresses of backups, as taking some for each takes its time.
+    """
     marks: dict[str, tuple[str, ...]] = {}
     ids: dict[str, tuple[str, str]] = {}
     for agent in (THIS, OTHER):
@@ -80,7 +92,30 @@ def world(state_dir: Path, make_user: MakeUser) -> World:
         key = f"agent:{reader.agent}:telegram:direct:mark{reader.agent}"
         ids[reader.agent] = (reader.id, reader.refs.of(key))
         _rows_about(reader.agent, reader.id, key, marks[reader.agent])
-    return World({**_row_ids(make_user), "store_id": ids[THIS][0], "ref": ids[THIS][1]}, marks)
+    values = {**_row_ids(make_user), "store_id": ids[THIS][0], "ref": ids[THIS][1]}
+    if "/backups" in request.node.callspec.params["address"].route:
+        values |= _backups(state_dir, marks)
+    return World(values, marks)
+
+
+def _backups(state_dir: Path, marks: dict[str, tuple[str, ...]]) -> dict[str, object]:
+    """A backup of each agent, which tells its words, a comparison and a schedule of one."""
+    for agent in (OTHER, THIS):
+        store = open_store(state_dir / "agents" / agent / "sessions", gateway_lock_dir=state_dir)
+        create_backup(store, reason=marks[agent][0], by=marks[agent][1])
+        BackupSchedule.objects.create(
+            agents=[agent],
+            actor=marks[agent][2],
+            created_at=timezone.now(),
+            slot_at=timezone.now(),
+        )
+    [kept] = [one for one in catalogue().kept if one.name == THIS]
+    actor = Actor(None, "somebody", "admin")
+    return {
+        "backup_id": kept.backup.id,
+        "comparison_id": make_plan(actor, kept, Wanted(None)).pk,
+        "schedule_id": BackupSchedule.objects.get(agents=[OTHER]).pk,
+    }
 
 
 def _rows_about(agent: str, store_id: str, key: str, words: tuple[str, ...]) -> None:

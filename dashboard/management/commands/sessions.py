@@ -1,7 +1,8 @@
-"""``manage.py sessions migrate|rollback|export``: what the migration pages do, for scripts.
+"""``manage.py sessions``: what the pages of migrations and backups do, for scripts.
 
-Exit status: 0 done, 1 a store failed, 2 wrong use, 3 nothing to do, 4 a choice is required, 5 a
-gateway is running, 6 no room on the disk, 7 stopped before the end.
+Exit status: 0 done, 1 something failed, 2 wrong use, 3 nothing to do, 4 a choice is required, 5 a
+gateway is running, 6 no room on the disk, 7 stopped before the end, 8 a backup is damaged, 9 the
+store or the backups moved since they were looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from dashboard import backup_steps
 from dashboard.jobs.foreground import Foreground
 from dashboard.jobs.rows import JobRow
 from dashboard.refusals import RefusedError
@@ -27,12 +29,12 @@ from dashboard.serving import preparation
 
 
 class Command(BaseCommand):
-    """Migrate stores to one file per session, move them back, or export a ``sessions.json``."""
+    """Migrate stores, move them back or export them; back them up, verify, prune and restore."""
 
     help = __doc__.replace("``", "")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        steps = parser.add_subparsers(dest="step", required=True, metavar="migrate|rollback|export")
+        steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
         migrate = steps.add_parser("migrate", help="move stores into one file per session")
         rollback = steps.add_parser("rollback", help="move everything back into one sessions.json")
         export = steps.add_parser("export", help="write a sessions.json for older programs")
@@ -52,19 +54,14 @@ class Command(BaseCommand):
             action="store_true",
             help="migrate although OpenClaw was found, and no released OpenClaw reads the result",
         )
+        backup_steps.add_arguments(steps, _add_stores)
         export.add_argument("--to", required=True, metavar="FILE", help="a file that is not there")
 
     def handle(self, *args: Any, step: str, **options: Any) -> None:
         os.umask(0o077)
         preparation.migrate_if_needed()
         try:
-            readers = work.chosen(
-                options["agent"] or (), options["store"] or (), everything=options["all"]
-            )
-            if step == "export":
-                status = self._export(readers, options)
-            else:
-                status = self._run(MIGRATE if step == "migrate" else ROLLBACK, readers, options)
+            status = self._step(step, options)
         except work.UsageError as error:
             raise CommandError(str(error), returncode=work.USAGE) from error
         except ProblemError as error:
@@ -74,6 +71,22 @@ class Command(BaseCommand):
         except RefusedError as error:
             raise CommandError(str(error), returncode=work.USAGE) from error
         sys.exit(status)
+
+    def _step(self, step: str, options: dict[str, Any]) -> int:
+        if step in backup_steps.STEPS:
+            return backup_steps.run(
+                step,
+                options,
+                self.stdout.write,
+                tell=self._teller(),
+                started=_cancel_at_signals,
+            )
+        readers = work.chosen(
+            options["agent"] or (), options["store"] or (), everything=options["all"]
+        )
+        if step == "export":
+            return self._export(readers, options)
+        return self._run(MIGRATE if step == "migrate" else ROLLBACK, readers, options)
 
     def _run(self, kind: str, readers: list[work.Reader], options: dict[str, Any]) -> int:
         guard, understood = options.get("guard"), bool(options.get("yes_i_know"))
@@ -148,8 +161,8 @@ class Command(BaseCommand):
         return tell
 
 
-def _add_stores(parser: ArgumentParser) -> None:
-    which = parser.add_mutually_exclusive_group(required=True)
+def _add_stores(parser: ArgumentParser, *, required: bool = True) -> None:
+    which = parser.add_mutually_exclusive_group(required=required)
     which.add_argument("--agent", action="append", metavar="AGENT", help="may be given again")
     which.add_argument("--store", action="append", metavar="PATH", help="a store's file or folder")
     which.add_argument("--all", action="store_true", help="every store of the state directory")
