@@ -147,6 +147,9 @@ def _row(
     if preview is not None:
         word, tone = planned_word(preview.outcome)
         return MigrationRow(store, preview, last, job, word, tone, preview.summary["sentence"])
+    if last is not None and store.layout == "both":
+        said = (_("not checked since"), "watch", store.layout_note)
+        return MigrationRow(store, None, last, job, *said)
     if last is not None:
         return MigrationRow(store, None, last, job, last.word, last.tone, last.report["sentence"])
     word, tone, sentence = _unchecked(store)

@@ -59,7 +59,7 @@ def plan_summary(plan: MigrationPlan) -> dict[str, Any]:
         "estimated_s": plan.estimated_s,
         "sampled": plan.sampled_entries,
         "counts": dict(plan.counts),
-        "bytes": sum(session.size_bytes for session in plan.sessions),
+        "bytes": sum(one.size_bytes for one in plan.sessions if one.action == "move"),
     }
 
 

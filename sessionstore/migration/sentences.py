@@ -71,7 +71,8 @@ def _merged(facts: Facts) -> str:
         (facts.replaced, "newer"),
     ]
     which = " and ".join(f"{count:,} {kind}" for count, kind in parts if count)
-    stays = f"; {facts.kept:,} in it are newer and stay" if facts.kept else ""
+    newer = "is newer and stays" if facts.kept == 1 else "are newer and stay"
+    stays = f"; {facts.kept:,} in it {newer}" if facts.kept else ""
     return f"Would bring {which} into {facts.directory}, which stays{stays}"
 
 
