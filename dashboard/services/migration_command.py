@@ -28,7 +28,7 @@ from .change_stores import opened_for_change
 from .command_stores import UsageError, chosen
 from .migration_asking import job_at
 from .migration_export import export_to
-from .migration_summaries import must_choose, plan_summary, rollback_summary
+from .migration_summaries import blocked_of, must_choose, plan_summary, rollback_summary
 from .migration_words import MIGRATE, kind_title
 from .migration_work import CHOICE_MISSING, GATEWAY_RUNS, RUN, UNDO, WAIT_S, planned
 from .problems import Problem, ProblemError, problem_of
@@ -93,6 +93,7 @@ def _planned(reader: Reader, plan: MigrationPlan, *, understood: bool) -> Result
         room = {"needed": binary(plan.needed_bytes), "free": binary(plan.free_bytes)}
         sentence, status = said % room, NO_ROOM
     told = {"would": plan.outcome, "digest": plan.digest, **plan_summary(plan)}
+    told["blocked"] = blocked_of(one for one in plan.sessions if one.action == "blocked")
     return Result(reader.name, plan.outcome, sentence, status, told)
 
 

@@ -40,7 +40,8 @@ def sentence_of(facts: Facts) -> str:
 def _in_the_way(facts: Facts) -> str:
     ways = []
     if facts.blocked:
-        ways.append(f"{_sessions(facts.blocked)} cannot be taken over and stay in what is kept")
+        stay = "stays" if facts.blocked == 1 else "stay"
+        ways.append(f"{_sessions(facts.blocked)} cannot be taken over and {stay} in what is kept")
     if not facts.has_room:
         ways.append("the disk has not enough room")
     if facts.odd:

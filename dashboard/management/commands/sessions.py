@@ -129,6 +129,8 @@ class Command(BaseCommand):
             for program in result.told.get("programs", ()) if options["dry_run"] else ():
                 if program["seen"]:
                     self.stdout.write(f"  {program['name']} {program['consequence']}.")
+            for blocked in result.told.get("blocked", ())[:20]:
+                self.stdout.write(f"  not taken over: {blocked['key'][:200]}: {blocked['reason']}")
             for finding in result.told.get("findings", ())[:20]:
                 if finding["severity"] != "info":
                     self.stdout.write(f"  {finding['severity']}: {finding['message']}")

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
-from dashboard.models import StorePlan
+from dashboard.models import Job, StorePlan
+from dashboard.services import migration_work
 from sessionstore.store import open_store
-from tests.dashboard.migration.conftest import Legacy, entry, run_jobs
+from tests.conftest import client_for
+from tests.dashboard.migration.conftest import Legacy, entry, id_of, run_jobs
 from tests.dashboard.migration.test_command import sessions  # noqa: F401
 from tests.dashboard.migration.test_pages import checked, migrated, page_of, text_of
+from tests.dashboard.persons import limit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,6 +108,24 @@ def test_the_size_of_what_would_move_is_of_what_moves(admin_client: Client, lega
     assert kept.summary["bytes"] == sum(row.size_bytes for row in moving)
 
 
+def test_a_run_with_stores_of_others_is_told_without_a_way_to_its_job(
+    admin_client: Client, carol: User, legacy: Legacy
+) -> None:
+    legacy("main")
+    legacy("work")
+    admin_client.post("/migration/check/")
+    run_jobs()
+    chosen = {f"digest-{plan.store_id}": plan.digest for plan in StorePlan.objects.all()}
+    fields = {"store": [id_of("main"), id_of("work")], "reason": "Both", **chosen}
+    assert admin_client.post("/migration/run/", fields).status_code == 302
+    run_jobs()
+    job = Job.objects.get(kind=migration_work.RUN)
+    limit(carol, "work")
+    for path in (page_of("work"), "/migration/"):
+        assert f"/jobs/{job.pk}" in text_of(admin_client, path)
+        assert f"/jobs/{job.pk}" not in text_of(client_for(carol), path)
+
+
 def test_the_choice_for_several_stores_speaks_of_several(
     admin_client: Client, legacy: Legacy, state: Path
 ) -> None:
@@ -125,6 +147,16 @@ def test_a_dry_run_counts_what_would_be_done(
         sessions("migrate", "--all")
     _status, out = sessions(step, "--all", "--dry-run")
     assert out.splitlines()[-1] == "1 store: 1 would be done."
+
+
+def test_the_command_lists_what_cannot_be_taken_over(
+    sessions: Any,  # noqa: F811
+    legacy: Legacy,
+) -> None:
+    legacy(sessions={"agent:main:ok": entry(1), "k" * 5000: entry(2)})
+    for arguments in (("--dry-run",), ()):
+        _status, out = sessions("migrate", "--all", *arguments)
+        assert "not taken over: 'kkk" in out
 
 
 def test_a_choice_missing_in_a_command_names_its_option(
