@@ -75,6 +75,11 @@ class MigrationList:
         return sum(row.store.layout in OLDER for row in self.rows)
 
     @property
+    def has_whole_files(self) -> bool:
+        """Whether writers of one of these rewrite a whole file, as where no directory is used."""
+        return any(row.store.layout == "legacy" for row in self.rows)
+
+    @property
     def runnable(self) -> tuple[MigrationRow, ...]:
         """Stores that can be migrated from here."""
         return tuple(row for row in self.rows if row.can_run)
