@@ -28,10 +28,10 @@ from .change_stores import opened_for_change
 from .command_stores import UsageError, chosen
 from .migration_asking import job_at
 from .migration_export import export_to
-from .migration_summaries import must_choose, plan_summary, rollback_summary
+from .migration_summaries import blocked_of, must_choose, plan_summary, rollback_summary
 from .migration_words import MIGRATE, kind_title
 from .migration_work import CHOICE_MISSING, GATEWAY_RUNS, RUN, UNDO, WAIT_S, planned
-from .problems import ProblemError, problem_of
+from .problems import Problem, ProblemError, problem_of
 from .readers import Reader
 from .tree import shown
 
@@ -93,6 +93,7 @@ def _planned(reader: Reader, plan: MigrationPlan, *, understood: bool) -> Result
         room = {"needed": binary(plan.needed_bytes), "free": binary(plan.free_bytes)}
         sentence, status = said % room, NO_ROOM
     told = {"would": plan.outcome, "digest": plan.digest, **plan_summary(plan)}
+    told["blocked"] = blocked_of(one for one in plan.sessions if one.action == "blocked")
     return Result(reader.name, plan.outcome, sentence, status, told)
 
 
@@ -189,15 +190,21 @@ def worst(results: Sequence[Result]) -> int:
     return next((status for status in _WORST_FIRST if status in found), NOTHING)
 
 
-def summary(results: Sequence[Result]) -> str:
-    """One line on all stores."""
+def refusal(problem: Problem) -> str:
+    """What kept a command from its work, in sentences."""
+    said = f"{problem.title}: {problem.detail}."
+    return f"{said} {_('Next:')} {problem.hint}." if problem.hint else said
+
+
+def summary(results: Sequence[Result], *, would: bool) -> str:
+    """One line on all stores; ``would``: nothing was done yet."""
     done = sum(result.status == OK for result in results)
     stores = ngettext("%(n)s store", "%(n)s stores", len(results)) % {"n": f"{len(results):,}"}
     idle = sum(result.status == NOTHING for result in results)
     rest = len(results) - done - idle
-    parts = [_("%d done") % done] if done else []
+    parts = [(_("%d would be done") if would else _("%d done")) % done] if done else []
     parts += [_("%d with nothing to do") % idle] if idle else []
-    parts += [_("%d not done") % rest] if rest else []
+    parts += [(_("%d would not be done") if would else _("%d not done")) % rest] if rest else []
     return f"{stores}: {', '.join(parts) or _('none')}."
 
 
@@ -212,6 +219,7 @@ __all__ = [
     "chosen",
     "export",
     "looked_at",
+    "refusal",
     "run",
     "summary",
     "worst",

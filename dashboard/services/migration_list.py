@@ -75,6 +75,11 @@ class MigrationList:
         return sum(row.store.layout in OLDER for row in self.rows)
 
     @property
+    def has_whole_files(self) -> bool:
+        """Whether writers of one of these rewrite a whole file, as where no directory is used."""
+        return any(row.store.layout == "legacy" for row in self.rows)
+
+    @property
     def runnable(self) -> tuple[MigrationRow, ...]:
         """Stores that can be migrated from here."""
         return tuple(row for row in self.rows if row.can_run)
@@ -147,6 +152,9 @@ def _row(
     if preview is not None:
         word, tone = planned_word(preview.outcome)
         return MigrationRow(store, preview, last, job, word, tone, preview.summary["sentence"])
+    if last is not None and store.layout == "both":
+        said = (_("not checked since"), "watch", store.layout_note)
+        return MigrationRow(store, None, last, job, *said)
     if last is not None:
         return MigrationRow(store, None, last, job, last.word, last.tone, last.report["sentence"])
     word, tone, sentence = _unchecked(store)

@@ -14,7 +14,7 @@ from dashboard.acting import Actor
 from dashboard.jobs import queue
 from sessionstore import migration
 from sessionstore.errors import Finding
-from sessionstore.layout import detect_layout
+from sessionstore.layout import detect_layout, is_guard
 from sessionstore.migration import MirrorStatus
 from sessionstore.paths import StorePaths
 from sessionstore.store import Store, open_store
@@ -24,6 +24,7 @@ from .findings import masked_finding
 from .fleet import fleet, page_budget_s
 from .problems import Problem, ProblemError
 from .readers import Reader
+from .tree import shown
 
 _WAIT_S = 10.0
 #: A reader of the copy sees data that is at most so old, when all is well.
@@ -56,6 +57,14 @@ class MirrorCard:
     steps: tuple[MirrorStep, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the disk says. ``is_guarded``: a guard stands where the copy would be."""
+
+    status: MirrorStatus
+    is_guarded: bool
+
+
 def mirror_of(store_id: str) -> MirrorCard | None:
     """What a store's mirror is up to; None where there can be none, or the disk does not answer.
 
@@ -63,22 +72,26 @@ def mirror_of(store_id: str) -> MirrorCard | None:
         ProblemError: there is no such store.
     """
     reader = fleet().reader(store_id)
-    status = reader.read(_status, budget_s=page_budget_s())
-    return None if status is None or isinstance(status, Problem) else _card(status)
+    seen = reader.read(_status, budget_s=page_budget_s())
+    return None if seen is None or isinstance(seen, Problem) else _card(seen, reader.paths)
 
 
-def _status(paths: StorePaths) -> MirrorStatus | None:
+def _status(paths: StorePaths) -> Seen | None:
     if detect_layout(paths) != "directory":
         return None
     with _opened(paths) as store:
-        return migration.mirror_status(store)
+        status = migration.mirror_status(store)
+        return Seen(status, is_guarded=not status.enabled and is_guard(paths))
 
 
 def _opened(paths: StorePaths) -> Store:
     return open_store(paths.store_path, timeout=_WAIT_S, gateway_lock_dir=settings.GATEWAY_LOCK_DIR)
 
 
-def _card(status: MirrorStatus) -> MirrorCard:
+def _card(seen: Seen, paths: StorePaths) -> MirrorCard:
+    status = seen.status
+    if seen.is_guarded:
+        return MirrorCard(*_state(status), _guarded(shown(paths.store_path.name)), None, ())
     problem = masked_finding(status.problem) if status.problem else None
     is_foreign = problem is not None and problem.rule == "mirror-foreign-change"
     steps: list[MirrorStep] = []
@@ -102,6 +115,13 @@ def _state(status: MirrorStatus) -> tuple[str, str]:
         return _("waits for a runner"), "watch"
     late = status.lag_s is not None and status.lag_s > 2 * _USUAL_LAG_S
     return (_("behind"), "watch") if late else (_("on"), "ok")
+
+
+def _guarded(name: str) -> str:
+    return _(
+        "The guard in place of %(name)s keeps the programs out that a mirror is for. To have a"
+        " mirror, remove the folder %(name)s first, and run no OpenClaw until the copy is there."
+    ) % {"name": name}
 
 
 def _sentence(status: MirrorStatus) -> str:

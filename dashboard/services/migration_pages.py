@@ -23,7 +23,7 @@ from .migration_rows import PER_PAGE, SessionRow, page_of_rows
 from .migration_runs import LastRun, last_run
 from .migration_steps import Step, steps_of
 from .migration_summaries import needs_attention
-from .migration_words import ACTIONS, MIGRATE, action_word, form_word, planned_word
+from .migration_words import ACTIONS, MIGRATE, ROLLBACK, action_word, form_word, planned_word
 from .migration_work import CHECK
 from .problems import Problem
 from .readers import Reader, refresh_all
@@ -37,6 +37,7 @@ class StoreFacts:
     id: str
     name: str
     place: str
+    directory_name: str
     layout: str
     layout_words: str
     layout_note: str
@@ -67,6 +68,17 @@ class MigrationPage:
     pages: int
     has_runner: bool
     read_at_ms: int
+
+    @property
+    def has_nothing_to_undo(self) -> bool:
+        """Whether undoing is asked for where every session is in the old layout."""
+        return self.kind == ROLLBACK and self.store.layout in ("legacy", "empty")
+
+    @property
+    def has_come_back(self) -> bool:
+        """Whether a file of the old layout stands beside a migrated store, and nobody looked."""
+        ran = self.last is not None and self.last.report["outcome"] in ("migrated", "merged")
+        return self.preview is None and self.store.layout == "both" and (ran or bool(self.proofs))
 
     @property
     def is_runnable(self) -> bool:
@@ -106,7 +118,10 @@ class MigrationPage:
     def estimate_words(self) -> str:
         """How long a run would take, by the sample that was measured."""
         summary = self.preview.summary if self.preview else {}
-        return duration(max(1.0, 1000 * float(summary.get("estimated_s", 0))))
+        seconds = float(summary.get("estimated_s", 0))
+        if seconds < 1:  # what a run costs besides its sessions is not in the sample
+            return _("less than a second")
+        return _("about %s") % duration(1000 * seconds)
 
     @property
     def stamp(self) -> str:
@@ -153,6 +168,7 @@ def migration_page(store_id: str, kind: str, *, action: str, page: int) -> Migra
     last = last_run(reader.id) if kind == MIGRATE else None
     job = job_at(reader.id)
     row = row_of(job) if job is not None else None
+    facts = _facts(reader, files)
     counts = kept.summary["counts"] if kept else {}
     action = action if counts.get(action) else ""
     matched = counts.get(action, 0) if action else sum(counts.values())
@@ -160,13 +176,13 @@ def migration_page(store_id: str, kind: str, *, action: str, page: int) -> Migra
     page = min(max(1, page), pages)
     return MigrationPage(
         kind=kind,
-        store=_facts(reader, files),
+        store=facts,
         preview=kept,
         is_older=kept is not None and _written_at(files) > kept.created_at_ms,
         last=last,
         proofs=proofs,
         job=row,
-        steps=steps_of(kept, last, row, has_proof=bool(proofs)),
+        steps=_steps(kept, last, row, facts, has_proof=bool(proofs)),
         rows=page_of_rows(kept, action, page) if kept else (),
         tabs=_tabs(kind, counts),
         action=action,
@@ -175,6 +191,19 @@ def migration_page(store_id: str, kind: str, *, action: str, page: int) -> Migra
         has_runner=life.is_any_alive(),
         read_at_ms=time.time_ns() // 1_000_000,
     )
+
+
+def _steps(
+    kept: StorePlan | None,
+    last: LastRun | None,
+    job: JobRow | None,
+    store: StoreFacts,
+    *,
+    has_proof: bool,
+) -> tuple[Step, ...]:
+    if kept is None and store.layout == "both":  # whatever was done before, it has to begin again
+        return steps_of(None, None, job, has_proof=False)
+    return steps_of(kept, last, job, has_proof=has_proof)
 
 
 def _tabs(kind: str, counts: dict[str, int]) -> tuple[tuple[str, str, int], ...]:
@@ -190,6 +219,7 @@ def _facts(reader: Reader, files: StoreFiles | Problem) -> StoreFacts:
         id=reader.id,
         name=reader.name,
         place=below_state(shown(str(reader.paths.store_path.parent))),
+        directory_name=shown(reader.paths.directory.name),
         layout=layout,
         layout_words=_(LAYOUT_WORDS.get(layout, layout)),
         layout_note=layout_note(layout, reader.paths, known),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.jobs.seeing import visible_jobs
 from dashboard.models import JobItem
 
 from .migration_summaries import needs_attention
@@ -15,9 +16,13 @@ from .migration_work import RUN, UNDO
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """One run. ``report`` is as ``migration_summaries`` keeps it: masked."""
+    """One run. ``report`` is as ``migration_summaries`` keeps it: masked.
 
-    job_id: int
+    ``job_id`` is None where the job was about stores of others, too, so that its page is not for
+    whoever asks.
+    """
+
+    job_id: int | None
     at_ms: int
     report: Mapping[str, Any]
 
@@ -64,8 +69,15 @@ def last_runs(store_ids: Iterable[str]) -> dict[str, LastRun]:
         store_id__in=list(store_ids), job__kind__in=(RUN, UNDO), report__isnull=False
     )
     runs = ran.exclude(finished_at=None).order_by("finished_at", "pk")
+    last = {item.store_id: item for item in runs if item.report["outcome"] != "refused"}
+    jobs = visible_jobs().filter(pk__in={item.job_id for item in last.values()})
+    seen = set(jobs.values_list("pk", flat=True))
     return {
-        item.store_id: LastRun(item.job_id, int(item.finished_at.timestamp() * 1000), item.report)
-        for item in runs
-        if item.finished_at is not None and item.report["outcome"] != "refused"
+        store_id: LastRun(
+            item.job_id if item.job_id in seen else None,
+            int(item.finished_at.timestamp() * 1000),
+            item.report,
+        )
+        for store_id, item in last.items()
+        if item.finished_at is not None
     }

@@ -78,9 +78,12 @@ def _running(job: JobRow) -> tuple[int, str]:
 
 
 def _checked(preview: StorePlan) -> str:
-    found = needs_attention(preview.summary)
+    return _findings(needs_attention(preview.summary)) or _("Nothing stands in its way.")
+
+
+def _findings(found: int) -> str:
     if not found:
-        return _("Nothing stands in its way.")
+        return ""
     said = ngettext("%(n)s finding asks for a look.", "%(n)s findings ask for a look.", found)
     return said % {"n": f"{found:,}"}
 
@@ -101,9 +104,7 @@ def _told(last: LastRun) -> list[str]:
     kept = report["source_kept"]
     counted = {"verified": f"{report['verified']:,}", "taken": f"{report['taken']:,}"}
     return [
-        _("Nothing stood in its way.")
-        if not last.needs_attention
-        else _("%d findings ask for a look.") % last.needs_attention,
+        _findings(last.needs_attention) or _("Nothing stood in its way."),
         ngettext("%(taken)s session to move.", "%(taken)s sessions to move.", report["taken"])
         % counted,
         _("Kept as %s.") % kept if kept else _("Nothing had to be copied."),

@@ -6,6 +6,7 @@ Lists that a damaged store could make endless are cut, with how many there are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def plan_summary(plan: MigrationPlan) -> dict[str, Any]:
         "estimated_s": plan.estimated_s,
         "sampled": plan.sampled_entries,
         "counts": dict(plan.counts),
-        "bytes": sum(session.size_bytes for session in plan.sessions),
+        "bytes": sum(one.size_bytes for one in plan.sessions if one.action == "move"),
     }
 
 
@@ -128,7 +129,7 @@ def report_of(report: MigrationReport, *, changed: int) -> dict[str, Any]:
         "verified": report.verified,
         "restaged": report.restaged,
         "changed_since_preview": changed,
-        "blocked": [_blocked(session) for session in report.blocked[:MOST]],
+        "blocked": blocked_of(report.blocked),
         "blocked_count": len(report.blocked),
         "findings": findings_of(report.findings),
         "findings_count": len(report.findings),
@@ -189,8 +190,10 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _blocked(session: PlannedSession) -> dict[str, str]:
-    return {"key": shown(session.key), "reason": _text(session.reason)}
+def blocked_of(sessions: Iterable[PlannedSession]) -> list[dict[str, str]]:
+    """Sessions that cannot be taken over, and why."""
+    some = islice(sessions, MOST)
+    return [{"key": shown(one.key), "reason": _text(one.reason)} for one in some]
 
 
 def _writer(lock: HeldLock) -> str:

@@ -50,6 +50,19 @@ _FORMS = {
 }
 
 
+def choice_missing(*, by_command: bool) -> str:
+    """Why a store is not migrated before somebody has said that it is meant, and what to do."""
+    why = _(
+        "OpenClaw was found, or the store is outside of the state directory, and nobody has said"
+        " that it is to be migrated all the same."
+    )
+    if by_command:
+        return f"{why} " + _(
+            "See with --dry-run which programs read it, then say --yes-i-know to migrate it."
+        )
+    return f"{why} " + _("Open its page, read which programs read it, and choose.")
+
+
 def action_word(action: str) -> str:
     """What becomes of a session, said for a person."""
     return str(_ACTION_WORDS.get(action, action))

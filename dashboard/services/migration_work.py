@@ -32,7 +32,7 @@ from .change_stores import opened_for_change
 from .fleet import fleet
 from .migration_plans import find_kept, forget_kept, keep_plan, moved_since
 from .migration_summaries import failure_of, must_choose, report_of, rollback_report_of
-from .migration_words import MIGRATE, ROLLBACK, outcome_word
+from .migration_words import MIGRATE, ROLLBACK, choice_missing, outcome_word
 from .problems import ProblemError, problem_of
 from .readers import Reader
 
@@ -108,14 +108,7 @@ def _why_not(job: Job, plan: MigrationPlan) -> ItemResult | None:
         )
         return _refused(GATEWAY_RUNS, said % plan.gateway_pid)
     if must_choose(plan) and not job.params["understood"]:
-        return _refused(
-            CHOICE_MISSING,
-            _(
-                "OpenClaw was found, or the store is outside of the state directory, and nobody"
-                " has said that it is to be migrated all the same. Open its page, read which"
-                " programs read it, and choose."
-            ),
-        )
+        return _refused(CHOICE_MISSING, choice_missing(by_command=job.via == "command"))
     return _paused_for_room(plan.needed_bytes, plan.free_bytes)
 
 

@@ -87,7 +87,7 @@ class Fresh:
             state == "empty" and bool(list_names(work.paths.directory))
         )
         self.kept: Kept = kept_names(work, collected, foreign=self.replaces)
-        self.restaged = 0
+        self.restaged: set[str] = set()
         self.mirror_was_on = False
 
     def run(self) -> Done:
@@ -128,7 +128,7 @@ class Fresh:
         safety_copy(self.work, source)
         changed = self.staged.renew(self.collected.rows)
         self.staged.verify(changed)
-        self.restaged += len(changed)
+        self.restaged.update(changed)
 
     def _switch(self, *, patient: bool) -> bool:
         """Exclusive mode; False when the source has changed, which ``patient`` leaves it at."""
@@ -204,7 +204,7 @@ class Fresh:
             outcome="migrated",
             taken=len(self.staged.rows),
             verified=len(self.staged.rows),
-            restaged=self.restaged,
+            restaged=len(self.restaged),
             blocked=(*self.collected.blocked, *self.staged.blocked.values()),
             findings=self._findings(),
             kept=self.kept.json or self.kept.directory,

@@ -1,7 +1,7 @@
 """The guard: a directory at the store's path, so that older programs fail instead of starting over.
 
 What OpenClaw's releases do when they meet one was observed (openclaw-interop, "A directory with
-only sessions.d/"). A run leaves it where asked to; rollback and export remove it.
+only sessions.d/"). A run leaves it where asked to; rollback removes it.
 """
 
 from __future__ import annotations

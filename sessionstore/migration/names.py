@@ -36,9 +36,14 @@ def check_names(paths: StorePaths, sessions: Iterable[PlannedSession]) -> Findin
         "error" if collisions else "info",
         None,
         paths.directory.name,
-        f"{len(names)} file names, {collisions or 'none'} of which differ from another only by "
-        f"case; {volume}",
+        f"{len(names)} file names, {_of_which(collisions)} from another only by case; {volume}",
     )
+
+
+def _of_which(collisions: int) -> str:
+    if collisions > 1:
+        return f"{collisions} of which differ"
+    return f"{collisions or 'none'} of which differs"
 
 
 def folds_case(folder: Path) -> bool | None:

@@ -130,8 +130,8 @@ def _rolled_back(found: Sessions, taken: Mapping[str, str]) -> list[RolledBack]:
 
 def _sentence(paths: StorePaths, rows: tuple[RolledBack, ...]) -> str:
     count = sum(row.action != "deleted since" for row in rows)
-    words = f"{sessions_in_words(count)} as they are now would be written to "
-    words += f"{paths.store_path.name}"
+    they = "it is" if count == 1 else "they are"
+    words = f"{sessions_in_words(count)} as {they} now would be written to {paths.store_path.name}"
     parts = []
     for action, text in (
         ("written since", "written since the migration"),

@@ -40,7 +40,8 @@ def sentence_of(facts: Facts) -> str:
 def _in_the_way(facts: Facts) -> str:
     ways = []
     if facts.blocked:
-        ways.append(f"{_sessions(facts.blocked)} cannot be taken over and stay in what is kept")
+        stay = "stays" if facts.blocked == 1 else "stay"
+        ways.append(f"{_sessions(facts.blocked)} cannot be taken over and {stay} in what is kept")
     if not facts.has_room:
         ways.append("the disk has not enough room")
     if facts.odd:
@@ -71,7 +72,8 @@ def _merged(facts: Facts) -> str:
         (facts.replaced, "newer"),
     ]
     which = " and ".join(f"{count:,} {kind}" for count, kind in parts if count)
-    stays = f"; {facts.kept:,} in it are newer and stay" if facts.kept else ""
+    newer = "is newer and stays" if facts.kept == 1 else "are newer and stay"
+    stays = f"; {facts.kept:,} in it {newer}" if facts.kept else ""
     return f"Would bring {which} into {facts.directory}, which stays{stays}"
 
 

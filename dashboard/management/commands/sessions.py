@@ -66,7 +66,7 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=work.USAGE) from error
         except ProblemError as error:
             told = error.problem
-            said = f"{told.title}: {told.detail} {told.hint}"
+            said = work.refusal(told)
             raise CommandError(said, returncode=work.FAILED) from error
         except RefusedError as error:
             raise CommandError(str(error), returncode=work.USAGE) from error
@@ -115,12 +115,13 @@ class Command(BaseCommand):
     def _print(
         self, results: list[work.Result], status: int | None, options: dict[str, Any]
     ) -> None:
+        said = work.summary(results, would=options["dry_run"])
         if options["json"]:
             stores = [
                 {"agent": r.store, **r.told, "outcome": r.outcome, "sentence": r.sentence}
                 for r in results
             ]
-            content = {"summary": work.summary(results), "status": status, "stores": stores}
+            content = {"summary": said, "status": status, "stores": stores}
             self.stdout.write(json.dumps(content, indent=1, ensure_ascii=False))
             return
         for result in results:
@@ -128,11 +129,13 @@ class Command(BaseCommand):
             for program in result.told.get("programs", ()) if options["dry_run"] else ():
                 if program["seen"]:
                     self.stdout.write(f"  {program['name']} {program['consequence']}.")
+            for blocked in result.told.get("blocked", ())[:20]:
+                self.stdout.write(f"  not taken over: {blocked['key'][:200]}: {blocked['reason']}")
             for finding in result.told.get("findings", ())[:20]:
                 if finding["severity"] != "info":
                     self.stdout.write(f"  {finding['severity']}: {finding['message']}")
                     self.stdout.write(f"    {finding['hint']}" if finding["hint"] else "")
-        self.stdout.write(work.summary(results))
+        self.stdout.write(said)
 
     def _export(self, readers: list[work.Reader], options: dict[str, Any]) -> int:
         if len(readers) != 1:

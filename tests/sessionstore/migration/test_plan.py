@@ -212,7 +212,7 @@ def test_a_store_file_is_merged_into_files_of_42186(store: Store, home: Path) ->
     assert plan.outcome == "merged"
     assert actions(plan) == {KEY: "differs", OTHER: "differs", THIRD: "move"}
     assert plan.sentence == (
-        "Would bring 1 new and 1 newer into sessions.d, which stays; 1 in it are newer and stay; "
+        "Would bring 1 new and 1 newer into sessions.d, which stays; 1 in it is newer and stays; "
         "nothing is in the way."
     )
 

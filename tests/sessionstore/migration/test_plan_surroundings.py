@@ -75,7 +75,7 @@ def test_a_sample_is_measured_and_scaled(store: Store, home: Path) -> None:
 def test_names_are_checked_on_this_volume(store: Store, home: Path) -> None:
     write_l0(home, {KEY: entry(), "agent:main:MATRIX": entry()})
     (message,) = found(plan_migration(store), "case-check")
-    assert message.startswith("2 file names, none of which differ from another only by case;")
+    assert message.startswith("2 file names, none of which differs from another only by case;")
     expected = "the same" if folds_case(home) else "tells upper from lower case"
     assert message.endswith(expected)
 
