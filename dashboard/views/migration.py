@@ -29,17 +29,12 @@ _EVERY_S = 2
 @require_safe
 @role_required("viewer")
 @tells_problems
-def store_migration(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
-    """Show where a store is in the six steps; its live part follows a job to its end."""
-    return page_of(request, store_id, MIGRATE)
+def store_migration(request: ConsoleRequest, store_id: str, kind: str) -> HttpResponseBase:
+    """Show where a store is in the six steps, or what undoing would move back.
 
-
-@require_safe
-@role_required("viewer")
-@tells_problems
-def store_rollback(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
-    """Show what undoing a migration would move back."""
-    return page_of(request, store_id, ROLLBACK)
+    Its live part follows a job to its end.
+    """
+    return page_of(request, store_id, kind)
 
 
 def page_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.forms import BaseForm
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -34,19 +35,13 @@ from .migration import page_of
 @require_POST
 @role_required("operator")
 @tells_problems
-def check(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
-    """Have a job look what a migration would do; the page shows it as soon as it is done."""
-    ask_check(actor_of(request), [fleet().reader(store_id)], MIGRATE)
-    return redirect("store_migration", store_id)
+def check(request: ConsoleRequest, store_id: str, kind: str) -> HttpResponseBase:
+    """Have a job look what a migration would do, or what undoing one would move back.
 
-
-@require_POST
-@role_required("operator")
-@tells_problems
-def check_undo(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
-    """Have a job look what undoing would move back."""
-    ask_check(actor_of(request), [fleet().reader(store_id)], ROLLBACK)
-    return redirect("store_rollback", store_id)
+    The page shows it as soon as it is done.
+    """
+    ask_check(actor_of(request), [fleet().reader(store_id)], kind)
+    return redirect("store_migration" if kind == MIGRATE else "store_rollback", store_id)
 
 
 @require_POST
@@ -58,8 +53,7 @@ def run(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
     kept = find_kept(reader.id, MIGRATE)
     must_choose = kept is not None and bool(kept.summary["must_choose"])
     form = MigrateForm(request.POST, must_choose=must_choose)
-    refused = recent.confirmed(request) if form.is_valid() else ""
-    if not form.is_valid() or refused:
+    if (refused := _refusal(request, form)) is not None:
         return page_of(
             request, store_id, MIGRATE, form=form, extra={"refused": refused}, status=422
         )
@@ -80,8 +74,7 @@ def undo(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
     """Undo a migration as its preview shows it."""
     reader = fleet().reader(store_id)
     form = UndoMigrationForm(request.POST, expected=reader.name)
-    refused = recent.confirmed(request) if form.is_valid() else ""
-    if not form.is_valid() or refused:
+    if (refused := _refusal(request, form)) is not None:
         return page_of(
             request, store_id, ROLLBACK, form=form, extra={"refused": refused}, status=422
         )
@@ -101,8 +94,7 @@ def export(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
     """Give a sessions.json of what is in the store now, for programs of the JSON era."""
     reader = fleet().reader(store_id)
     form = ReasonForm(request.POST)
-    refused = recent.confirmed(request) if form.is_valid() else ""
-    if not form.is_valid() or refused:
+    if (refused := _refusal(request, form)) is not None:
         extra = {"reason_form": form, "refused_export": refused, "open_export": True}
         return page_of(request, store_id, MIGRATE, extra=extra, status=422)
     content = exported(actor_of(request), reader, reason=form.cleaned_data["reason"])
@@ -119,10 +111,20 @@ def mirror(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
     reader = fleet().reader(store_id)
     step = request.POST.get("step", "")
     form = ReasonForm(request.POST)
-    refused = recent.confirmed(request) if form.is_valid() else ""
-    if step not in MIRROR_STEPS or not form.is_valid() or refused:
-        extra = {"mirror_form": form, "refused_mirror": refused}
+    refused = _refusal(request, form)
+    if step not in MIRROR_STEPS or refused is not None:
+        extra = {"mirror_form": form, "refused_mirror": refused or ""}
         return page_of(request, store_id, MIGRATE, extra=extra, status=422)
     said = change_mirror(actor_of(request), reader, step, reason=form.cleaned_data["reason"])
     messages.success(request, said)
     return redirect("store_migration", store_id)
+
+
+def _refusal(request: ConsoleRequest, form: BaseForm) -> str | None:
+    """Why nothing is done: what is wrong with the confirmation, "" where the form itself says.
+
+    None when it may be done.
+    """
+    if not form.is_valid():
+        return ""
+    return recent.confirmed(request) or None

@@ -18,7 +18,7 @@ from dashboard.services.migration_list import MigrationRow, list_migrations
 from dashboard.services.migration_plans import find_kept
 from dashboard.services.migration_rows import SessionRow, preview_rows
 from dashboard.services.migration_runs import last_run
-from dashboard.services.migration_words import ACTIONS, MIGRATE, ROLLBACK
+from dashboard.services.migration_words import ACTIONS
 
 from .answers import tells_problems
 
@@ -70,36 +70,8 @@ def _plain_store(row: MigrationRow) -> dict[str, Any]:
 @require_safe
 @role_required("viewer")
 @tells_problems
-def preview_json(request: HttpRequest, store_id: str) -> HttpResponseBase:
-    """Give the preview of a migration as JSON, with the report of the last run."""
-    return _json(request, store_id, MIGRATE)
-
-
-@require_safe
-@role_required("viewer")
-@tells_problems
-def preview_csv(request: HttpRequest, store_id: str) -> HttpResponseBase:
-    """Give its sessions as CSV."""
-    return _csv(request, store_id, MIGRATE)
-
-
-@require_safe
-@role_required("viewer")
-@tells_problems
-def undo_json(request: HttpRequest, store_id: str) -> HttpResponseBase:
-    """Give what undoing would move back as JSON."""
-    return _json(request, store_id, ROLLBACK)
-
-
-@require_safe
-@role_required("viewer")
-@tells_problems
-def undo_csv(request: HttpRequest, store_id: str) -> HttpResponseBase:
-    """Give its sessions as CSV."""
-    return _csv(request, store_id, ROLLBACK)
-
-
-def _json(request: HttpRequest, store_id: str, kind: str) -> HttpResponseBase:
+def preview_json(request: HttpRequest, store_id: str, kind: str) -> HttpResponseBase:
+    """Give the preview of a migration, or of undoing one, as JSON with the last run's report."""
     reader = fleet().reader(store_id)
     kept, last = find_kept(reader.id, kind), last_run(reader.id)
     around: dict[str, Any] = {
@@ -122,7 +94,11 @@ def _json(request: HttpRequest, store_id: str, kind: str) -> HttpResponseBase:
     return twins.json_stream(f"{kind}-{reader.name}", around, "sessions", sessions)
 
 
-def _csv(request: HttpRequest, store_id: str, kind: str) -> HttpResponseBase:
+@require_safe
+@role_required("viewer")
+@tells_problems
+def preview_csv(request: HttpRequest, store_id: str, kind: str) -> HttpResponseBase:
+    """Give its sessions as CSV."""
     reader = fleet().reader(store_id)
     kept = find_kept(reader.id, kind)
     rows = (list(_plain(row).values()) for row in _sessions(request, kept, kind))

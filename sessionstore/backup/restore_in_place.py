@@ -22,8 +22,9 @@ from .restore_checks import check_unmoved, is_done, look, refuse_moved, states
 from .restore_replaced import settle, settle_left_runs
 from .restore_runs import Run, one_run
 from .restore_selection import restore_fields, restore_sessions
+from .restore_switch import Whole
 from .restore_transcripts import missing_beside, staged_transcripts, transcripts_of
-from .restore_whole import Whole, restore_whole
+from .restore_whole import restore_whole
 from .shapes import Backup, Progress, RestorePlan, RestoreReport
 
 

@@ -64,8 +64,6 @@ EXCEPTIONS: dict[str, set[str]] = {
     "index/watching.py": {"os.fstat"},
     # One process at a time writes a snapshot, through files.
     "index/snapshot.py": {"import filelock"},
-    # One call that the standard library does not have, for files.
-    "renames.py": {"import ctypes"},
     # Spelling only: the user's home directory.
     "paths.py": {"os.path.expanduser"},
 }

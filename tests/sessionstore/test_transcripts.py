@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from sessionstore import StoreIOError, StorePaths, UnsafeFileError, renames
+from sessionstore import StoreIOError, StorePaths, UnsafeFileError
+from sessionstore.files import renames
 from sessionstore.paths import store_paths
 from sessionstore.transcripts import (
     archivable,

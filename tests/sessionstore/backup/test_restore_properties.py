@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sessionstore import open_store, undo
 from sessionstore.backup import create_backup, plan_restore, restore
-from sessionstore.backup.restore_plan import with_fields
+from sessionstore.backup.restore_comparing import with_fields
 from sessionstore.entries import NORMALISED_FIELDS, equal, normalise
 
 KEY = "agent:main:a"

@@ -18,14 +18,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sessionstore import files, open_store, plan_rollback, rollback
+from sessionstore import open_store, plan_rollback, rollback
+from sessionstore.files import moving, syncing
 from tests.sessionstore.migration.runs import run
 
 OS_STEPS = "write rename unlink rmdir mkdir chmod fchmod fsync fdatasync link"
 STEPS: dict[Any, list[str]] = {
     os: OS_STEPS.split(),
     fcntl: ["fcntl", "flock"],
-    files: ["rename_exclusively", "exchange_names", "sync_whole"],
+    moving: ["rename_exclusively", "exchange_names"],
+    syncing: ["sync_whole"],
 }
 RENAMES = frozenset(["rename", "rename_exclusively", "exchange_names", "link"])
 
@@ -67,7 +69,7 @@ class Steps:
 
 def without_exchange() -> None:
     """Be on a file system that cannot swap two names."""
-    setattr(files, "exchange_names", lambda *args, **kwargs: False)  # noqa: B010
+    setattr(moving, "exchange_names", lambda *args, **kwargs: False)  # noqa: B010
 
 
 def migrate_store(path: Path) -> None:

@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from sessionstore import renames
 from sessionstore.backup import Backup, RestorePlan, drill, restore, restore_to
 from sessionstore.backup import restore_in_place as in_place
+from sessionstore.files import renames
 
 CHANGING = ("rename", "link", "unlink", "rmdir", "mkdir")
 

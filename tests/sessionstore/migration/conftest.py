@@ -17,6 +17,14 @@ Tick = Callable[[], bool]
 
 
 @pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The folder of the store."""
+    path = tmp_path / "agents" / "main" / "sessions"
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
 def mirrored(store_file: Path) -> Iterator[Store]:
     """A store of two sessions whose mirror is on; nothing is copied yet."""
     with open_store(store_file) as store:

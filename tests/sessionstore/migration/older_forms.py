@@ -19,6 +19,7 @@ from typing import Any, Literal
 Entry = dict[str, Any]
 Entries = Mapping[str, Any]
 
+KEY, OTHER, THIRD = "agent:main:main", "agent:main:other", "agent:main:third"
 NOW = 1_790_000_000_000
 MS = 1_789_999_000_000
 

@@ -14,12 +14,12 @@ import pytest
 from sessionstore import (
     SessionStoreError,
     StoreIOError,
-    files,
     migrate,
     open_store,
     plan_rollback,
     rollback,
 )
+from sessionstore.files import moving, syncing
 from sessionstore.migration import MigrationReport
 from tests.sessionstore.migration.runs import backups, leftovers, loaded, plan_of, run
 from tests.sessionstore.migration.stores import (
@@ -38,8 +38,8 @@ CALLS: dict[str, tuple[Any, str]] = {
     "fsync": (os, "fsync"),
     "mkdir": (os, "mkdir"),
     "rename": (os, "rename"),
-    "rename once": (files, "rename_exclusively"),
-    "syncfs": (files, "sync_whole"),
+    "rename once": (moving, "rename_exclusively"),
+    "syncfs": (syncing, "sync_whole"),
 }
 
 

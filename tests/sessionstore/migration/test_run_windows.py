@@ -17,11 +17,10 @@ from sessionstore import (
     CorruptEntryError,
     SessionStoreError,
     StoreIOError,
-    files,
     migrate,
     open_store,
-    renames,
 )
+from sessionstore.files import moving, renames, syncing
 from tests.sessionstore.faults import injected, onto_entry
 from tests.sessionstore.helpers import NOW, entry, file_of, sound
 from tests.sessionstore.migration.older_forms import l3_temporary, write_l1, write_l3, write_l4
@@ -102,7 +101,7 @@ def test_w5_deleted_sessions_do_not_come_back_when_the_backup_could_not_be_named
         return real(name, target, **where)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "rename_exclusively", refused)
+        patch.setattr(moving, "rename_exclusively", refused)
         with pytest.raises(StoreIOError):
             run(path)
     assert path.exists()
@@ -130,10 +129,10 @@ def test_w6_everything_is_synced_before_the_switch_and_the_switch_after_it(path:
         patch.setattr(module, name, call)
 
     with pytest.MonkeyPatch.context() as patch:
-        record(files, "sync_whole", patch)
+        record(syncing, "sync_whole", patch)
         record(os, "rename", patch)
         record(os, "fsync", patch)
-        record(files, "rename_exclusively", patch)
+        record(moving, "rename_exclusively", patch)
         migrate(plan)
     switched = seen.index("rename sessions.d")
     kept = next(n for n, call in enumerate(seen) if call.startswith("rename_exclusively"))
@@ -218,7 +217,7 @@ def test_w12_a_directory_that_is_replaced_is_in_the_new_one_and_kept(path: Path)
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "exchange_names", refused)
+        patch.setattr(moving, "exchange_names", refused)
         with pytest.raises(StoreIOError):
             run(path)
     assert (path.with_suffix(".d") / "state.json").exists()

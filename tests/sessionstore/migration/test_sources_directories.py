@@ -13,7 +13,9 @@ from sessionstore.errors import UnsafeFileError
 from sessionstore.migration.sources import DirectoryState, collect
 from sessionstore.paths import store_paths
 from tests.sessionstore.migration.older_forms import (
+    KEY,
     NOW,
+    OTHER,
     dump,
     entry,
     l2_backup,
@@ -29,17 +31,7 @@ from tests.sessionstore.migration.older_forms import (
 )
 from tests.sessionstore.migration.reading import forms, read, rules, state, values
 
-KEY = "agent:main:main"
-OTHER = "agent:main:other"
 MARKER = {"kind": "sessionstore", "format": 1, "created": NOW, "locks": "ofd-ranges-1"}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The folder of the store."""
-    path = tmp_path / "agents" / "main" / "sessions"
-    path.mkdir(parents=True)
-    return path
 
 
 @pytest.fixture

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.sessionstore.migration.older_forms import NOW, dump, entry, put, write_l0, write_l1
+from tests.sessionstore.migration.older_forms import (
+    KEY,
+    NOW,
+    OTHER,
+    dump,
+    entry,
+    put,
+    write_l0,
+    write_l1,
+)
 from tests.sessionstore.migration.reading import forms, read, rules, values
-
-KEY = "agent:main:main"
-OTHER = "agent:main:other"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The folder of the store."""
-    path = tmp_path / "agents" / "main" / "sessions"
-    path.mkdir(parents=True)
-    return path
 
 
 def test_a_newer_side_file_wins(home: Path) -> None:

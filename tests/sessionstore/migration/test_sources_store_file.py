@@ -20,19 +20,8 @@ from sessionstore.migration.sources.judging import judge
 from sessionstore.migration.sources.members import cut
 from sessionstore.migration.sources.storefile import parse
 from sessionstore.paths import store_paths
-from tests.sessionstore.migration.older_forms import NOW, dump, entry, put, write_l0
+from tests.sessionstore.migration.older_forms import KEY, NOW, OTHER, dump, entry, put, write_l0
 from tests.sessionstore.migration.reading import read, rules, values
-
-KEY = "agent:main:main"
-OTHER = "agent:main:other"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The folder of the store."""
-    path = tmp_path / "agents" / "main" / "sessions"
-    path.mkdir(parents=True)
-    return path
 
 
 def test_strict_json_keeps_every_byte(home: Path) -> None:

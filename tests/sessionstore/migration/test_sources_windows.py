@@ -10,8 +10,11 @@ from sessionstore.migration.shapes import Leftover
 from sessionstore.migration.sources import DirectoryState, collect
 from sessionstore.paths import store_paths
 from tests.sessionstore.migration.older_forms import (
+    KEY,
     MS,
     NOW,
+    OTHER,
+    THIRD,
     dump,
     entry,
     l2_backup,
@@ -28,18 +31,6 @@ from tests.sessionstore.migration.older_forms import (
     write_l4,
 )
 from tests.sessionstore.migration.reading import forms, read, rules, state, values
-
-KEY = "agent:main:main"
-OTHER = "agent:main:other"
-THIRD = "agent:main:third"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The folder of the store."""
-    path = tmp_path / "agents" / "main" / "sessions"
-    path.mkdir(parents=True)
-    return path
 
 
 @pytest.fixture

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from sessionstore.entries import etag
 from sessionstore.migration.sources.gathering import Gathering
 from sessionstore.paths import store_paths
-from tests.sessionstore.migration.older_forms import NOW, dump, entry, put, write_l2
+from tests.sessionstore.migration.older_forms import KEY, NOW, dump, entry, put, write_l2
 from tests.sessionstore.migration.reading import read, values
-
-KEY = "agent:main:main"
 
 updated = st.one_of(
     st.sampled_from([NOW, NOW + 1, 0, -5, 1.5, "2026-01-01", None, True]),

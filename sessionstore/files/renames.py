@@ -2,7 +2,7 @@
 names, and syncing a whole file system.
 
 renameat2(2) and syncfs(2) on Linux, renameatx_np(2) on macOS. Each says False where the system or
-its file system cannot do it; ``files`` and its callers then go the portable way.
+its file system cannot do it; the callers then go the portable way.
 """
 
 from __future__ import annotations

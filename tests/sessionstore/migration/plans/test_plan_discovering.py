@@ -8,9 +8,7 @@ import pytest
 
 from sessionstore import UnsafeFileError, open_store, plan_migration
 from sessionstore.migration import discover_migrations
-from tests.sessionstore.migration.older_forms import dump, entry, put, tree, write_l0, write_l3
-
-KEY = "agent:main:main"
+from tests.sessionstore.migration.older_forms import KEY, dump, entry, put, tree, write_l0, write_l3
 
 
 @pytest.fixture

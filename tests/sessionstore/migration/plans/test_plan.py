@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sessionstore import Store, open_store, plan_migration
+from sessionstore import Store, plan_migration
 from tests.sessionstore.migration.older_forms import (
+    KEY,
     NOW,
+    OTHER,
+    THIRD,
     dump,
     entry,
     l2_backup,
@@ -30,26 +32,6 @@ from tests.sessionstore.migration.planning import (
     adopt,
     found,
 )
-
-KEY = "agent:main:main"
-OTHER = "agent:main:other"
-THIRD = "agent:main:third"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The folder of the store."""
-    path = tmp_path / "agents" / "main" / "sessions"
-    path.mkdir(parents=True)
-    return path
-
-
-@pytest.fixture
-def store(home: Path, tmp_path: Path) -> Iterator[Store]:
-    """The store, open, with no gateway anywhere."""
-    with open_store(home, gateway_lock_dir=tmp_path / "gateway") as opened:
-        yield opened
-
 
 # --- Outcomes -----------------------------------------------------------------------------------
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sessionstore import Store, open_store, plan_migration
+from sessionstore import Store, plan_migration
 from sessionstore.migration.taken import read_taken, taken_name
 from tests.sessionstore.migration.older_forms import (
+    KEY,
     NOW,
+    OTHER,
+    THIRD,
     entry,
     l3_name,
     put,
@@ -27,25 +29,6 @@ from tests.sessionstore.migration.planning import (
     note_imports,
     note_taken,
 )
-
-KEY = "agent:main:main"
-OTHER = "agent:main:other"
-THIRD = "agent:main:third"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The folder of the store."""
-    path = tmp_path / "agents" / "main" / "sessions"
-    path.mkdir(parents=True)
-    return path
-
-
-@pytest.fixture
-def store(home: Path, tmp_path: Path) -> Iterator[Store]:
-    """The store, open, with no gateway anywhere."""
-    with open_store(home, gateway_lock_dir=tmp_path / "gateway") as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from sessionstore.errors import InvalidKeyError
 from sessionstore.keys import locate
 from sessionstore.migration.names import folds_case
 from tests.sessionstore.migration.older_forms import (
+    KEY,
     entry,
     put,
     write_l0,
@@ -24,25 +24,6 @@ from tests.sessionstore.migration.older_forms import (
 from tests.sessionstore.migration.planning import (
     found,
 )
-
-KEY = "agent:main:main"
-OTHER = "agent:main:other"
-THIRD = "agent:main:third"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The folder of the store."""
-    path = tmp_path / "agents" / "main" / "sessions"
-    path.mkdir(parents=True)
-    return path
-
-
-@pytest.fixture
-def store(home: Path, tmp_path: Path) -> Iterator[Store]:
-    """The store, open, with no gateway anywhere."""
-    with open_store(home, gateway_lock_dir=tmp_path / "gateway") as opened:
-        yield opened
 
 
 def test_space_is_counted_in_whole_blocks_with_the_safety_copy(store: Store, home: Path) -> None:
