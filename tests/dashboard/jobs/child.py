@@ -1,6 +1,7 @@
 """Uses a console of its own: asks for jobs, claims them, reports. Prints JSON.
 
-Run as a program: ``child.py ask|claim|report ...``; see the functions below.
+Run as a program: ``child.py ask|claim|report ...``; see the functions below. ``child.py serve``
+takes one such call after the other, as lines of JSON.
 """
 
 from __future__ import annotations
@@ -123,7 +124,21 @@ commands: dict[str, Callable[..., object]] = {
     "steer": steer,
 }
 
+
+def serve() -> None:
+    """Answer calls until there are no more, each with a connection of its own."""
+    from django.db import connections
+
+    for line in sys.stdin:
+        name, *arguments = json.loads(line)
+        print(json.dumps(commands[name](*arguments)), flush=True)
+        connections.close_all()
+
+
 if __name__ == "__main__":
     os.umask(0o077)
     django.setup()
-    print(json.dumps(commands[sys.argv[1]](*sys.argv[2:])))
+    if sys.argv[1] == "serve":
+        serve()
+    else:
+        print(json.dumps(commands[sys.argv[1]](*sys.argv[2:])))

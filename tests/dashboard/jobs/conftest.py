@@ -37,6 +37,7 @@ class Jobs:
         self.environment = environment
         self.server: Any = None  # of PostgreSQL
         self._running: list[subprocess.Popen[str]] = []
+        self._serving: subprocess.Popen[str] | None = None
         for agent in ("main", "work"):
             with open_store(self.store_path(agent)) as store:
                 for number in range(SESSIONS):
@@ -57,6 +58,7 @@ class Jobs:
                 [sys.executable, *arguments],
                 cwd=REPOSITORY,
                 env=self.environment,
+                stdin=subprocess.PIPE if arguments[-1] == "serve" else None,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -69,13 +71,25 @@ class Jobs:
         assert child.returncode == 0, self.errors
         return json.loads(out)
 
+    def call(self, name: str, *arguments: str) -> Any:
+        """Have a process that stays do it: starting one takes longer than all that is asked."""
+        if self._serving is None:
+            self._serving = self.start("serve")
+        child = self._serving
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(json.dumps([name, *arguments]) + "\n")
+        child.stdin.flush()
+        answer = child.stdout.readline()
+        assert answer, self.errors
+        return json.loads(answer)
+
     def ask(self, *jobs: list[dict[str, Any]]) -> list[int]:
-        asked = self.start("ask", str(self.log_path), json.dumps(jobs))
-        numbers: list[int] = self.result(asked)
+        numbers: list[int] = self.call("ask", str(self.log_path), json.dumps(jobs))
         return numbers
 
     def report(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.result(self.start("report"))
+        found: dict[str, Any] = self.call("report")
         return found
 
     def log(self) -> list[dict[str, Any]]:
@@ -107,6 +121,7 @@ class Jobs:
         deadline = time.monotonic() + s
         while self.report()["runners"] < count:
             assert time.monotonic() < deadline, self.errors
+            time.sleep(0.05)
 
     def visits(self, agent: str = "main") -> dict[str, list[int]]:
         with open_store(self.store_path(agent)) as store:
@@ -118,8 +133,9 @@ class Jobs:
                 child.send_signal(signal.SIGCONT)
                 child.kill()
             child.wait(20)
-            if child.stdout is not None:
-                child.stdout.close()
+            for pipe in (child.stdin, child.stdout):
+                if pipe is not None:
+                    pipe.close()
 
 
 def environment_for(place: Path, **variables: str) -> dict[str, str]:
