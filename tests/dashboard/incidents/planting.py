@@ -24,12 +24,16 @@ from dashboard.jobs.kinds import ItemResult, Kind
 from dashboard.jobs.progress import Progress
 from dashboard.jobs.running import run_job
 from dashboard.models import Change, Job, JobItem, Plan, SignIn, SsoName
+from dashboard.services.backup_catalogue import Kept, catalogue
 from dashboard.services.bulk_plans import make_plan
 from dashboard.services.bulk_selection import matching
 from dashboard.services.changing import FieldEdit, save
 from dashboard.services.fleet import fleet
 from dashboard.services.problems import ProblemError
+from dashboard.services.restore_plans import Wanted as Restoring
+from dashboard.services.restore_plans import make_plan as compare_backup
 from dashboard.services.vocabulary import Wanted
+from sessionstore.backup import create_backup
 from sessionstore.errors import SessionStoreError
 from sessionstore.keys import fold
 from sessionstore.store import Store, open_store
@@ -66,12 +70,15 @@ def plant(state: Path, texts: Sequence[str], admin: User) -> World:
     for at, (key, text) in enumerate(zip(keys, texts, strict=True)):
         _doings(by, store_id, key, text)
         _names(admin, at, text)
+    kept = _backups(store, texts)
     change = {"name": "thinkingLevel", "value": "high"}
     make_plan(by, matching(Wanted(), store_id=None), "set_field", change, {})
     for at, text in enumerate(texts):  # last: failures slow down every sign-in after them
         _requests(at, text)
     store.close()
-    return World(state, tuple(keys), _values(store_id, keys[0], admin))
+    compared = compare_backup(by, kept, Restoring(None))
+    values = {"backup_id": kept.backup.id, "comparison_id": compared.pk}
+    return World(state, tuple(keys), _values(store_id, keys[0], admin) | values)
 
 
 def entry_of(text: str) -> dict[str, object]:
@@ -162,6 +169,13 @@ def _doings(by: Actor, store_id: str, key: str, text: str) -> None:
         reason=text,
         details={"why": text, text: text, "fields": {text: [text, text], "label": ["", text]}},
     )
+
+
+def _backups(store: Store, texts: Sequence[str]) -> Kept:
+    """Back the store up for each reason; the last of them."""
+    for text in texts:
+        last = create_backup(store, reason=text, by=text)
+    return next(kept for kept in catalogue().kept if kept.backup.id == last.id)
 
 
 def _requests(at: int, text: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
 from tests.conftest import client_for
 from tests.dashboard.incidents.conftest import Plant
@@ -47,7 +48,8 @@ _TYPED = frozenset({"text", "search", "textarea", "password", "url", "email", "n
 def walk(client: Client, world_values: dict[str, object]) -> Iterator[Visit]:
     """Every page that there is a link to, and every route with real arguments."""
     starts = [address.at(world_values) for address in all_addresses() if not address.wants_token]
-    return Crawl(client).visits(starts)
+    previews = [f"{reverse(name)}?keep_last=1" for name in ("retention_json", "retention_csv")]
+    return Crawl(client).visits([*starts, *previews])
 
 
 def planted_in(page: Page) -> list[str]:
