@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.utils import timezone
 
 from dashboard.jobs import claiming
@@ -31,22 +29,6 @@ from tests.dashboard.backups.conftest import entry, fill, key_of, newest, store_
 pytestmark = pytest.mark.django_db(transaction=True)
 
 USAGE = 2
-
-
-@pytest.fixture
-def sessions(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Return a caller of the command: its exit status and what it printed."""
-
-    def call(*arguments: str) -> tuple[int, str]:
-        try:
-            call_command("sessions", *arguments)
-        except SystemExit as ended:
-            return int(str(ended.code)), capsys.readouterr().out
-        except CommandError as error:
-            return error.returncode, str(error)
-        raise AssertionError("it ended without a status")
-
-    return call
 
 
 def test_no_backup_is_nothing_to_list(sessions: Any, store: Path) -> None:

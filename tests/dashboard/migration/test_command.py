@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 
 from dashboard.models import AuditEvent, Job
 from dashboard.services import migration_command as work
@@ -16,22 +14,6 @@ from sessionstore.store import open_store
 from tests.dashboard.migration.conftest import Legacy
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def sessions(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Return a caller of the command: its exit status and what it printed."""
-
-    def call(*arguments: str) -> tuple[int, str]:
-        try:
-            call_command("sessions", *arguments)
-        except SystemExit as ended:
-            return int(str(ended.code)), capsys.readouterr().out
-        except CommandError as error:
-            return error.returncode, str(error)
-        raise AssertionError("it ended without a status")
-
-    return call
 
 
 def layout_of(path: Path) -> str:

@@ -15,7 +15,6 @@ from dashboard.services import migration_work
 from sessionstore.store import open_store
 from tests.conftest import client_for
 from tests.dashboard.migration.conftest import Legacy, entry, id_of, run_jobs
-from tests.dashboard.migration.test_command import sessions  # noqa: F401
 from tests.dashboard.migration.test_pages import checked, migrated, page_of, text_of
 from tests.dashboard.persons import limit
 
@@ -138,7 +137,7 @@ def test_the_choice_for_several_stores_speaks_of_several(
 
 @pytest.mark.parametrize("step", ["migrate", "rollback"])
 def test_a_dry_run_counts_what_would_be_done(
-    sessions: Any,  # noqa: F811
+    sessions: Any,
     legacy: Legacy,
     step: str,
 ) -> None:
@@ -150,7 +149,7 @@ def test_a_dry_run_counts_what_would_be_done(
 
 
 def test_the_command_lists_what_cannot_be_taken_over(
-    sessions: Any,  # noqa: F811
+    sessions: Any,
     legacy: Legacy,
 ) -> None:
     legacy(sessions={"agent:main:ok": entry(1), "k" * 5000: entry(2)})
@@ -160,7 +159,7 @@ def test_the_command_lists_what_cannot_be_taken_over(
 
 
 def test_a_choice_missing_in_a_command_names_its_option(
-    sessions: Any,  # noqa: F811
+    sessions: Any,
     legacy: Legacy,
     state: Path,
 ) -> None:
@@ -171,7 +170,7 @@ def test_a_choice_missing_in_a_command_names_its_option(
 
 
 def test_a_refusal_of_the_command_is_told_in_sentences(
-    sessions: Any,  # noqa: F811
+    sessions: Any,
     legacy: Legacy,
     tmp_path: Path,
 ) -> None:
@@ -182,7 +181,7 @@ def test_a_refusal_of_the_command_is_told_in_sentences(
     assert "exists already. Next: nothing was written; choose a new name." in said
 
 
-def test_undoing_the_only_session_speaks_of_one(sessions: Any, legacy: Legacy) -> None:  # noqa: F811
+def test_undoing_the_only_session_speaks_of_one(sessions: Any, legacy: Legacy) -> None:
     path = legacy(sessions=1)
     sessions("migrate", "--all")
     with open_store(path) as store:
