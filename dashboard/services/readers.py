@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from sessionstore.entries import redact
 from sessionstore.errors import Finding, SessionStoreError
 from sessionstore.index import Index, Page, Query, Row, Summary
+from sessionstore.metrics import History
 from sessionstore.paths import StorePaths
 
 from .problems import Problem, problem_of, still_reading
@@ -52,6 +53,8 @@ class Reader:
         self.paths = paths
         self.id = store_id
         self.refs = Refs()
+        self.history = History(paths)
+        """Reported updates; belongs to the thread of :meth:`read`."""
         self._index: Index | None = None
         self._known_version = -1
         self._scans = Worker(f"index-{store_id}")

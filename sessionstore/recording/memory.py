@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .recorder import Outcome
+from ..recorder import Outcome
 
 _STEPS = 32
 _BUCKETS = 60 * _STEPS

@@ -1,0 +1,1 @@
+"""Recording what updates cost, in the process that makes them."""
