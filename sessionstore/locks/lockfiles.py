@@ -68,17 +68,16 @@ def transcript_lock_paths(store_path: Path) -> Listing:
         OSError: the directory cannot be listed.
     """
     folder = legacy_lock_path(store_path).parent
-    names, seen = [], 0
     try:
         with os.scandir(folder) as entries:
-            for seen, entry in enumerate(islice(entries, MOST_NAMES + 1), start=1):
-                if entry.name.endswith(TRANSCRIPT_LOCK):
-                    names.append(entry.name)
+            bounded = islice(entries, MOST_NAMES)
+            names = [entry.name for entry in bounded if entry.name.endswith(TRANSCRIPT_LOCK)]
+            is_cut = next(entries, None) is not None
     except (FileNotFoundError, NotADirectoryError):
         return Listing((), 0, False)
     chosen = heapq.nsmallest(MOST_READ, names) if len(names) > MOST_READ else sorted(names)
     paths = tuple(folder / name for name in chosen)
-    return Listing(paths, len(names) - len(paths), seen > MOST_NAMES)
+    return Listing(paths, len(names) - len(paths), is_cut)
 
 
 def look_at(path: Path, scope: FileScope) -> Looked | None:
