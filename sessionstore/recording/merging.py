@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..recording.histograms import Histogram
-from ..recording.records import VERSION, Group, HotSession, Labels, Process, Window
+from .histograms import Histogram
+from .records import VERSION, Group, HotSession, Labels, Process, Window
 
 
 def merge(windows: Iterable[Window]) -> Window:
