@@ -9,13 +9,18 @@ bytes.
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 STEPS_BITS = 6
 STEPS = 1 << STEPS_BITS
 MOST_VALUE = (1 << 63) - 1
 MOST_BUCKETS = (63 - STEPS_BITS + 1) * STEPS
+
+Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Bucket = Annotated[int, Meta(ge=0, le=MOST_BUCKETS - 1)]
 
 
 def bucket_of(value: int) -> int:
@@ -44,9 +49,9 @@ def bucket_middle(index: int) -> float:
 class Histogram(msgspec.Struct, array_like=True):
     """Counts by bucket (sparse), with their sum and maximum. Not locked."""
 
-    counts: dict[int, int] = {}
-    total: int = 0
-    maximum: int = 0
+    counts: Annotated[dict[Bucket, Number], Meta(max_length=MOST_BUCKETS)] = {}
+    total: Number = 0
+    maximum: Number = 0
 
     @property
     def count(self) -> int:
