@@ -210,9 +210,7 @@ class LegacyStore:
         if lock.took_over and self._telling.reporter is not None:
             self._telling.reporter.count("reclaims:owner_gone")
 
-    def _edit_file(
-        self, edit: Edit, terms: Terms, hold: Hold, lock: LegacyLock, run: _Run
-    ) -> None:
+    def _edit_file(self, edit: Edit, terms: Terms, hold: Hold, lock: LegacyLock, run: _Run) -> None:
         """Read, edit and replace the file; again if a foreign program got in between."""
         for attempt in range(_TRIES):
             if attempt and self._telling.reporter is not None:

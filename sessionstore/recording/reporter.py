@@ -20,8 +20,8 @@ from . import flusher
 from .histograms import Histogram
 from .records import Labels, Process, Window, pack_frame
 from .rows import ABSENT, BATCH, NO_PHASES, PLAIN_FULL, PLAIN_WIDTH, PlainRows, Update
-from .windowfile import Segments
 from .tally import STORE, Tally
+from .windowfile import Segments
 
 MOST_PENDING = 24
 """Frames that wait for a disk that refuses them: two minutes' worth."""
@@ -78,9 +78,7 @@ class Reporter:
         sizes = written_bytes, written_bytes
         ended = time.perf_counter_ns()
         self.add(
-            Update(
-                labels, None, ended, contended, wait_ns, hold_ns, write_ns, *sizes, NO_PHASES
-            )
+            Update(labels, None, ended, contended, wait_ns, hold_ns, write_ns, *sizes, NO_PHASES)
         )
 
     def add(self, update: Update) -> None:
