@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..errors import StoreIOError
 from ..files import list_names, read_file
 from ..paths import StorePaths
+from ..recording.merging import merge
 from ..recording.records import FOLDER, SUFFIX, KeptWrite, Window, unpack_frames
-from .merging import merge
 
 _MOST_FILE_BYTES = 64 << 20
 
