@@ -25,6 +25,7 @@ from .errors import (
     CorruptEntryError,
     Finding,
     InvalidEntryError,
+    LockTimeoutError,
     SessionStoreError,
     UnsafeFileError,
 )
@@ -77,6 +78,7 @@ class Store:
         )
         self._reporter = self._backing.reporter
         self._is_timed = recorder is not None
+        self.queued_ns = 0  # waited by this call already, in line (aio)
         self._keeper: Keeper | None = None
 
     @property
@@ -411,6 +413,17 @@ class Store:
         if failed:
             raise not_saved(failed, self.paths.store_path)
 
+    # -- telling -----------------------------------------------------------------------
+
+    def tell_late(self, operation: str, error: LockTimeoutError) -> None:
+        """Report a change that gave up before it asked for a lock, in a line of its caller's."""
+        self._backing.tell_late(operation, error)
+
+    def tell_merged(self, operation: str) -> None:
+        """Report that an edit met a newer version and was merged with it field by field."""
+        if self._reporter is not None:
+            self._reporter.count(f"conflicts:{operation}:merged")
+
     # -- inside ------------------------------------------------------------------------
 
     def _change_of(self, key: str, *, create: bool = True, if_match: str | None = None) -> Change:
@@ -449,6 +462,7 @@ class Store:
             operation,
             self.timeout if timeout is None else check_timeout(timeout),
             self.durability if durability is None else _check_durability(durability),
+            queued_ns=self.queued_ns,
         )
 
 
@@ -501,13 +515,20 @@ def open_store(
     )
 
 
-def held_locks(store: Store) -> list[locks.HeldLock]:
-    """Who holds which lock of this store and who waits.
+def held_locks(store: Store, *, transcripts: bool = True) -> list[locks.HeldLock]:
+    """Who holds which lock of this store and who waits; ``docs/locks.md`` explains each verdict.
 
     Takes no session's lock and waits for none; removes live tables of dead processes. Cost: one
-    small file per process that uses the store, and up to 30 ms while one is being written.
+    small file per process that uses the store, up to 30 ms while one is being written, and with
+    ``transcripts`` the names of the store's directory and one small file per transcript lock.
     """
-    return locks.held_locks(store.paths.sidecar, store_path=store.paths.store_path)
+    return list(view_locks(store, transcripts=transcripts).held)
+
+
+def view_locks(store: Store, *, transcripts: bool = True) -> locks.LockView:
+    """As :func:`held_locks`, with how many transcript locks were left out (over 512 are)."""
+    paths = store.paths
+    return locks.view_locks(paths.sidecar, store_path=paths.store_path, transcripts=transcripts)
 
 
 def _place(key: object) -> Place:

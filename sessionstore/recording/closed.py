@@ -9,7 +9,7 @@ from ..errors import StoreIOError
 from ..files import list_names, remove_file
 from ..locks.owned import read_owned
 from .scanning import AHEAD_MS, HEAD_BYTES, MOST_HEADER_BYTES, Scan, identity_of, scan, sources_in
-from .segments import MOST_FILE_BYTES, TEMPORARY, Span, is_own_host, names_in, span_of
+from .segments import MOST_FILE_BYTES, MOST_FILES, TEMPORARY, Span, is_own_host, names_in, span_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def sweep_replaced(folder_fd: int) -> set[str]:
         if name.startswith(TEMPORARY):
             remove_file(name, dir_fd=folder_fd)
     kept: set[str] = set()
-    names = names_in(folder_fd)
+    names = names_in(folder_fd)[:MOST_FILES]
     sources = {one for name in names for one in sources_of(name, folder_fd=folder_fd)}
     for name in {one.rpartition(":")[0] for one in sources}.intersection(names):
         identity = identity_of(name, _read(folder_fd, name, HEAD_BYTES))
@@ -60,7 +60,7 @@ def find_closed(folder_fd: int, *, but: set[str]) -> list[Closed]:
     """Regular files whose owner does not show; ``but`` are identities to leave out."""
     left_out = {one.rpartition(":")[0] for one in but}
     found = []
-    for name in names_in(folder_fd):
+    for name in names_in(folder_fd)[:MOST_FILES]:
         try:
             owned = read_owned(name, dir_fd=folder_fd)
         except FileNotFoundError:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from .histograms import MOST_VALUE, Histogram
 from .records import (
+    MOST_COUNTERS,
     MOST_GROUPS,
     MOST_PROCESSES,
+    MOST_READS,
+    MOST_SERIES,
     SESSIONS_BY_COUNT,
     VERSION,
     Group,
@@ -161,11 +165,14 @@ def _worth_keeping(writes: list[KeptWrite], most: int) -> list[KeptWrite]:
 
 
 def clamp(window: Window) -> Window:
-    """Cut sums that no reader would accept; only invented numbers get there."""
+    """Cut sums that no reader would accept; only invented numbers and names get there."""
+    window.reads = dict(islice(window.reads.items(), MOST_READS))
+    window.counters = dict(islice(window.counters.items(), MOST_COUNTERS))
     histograms = [*window.reads.values()]
     for group in window.groups:
         group.count = min(group.count, MOST_VALUE)
         group.contended = min(group.contended, MOST_VALUE)
+        group.series = dict(islice(group.series.items(), MOST_SERIES))
         histograms.extend(group.series.values())
     for histogram in histograms:
         histogram.total = min(histogram.total, MOST_VALUE)

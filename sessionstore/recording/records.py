@@ -61,6 +61,7 @@ FRAME = struct.Struct("<III")
 MOST_FRAME_BYTES = 4 << 20
 
 MOST_PROCESSES, MOST_GROUPS, MOST_SESSIONS, MOST_WRITES = 512, 2048, 1024, 1024
+MOST_SERIES, MOST_READS, MOST_COUNTERS = 32, 128, 512
 SESSIONS_BY_COUNT = 16
 
 Word = Annotated[str, Meta(max_length=128)]
@@ -84,7 +85,7 @@ class Group(msgspec.Struct, array_like=True):
     labels: Labels
     count: Number = 0
     contended: Number = 0
-    series: Annotated[dict[Word, Histogram], Meta(max_length=32)] = {}
+    series: Annotated[dict[Word, Histogram], Meta(max_length=MOST_SERIES)] = {}
 
 
 class HotSession(msgspec.Struct, array_like=True):
@@ -148,8 +149,8 @@ class Window(msgspec.Struct, array_like=True):
     groups: Annotated[list[Group], Meta(max_length=MOST_GROUPS)] = []
     sessions: Annotated[list[HotSession], Meta(max_length=MOST_SESSIONS)] = []
     writes: Annotated[list[KeptWrite], Meta(max_length=MOST_WRITES)] = []
-    reads: Annotated[dict[Word, Histogram], Meta(max_length=128)] = {}
-    counters: Annotated[dict[Name, Number], Meta(max_length=512)] = {}
+    reads: Annotated[dict[Word, Histogram], Meta(max_length=MOST_READS)] = {}
+    counters: Annotated[dict[Name, Number], Meta(max_length=MOST_COUNTERS)] = {}
 
 
 encoder = msgspec.msgpack.Encoder()

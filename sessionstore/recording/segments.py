@@ -54,22 +54,23 @@ def span_of(name: str) -> Span | None:
 
 
 @functools.cache
-def _own_host() -> str:
+def own_host() -> str:
+    """This machine, as names of files spell it."""
     return table_name(own_identity()).rsplit("-", 2)[0]
 
 
 def is_own_host(name: str) -> bool:
     """Whether a process of this machine wrote it, so that its lock can be seen from here."""
     found = _WRITTEN.fullmatch(name)
-    return found is not None and found[1] == _own_host()
+    return found is not None and found[1] == own_host()
 
 
 def names_in(folder_fd: int) -> list[str]:
-    """Names of reports, merged ones first, at most :data:`MOST_FILES`.
+    """Names of reports, merged ones first; look at :data:`MOST_FILES` of them at most.
 
     Raises:
         FileNotFoundError, StoreIOError.
     """
     names = [name for name in list_names(folder_fd, shown="stats") if name.endswith(SUFFIX)]
     names.sort(key=lambda name: (span_of(name) is None, name))
-    return names[:MOST_FILES]
+    return names

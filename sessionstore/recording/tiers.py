@@ -33,7 +33,7 @@ def thinning_time(now_ms: int) -> int:
 
 def crosses_a_limit(oldest_ms: int, newest_ms: int, before_ms: int, after_ms: int) -> bool:
     """Whether windows of these times have come over a limit between two thinning times."""
-    return any(
+    return before_ms < after_ms and any(
         before_ms - limit_ms < newest_ms and oldest_ms <= after_ms - limit_ms
         for limit_ms, _ in TIERS
     )
