@@ -78,6 +78,7 @@ from .errors import (
 from .history import Incarnation
 from .kept import Keeper, Version
 from .locks import HeldLock, Waiter
+from .metrics import StoreStats, stats
 from .migration import (
     ExportReport,
     MigrationPlan,
@@ -139,6 +140,7 @@ __all__ = [
     "Store",
     "StoreIOError",
     "StorePaths",
+    "StoreStats",
     "UnsafeBackupError",
     "UnsafeFileError",
     "UnsupportedStoreError",
@@ -170,6 +172,7 @@ __all__ = [
     "restore",
     "restore_to",
     "rollback",
+    "stats",
     "undo",
     "verify_backup",
     "versions",

@@ -21,7 +21,9 @@ from ..recording.records import (
     Process,
     Window,
 )
-from .history import History, Step
+from .history import History, Reporter, Step
+from .spreads import Spread, spread
+from .storestats import OperationStats, StoreStats, stats, stats_of
 
 __all__ = [
     "CHANGED",
@@ -38,13 +40,20 @@ __all__ = [
     "KeptWrite",
     "Labels",
     "OperationMetrics",
+    "OperationStats",
     "Phase",
     "Process",
+    "Reporter",
+    "Spread",
     "Step",
     "StoreMetrics",
+    "StoreStats",
     "Window",
     "bucket_low",
     "bucket_middle",
     "bucket_of",
     "merge",
+    "spread",
+    "stats",
+    "stats_of",
 ]
