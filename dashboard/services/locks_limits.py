@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from sessionstore import LockLimit, lock_limits
+from sessionstore.locklimits import LockLimit, lock_limits
 from sessionstore.errors import SessionStoreError
 
 from .amounts import duration
