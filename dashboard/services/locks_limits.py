@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from sessionstore.locklimits import LockLimit, lock_limits
 from sessionstore.errors import SessionStoreError
+from sessionstore.locklimits import LockLimit, lock_limits
 
 from .amounts import duration
 from .fleet import below_state, fleet, page_budget_s
