@@ -19,8 +19,10 @@ from dashboard.jobs.queue import check_allowed
 from dashboard.models import Incident, IncidentNote, IncidentStore
 
 from ..fleet import fleet
+from ..masking import holds_mask
 from ..problems import Problem, ProblemError, not_there
 from ..readers import Reader
+from ..tree import shown
 from .seeing import find_incident, moment_of, ms_of
 from .verdicts import look
 
@@ -109,6 +111,10 @@ def retitle(actor: Actor, incident_id: int, title: str) -> None:
     """
     check_allowed(actor, "operator")
     incident = find_incident(incident_id)
+    if title == shown(incident.title):
+        return  # as the form had it, where a secret in it is masked
+    if holds_mask(title):
+        raise _impossible(_("The new name has a mask in it, which was never its text."))
     before, incident.title = incident.title, title[:MOST_TITLE]
     with transaction.atomic():
         incident.save(update_fields=["title"])

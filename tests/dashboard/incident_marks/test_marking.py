@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from dashboard.models import AuditEvent, Incident, IncidentNote, SignIn
 from tests.conftest import client_for
-from tests.dashboard.incident_marks.conftest import Mark, id_of, listed, now_ms, store_of
+from tests.dashboard.incident_marks.conftest import SECRET, Mark, id_of, listed, now_ms, store_of
 from tests.dashboard.persons import limit
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +137,14 @@ def test_a_new_title_is_on_record_with_the_one_before(mark: Mark, operator_clien
     operator_client.post(f"/incidents/{made.pk}/title/", {"title": "after"})
     assert Incident.objects.get(pk=made.pk).title == "after"
     assert '"before":"before"' in AuditEvent.objects.get(action="incident.retitle").details
+
+
+def test_a_masked_title_is_never_written_back(mark: Mark, operator_client: Client) -> None:
+    made = mark(f"token {SECRET}")
+    address = f"/incidents/{made.pk}/title/"
+    assert operator_client.post(address, {"title": "token [masked]"}).status_code == 302
+    assert operator_client.post(address, {"title": "my [masked]"}).status_code == 422
+    assert Incident.objects.get(pk=made.pk).title == f"token {SECRET}"
 
 
 def test_only_an_admin_removes_one_and_the_audit_keeps_it(
