@@ -323,6 +323,7 @@ def open_store(
     path: str | os.PathLike[str] | StorePaths,
     *,
     recorder: Recorder | None = None,
+    report: bool = True,
     durability: Durability = "none",
     timeout: float = 10.0,
     max_entry_bytes: int = DEFAULT_MAX_BYTES,
@@ -333,6 +334,7 @@ def open_store(
         blocking.open_store(
             path,
             recorder=recorder,
+            report=report,
             durability=durability,
             timeout=timeout,
             max_entry_bytes=max_entry_bytes,
