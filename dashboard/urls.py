@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.urls_edit")),
     path("", include("dashboard.urls_incidents")),
     path("", include("dashboard.urls_jobs")),
+    path("", include("dashboard.urls_locks")),
     path("", include("dashboard.urls_migration")),
     path("", include("dashboard.urls_undo")),
     path("api/", include("dashboard.urls_api")),

@@ -77,7 +77,7 @@ from .errors import (
 )
 from .history import Incarnation
 from .kept import Keeper, Version
-from .locks import HeldLock, Waiter
+from .locks import HeldLock, LockView, Waiter
 from .migration import (
     ExportReport,
     MigrationPlan,
@@ -94,7 +94,7 @@ from .migration import (
 )
 from .paths import StorePaths, discover
 from .recorder import Recorder
-from .store import Store, held_locks, open_store
+from .store import Store, held_locks, open_store, view_locks
 from .versions import undo, versions
 
 __version__ = "0.1.0"
@@ -122,6 +122,7 @@ __all__ = [
     "Keeper",
     "LockReentryError",
     "LockTimeoutError",
+    "LockView",
     "MigrationPlan",
     "MigrationReport",
     "Overlap",
@@ -173,4 +174,5 @@ __all__ = [
     "undo",
     "verify_backup",
     "versions",
+    "view_locks",
 ]

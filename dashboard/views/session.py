@@ -16,9 +16,10 @@ from dashboard.services.session import find_session
 
 from .answers import page_or_part, tells_problems
 from .edit_results import may_edit, result_context
+from .locks import locks_tab
 from .versions import versions_of_gone, versions_tab
 
-TABS = ("fields", "json", "file", "versions", "history", "problems")
+TABS = ("fields", "json", "file", "locks", "versions", "history", "problems")
 
 
 @require_safe
@@ -38,6 +39,8 @@ def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBas
         context |= {"made": result_context(request, store_id, ref)}
     if tab == "versions":
         context |= versions_tab(request, store_id, ref)
+    if tab == "locks":
+        context |= locks_tab(found)
     return page_or_part(request, "session.html", "_session_tab.html", context)
 
 

@@ -12,7 +12,7 @@ from .flockfiles import PROTOCOL as FLOCK_FILES
 from .gateway import GatewayInfo, gateway_running
 from .heldlock import HeldLock, Scope, Verdict, Waiter
 from .hold import Hold
-from .holders import held_locks
+from .holders import LockView, held_locks, view_locks
 from .legacylock import LegacyLock, sweep_legacy_lock
 from .ranges import PROTOCOL as OFD_RANGES
 from .storelocks import StoreLocks, open_locks
@@ -24,6 +24,7 @@ __all__ = [
     "HeldLock",
     "Hold",
     "LegacyLock",
+    "LockView",
     "Scope",
     "StoreLocks",
     "Verdict",
@@ -32,4 +33,5 @@ __all__ = [
     "held_locks",
     "open_locks",
     "sweep_legacy_lock",
+    "view_locks",
 ]
