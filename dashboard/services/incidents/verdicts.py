@@ -15,6 +15,7 @@ from sessionstore.locks import HeldLock
 
 from ..facts import locks_of
 from ..fleet import page_budget_s
+from ..locks_words import kind_word, word_of
 from ..problems import Problem
 from ..readers import Reader, read_all
 from ..refs import digest
@@ -61,6 +62,21 @@ class SeenLock:
     limit_s: float | None
     waiters: tuple[SeenWaiter, ...]
     more_waiters: int
+
+    @property
+    def word(self) -> str:
+        """What the verdict is called."""
+        return word_of(self.verdict)[0]
+
+    @property
+    def state(self) -> str:
+        """The state that gives the verdict its shape."""
+        return word_of(self.verdict)[1]
+
+    @property
+    def kind(self) -> str:
+        """What kind of lock it is."""
+        return kind_word(self.scope)
 
     @property
     def held_ms(self) -> float:
