@@ -53,6 +53,7 @@ from .backup import (
     restore_to,
     verify_backup,
 )
+from .clearing import Cleared, clear_lock
 from .editing import ABSENT, FieldEdit, Overlap, OverlapError, edits_between, merge, merging
 from .errors import (
     ConflictError,
@@ -71,12 +72,15 @@ from .errors import (
     SessionStoreError,
     StalePlanError,
     StoreIOError,
+    UnprovenLockError,
     UnsafeBackupError,
     UnsafeFileError,
     UnsupportedStoreError,
 )
 from .history import Incarnation
 from .kept import Keeper, Version
+from .limitfindings import limit_findings
+from .locklimits import LockLimit, lock_limits
 from .locks import HeldLock, LockView, Waiter
 from .migration import (
     ExportReport,
@@ -103,6 +107,7 @@ __all__ = [
     "ABSENT",
     "Backup",
     "Candidate",
+    "Cleared",
     "ConflictError",
     "CorruptEntryError",
     "CorruptStoreError",
@@ -120,6 +125,7 @@ __all__ = [
     "InvalidKeyError",
     "InvalidPolicyError",
     "Keeper",
+    "LockLimit",
     "LockReentryError",
     "LockTimeoutError",
     "LockView",
@@ -140,6 +146,7 @@ __all__ = [
     "Store",
     "StoreIOError",
     "StorePaths",
+    "UnprovenLockError",
     "UnsafeBackupError",
     "UnsafeFileError",
     "UnsupportedStoreError",
@@ -147,6 +154,7 @@ __all__ = [
     "Version",
     "Waiter",
     "apply_retention",
+    "clear_lock",
     "create_backup",
     "delete_backup",
     "discover",
@@ -155,7 +163,9 @@ __all__ = [
     "export_legacy",
     "held_locks",
     "hold_backup",
+    "limit_findings",
     "list_backups",
+    "lock_limits",
     "merge",
     "merging",
     "migrate",

@@ -65,6 +65,7 @@ class LockList:
     figures: LockFigures
     looks: int
     late: tuple[LateStore, ...]
+    left_out: str
     stores: tuple[tuple[str, str], ...]
     read_at_ms: int
     took_s: float
@@ -106,14 +107,13 @@ class LockList:
 
     @property
     def sampled(self) -> str:
-        """How often this console looked, and what looking alone cannot see."""
-        return ngettext(
-            "Sampled: this process of the console has looked %d time in the last hour. What is "
-            "held between two looks is missed here, and counted by writers that report.",
-            "Sampled: this process of the console has looked %d times in the last hour. What is "
-            "held between two looks is missed here, and counted by writers that report.",
+        """How often this console looked."""
+        words = ngettext(
+            "Sampled: this process of the console looked %d time in the last hour.",
+            "Sampled: this process of the console looked %d times in the last hour.",
             self.looks,
-        ) % (self.looks)
+        )
+        return words % self.looks
 
     @property
     def stamp(self) -> str:
@@ -140,11 +140,10 @@ def list_locks(
     chosen = [reader for reader in readers if wanted.store in ("", reader.id)]
     looks = look_at_locks(chosen, is_live=is_live)
     seen = [(reader, looks[reader.id]) for reader in chosen]
-    rows = [
-        lock_row(r, lock) for r, one in seen if isinstance(one, StoreLook) for lock in one.locks
-    ]
+    answers = [(reader, one) for reader, one in seen if isinstance(one, StoreLook)]
+    rows = [lock_row(reader, lock) for reader, one in answers for lock in one.locks]
     matching = _ordered([row for row in rows if _matches(row, wanted)], wanted.order)
-    answered = [reader for reader, one in seen if isinstance(one, StoreLook)]
+    answered = [reader for reader, _one in answers]
     pages = max(1, -(-len(matching) // PER_PAGE))
     page = min(max(1, wanted.page), pages)
     waits = [waiter for row in rows for waiter in row.waiters]
@@ -159,6 +158,7 @@ def list_locks(
         figures=figures_of(answered),
         looks=looks_since(answered, now_ms - HOUR_MS),
         late=tuple(LateStore(r.id, r.name, one) for r, one in seen if isinstance(one, Problem)),
+        left_out=_left_out([one for _reader, one in answers]),
         stores=stores,
         read_at_ms=min((one.at_ms for _reader, one in answers), default=now_ms),
         took_s=time.monotonic() - began_s,
@@ -167,6 +167,23 @@ def list_locks(
         problem=problem,
         store_name=readers[0].name if store_id is not None else "",
     )
+
+
+def _left_out(looks: Sequence[StoreLook]) -> str:
+    """That there are more lock files than are looked at; empty where all were."""
+    unread = sum(look.unread for look in looks)
+    if unread:
+        return (
+            ngettext(
+                "%d transcript lock more is there and was not looked at: too many at once.",
+                "%d transcript locks more are there and were not looked at: too many at once.",
+                unread,
+            )
+            % unread
+        )
+    if any(look.is_cut for look in looks):
+        return _("A directory has too many files to list, so some transcript locks may be missing.")
+    return ""
 
 
 def _readers(
@@ -189,5 +206,5 @@ def _matches(row: LockRow, wanted: WantedLocks) -> bool:
 
 def _ordered(rows: list[LockRow], order: str) -> list[LockRow]:
     rows.sort(key=lambda row: row.id)
-    rows.sort(key=SORTS[order.lstrip("-")], reverse=order.startswith("-"))  # type: ignore[arg-type]
+    rows.sort(key=SORTS[order.lstrip("-")], reverse=order.startswith("-"))
     return rows

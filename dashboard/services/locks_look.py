@@ -18,10 +18,9 @@ from django.utils.translation import gettext as _
 
 from dashboard import scope
 from sessionstore.errors import SessionStoreError
-from sessionstore.locks import HeldLock
+from sessionstore.locks import HeldLock, view_locks
 from sessionstore.paths import StorePaths
 
-from .facts import locks_of
 from .fleet import LIVE_AGE_S, Scan, fleet, page_budget_s
 from .problems import Problem, problem_of, still_reading
 from .readers import Reader
@@ -33,11 +32,17 @@ _MOST_KEPT, _MOST_SCOPES = 7_200, 64
 
 @dataclass(frozen=True, slots=True)
 class StoreLook:
-    """What one look at one store found, when, and how long it took."""
+    """What one look at one store found, when, and how long it took.
+
+    ``unread`` transcript locks are there and were not judged; ``is_cut``: not all names of the
+    directory were listed.
+    """
 
     at_ms: int
     took_s: float
     locks: tuple[HeldLock, ...]
+    unread: int
+    is_cut: bool
 
 
 Answer = StoreLook | Problem
@@ -118,7 +123,7 @@ def _look(reader: Reader, paths: StorePaths) -> Answer:
     """Look at the disk; runs in the reader's thread. A failure is an answer, which is shared."""
     began_s = time.monotonic()
     try:
-        locks = tuple(locks_of(paths))
+        view = view_locks(paths.sidecar, store_path=paths.store_path, transcripts=True)
     except SessionStoreError as error:
         return problem_of(error)
     except OSError as error:
@@ -126,4 +131,5 @@ def _look(reader: Reader, paths: StorePaths) -> Answer:
     at_ms = time.time_ns() // 1_000_000
     with _guard:
         _times.setdefault(reader, deque(maxlen=_MOST_KEPT)).append(at_ms)
-    return StoreLook(at_ms, time.monotonic() - began_s, locks)
+    took_s = time.monotonic() - began_s
+    return StoreLook(at_ms, took_s, view.held, view.unread, view.is_cut)

@@ -13,7 +13,7 @@ from sessionstore.locks import HeldLock
 
 from .fleet import fleet
 from .locks_look import StoreLook, look_at_locks
-from .locks_rows import LockRow, WaiterRow, lock_id, lock_row
+from .locks_rows import LockRow, WaiterRow, lock_row
 from .problems import ProblemError, not_there
 from .readers import Reader
 
@@ -63,7 +63,7 @@ def find_lock(store_id: str, ident: str, *, is_live: bool = False) -> FoundLock:
     look = look_at_locks([reader], is_live=is_live)[reader.id]
     if not isinstance(look, StoreLook):
         raise ProblemError(look)
-    lock = next((lock for lock in look.locks if lock_id(lock) == ident), None)
+    lock = next((lock for lock in look.locks if lock.id == ident), None)
     return FoundLock(reader, lock, look)
 
 

@@ -13,12 +13,11 @@ from .amounts import duration
 from .fleet import below_state
 from .locks_words import is_kernel, kind_word, meaning_of, steps_for, word_of
 from .readers import Reader
-from .refs import digest
 from .rows import readable
 from .tree import shown
 
 WATCH_WAIT_S = 1.0
-ID_LENGTH = 16
+ID_LENGTH = 20
 _LONGEST_TEXT = 1_000
 _LONGEST_S = 100 * 366 * 86_400.0
 
@@ -139,6 +138,13 @@ class LockRow:
         }
 
     @property
+    def must_understand(self) -> str:
+        """What whoever clears it has to confirm, empty where nothing speaks against it."""
+        if not self.is_proven_dead or not self.against:
+            return ""
+        return _("I have looked, and know that this is not so here: %s") % " ".join(self.against)
+
+    @property
     def longest(self) -> WaiterRow | None:
         """Who has waited longest."""
         return max(self.waiters, key=lambda waiter: waiter.waited_s, default=None)
@@ -148,7 +154,7 @@ def lock_row(reader: Reader, lock: HeldLock) -> LockRow:
     """A lock of a store, every text of it masked and made harmless."""
     key = None if lock.scope == "store" else lock.key
     return LockRow(
-        id=lock_id(lock),
+        id=lock.id,
         store_id=reader.id,
         store=reader.name,
         kind=lock.scope,
@@ -174,11 +180,6 @@ def lock_row(reader: Reader, lock: HeldLock) -> LockRow:
         is_kernel=is_kernel(lock),
         is_proven_dead=lock.is_proven_dead,
     )
-
-
-def lock_id(lock: HeldLock) -> str:
-    """What this holding goes by in addresses: the same in every look, and for no later holding."""
-    return digest(f"lock {lock.scope} {lock.id}")[:ID_LENGTH]
 
 
 def _what(lock: HeldLock) -> str:

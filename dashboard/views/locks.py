@@ -36,6 +36,21 @@ _REST = 50
 @tells_problems
 def locks(request: ConsoleRequest, store_id: str | None = None) -> HttpResponseBase:
     """Show one page of the list; its live part looks again every few seconds."""
+    return list_of(request, store_id)
+
+
+def list_of(
+    request: ConsoleRequest,
+    store_id: str | None,
+    *,
+    extra: dict[str, Any] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The list as it is now, with what is to be said above it.
+
+    Raises:
+        ProblemError: there is no such store.
+    """
     form = LockFilters(request.GET)
     wanted = form.wanted()
     last = looks.look_of(request)
@@ -50,9 +65,10 @@ def locks(request: ConsoleRequest, store_id: str | None = None) -> HttpResponseB
         "links": _links(link, listed, store_id),
         "look": look,
         "is_live": form.cleaned_data.get("live") != "off",
+        **(extra or {}),
     }
     if last is None:
-        response = page_or_part(request, "locks.html", "_locks_live.html", context)
+        response = page_or_part(request, "locks.html", "_locks_live.html", context, status=status)
         if request.headers.get("HX-Trigger") == "filters":
             # The form sends empty fields too; the address names what differs.
             response.headers["HX-Replace-Url"] = str(link)

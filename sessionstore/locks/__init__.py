@@ -8,6 +8,7 @@ nothing is ever stolen and no clean-up exists.
 
 from __future__ import annotations
 
+from .filejudging import FileScope
 from .flockfiles import PROTOCOL as FLOCK_FILES
 from .gateway import GatewayInfo, gateway_running
 from .heldlock import HeldLock, Scope, Verdict, Waiter
@@ -20,6 +21,7 @@ from .storelocks import StoreLocks, open_locks
 __all__ = [
     "FLOCK_FILES",
     "OFD_RANGES",
+    "FileScope",
     "GatewayInfo",
     "HeldLock",
     "Hold",

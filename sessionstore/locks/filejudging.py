@@ -114,10 +114,10 @@ def _ownerless(found: LegacyFile, age: float, limit_s: float, neighbours: Neighb
 
 
 def _is_torn(found: LegacyFile) -> bool:
+    if len(found.content) > _MOST_TORN:
+        return False
     content = found.content.strip(b" \t\r\n\0")
-    if not content:
-        return len(found.content) <= _MOST_TORN
-    return content.startswith(b"{") and not content.endswith(b"}") and len(content) < _MOST_TORN
+    return not content or (content.startswith(b"{") and not content.endswith(b"}"))
 
 
 def _doubts(found: LegacyFile, neighbours: Neighbours) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def view_locks(
     """
     tables, kernel = _look(sidecar)
     looked, listing = _lock_files(store_path, transcripts=transcripts)
-    neighbours = Neighbours(file for _, _, file in looked if isinstance(file, LegacyFile))
+    neighbours = Neighbours(each.found for each in looked if isinstance(each.found, LegacyFile))
     waiting = _by_offset(tables, "waiting")
     owners = _owners(tables)
     path = plain_path(sidecar / NAME)

@@ -13,17 +13,31 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from .filejudging import FileScope, Judgement, judge_file
+from .filejudging import FileScope, judge_file
 from .heldlock import HeldLock
 from .identity import started_at_ms
 from .legacypayload import LegacyFile, legacy_lock_path, read_legacy_file
 from .neighbours import Neighbours
 from .procfs import command_of
-from .shown import age_s, holding_id, plain_path, within_calendar
+from .shown import age_s, holding_id, within_calendar
+from .shown import plain_path as display
 
 TRANSCRIPT_LOCK = ".jsonl.lock"
 MOST_READ = 512
 MOST_NAMES = 200_000
+
+__all__ = [
+    "MOST_READ",
+    "Listing",
+    "Looked",
+    "display",
+    "id_of",
+    "is_transcript_lock",
+    "legacy_lock_path",
+    "look_at",
+    "shown",
+    "transcript_lock_paths",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,18 @@ class Listing:
     is_cut: bool
 
 
-Looked = tuple[Path, FileScope, LegacyFile | OSError]
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One lock file as it was read, or why it could not be."""
+
+    path: Path
+    scope: FileScope
+    found: LegacyFile | OSError
+
+
+def is_transcript_lock(name: str) -> bool:
+    """Whether a file of this name locks a transcript."""
+    return name.endswith(TRANSCRIPT_LOCK)
 
 
 def transcript_lock_paths(store_path: Path) -> Listing:
@@ -51,7 +76,7 @@ def transcript_lock_paths(store_path: Path) -> Listing:
     except (FileNotFoundError, NotADirectoryError):
         return Listing((), 0, False)
     is_cut = len(seen) > MOST_NAMES
-    names = [name for name in seen if name.endswith(TRANSCRIPT_LOCK)]
+    names = [name for name in seen if is_transcript_lock(name)]
     chosen = heapq.nsmallest(MOST_READ, names) if len(names) > MOST_READ else sorted(names)
     return Listing(tuple(folder / name for name in chosen), len(names) - len(chosen), is_cut)
 
@@ -61,26 +86,20 @@ def look_at(path: Path, scope: FileScope) -> Looked | None:
     try:
         found = read_legacy_file(path)
     except OSError as error:
-        return path, scope, error
-    return None if found is None else (path, scope, found)
+        return Looked(path, scope, error)
+    return None if found is None else Looked(path, scope, found)
 
 
 def shown(looked: Looked, neighbours: Neighbours) -> HeldLock:
     """What the view says of a lock file."""
-    path, scope, found = looked
+    found = looked.found
     if isinstance(found, OSError):
-        return _unreadable(path, scope, found, neighbours)
-    return as_held(found, scope, judge_file(found, scope, neighbours), neighbours)
-
-
-def as_held(
-    found: LegacyFile, scope: FileScope, judged: Judgement, neighbours: Neighbours
-) -> HeldLock:
-    """A lock file with its verdict."""
+        return _unreadable(looked, found, neighbours)
+    judged = judge_file(found, looked.scope, neighbours)
     runs = judged.pid > 0
     return HeldLock(
         key=None,
-        scope=scope,
+        scope=looked.scope,
         host="" if judged.verdict == "other-host" else neighbours.own.host,
         pid=judged.pid or found.pid or 0,
         started_at_ms=started_at_ms(judged.pid) if runs else 0,
@@ -93,28 +112,31 @@ def as_held(
         evidence=judged.evidence,
         against=judged.against,
         limit_s=judged.limit_s,
-        path=plain_path(found.path),
-        id=id_of(found),
+        path=display(found.path),
+        id=id_of(looked),
         container=judged.container,
     )
 
 
-def id_of(found: LegacyFile) -> str:
+def id_of(looked: Looked) -> str:
     """Names this very file, so that no later lock of the same name is taken for it."""
+    found = looked.found
+    if isinstance(found, OSError):
+        return holding_id("unreadable", looked.path, _modified_s(looked.path))
     return holding_id("file", found.path, *found.stamp, found.content.hex())
 
 
-def _unreadable(path: Path, scope: FileScope, error: OSError, neighbours: Neighbours) -> HeldLock:
+def _unreadable(looked: Looked, error: OSError, neighbours: Neighbours) -> HeldLock:
     is_link = error.errno in (errno.ELOOP, errno.EMLINK)
     reason = (
         "It is a symbolic link, which is not followed."
         if is_link
         else f"It cannot be read: {os.strerror(error.errno or 0)}."
     )
-    modified_s = _modified_s(path)
+    modified_s = _modified_s(looked.path)
     return HeldLock(
         key=None,
-        scope=scope,
+        scope=looked.scope,
         host=neighbours.own.host,
         pid=0,
         started_at_ms=0,
@@ -125,8 +147,8 @@ def _unreadable(path: Path, scope: FileScope, error: OSError, neighbours: Neighb
         waiters=(),
         verdict="unreadable",
         evidence=(reason,),
-        path=plain_path(path),
-        id=holding_id("unreadable", path, modified_s),
+        path=display(looked.path),
+        id=id_of(looked),
     )
 
 
