@@ -7,6 +7,7 @@ They use the store as any gateway does; nothing here pretends to be the store.
 from __future__ import annotations
 
 import json
+import select
 import sys
 import threading
 import time
@@ -29,11 +30,11 @@ def opened(path: str, **options: Any) -> Store:
 
 
 def hold(path: str, key: str, seconds: str) -> None:
-    """Keep a session's lock, as an update does that takes long."""
+    """Keep a session's lock, as an update does that takes long; at most until a line comes in."""
 
     def work(entry: Entry | None) -> Entry:
         say(holding=key)
-        time.sleep(float(seconds))
+        select.select([sys.stdin], [], [], float(seconds))
         return {**(entry or {}), "sessionId": "held", "updatedAt": time.time_ns() // 1_000_000}
 
     with opened(path, timeout=60.0) as store:

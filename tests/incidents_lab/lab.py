@@ -51,6 +51,11 @@ class Actor:
         told: dict[str, Any] = json.loads(line)
         return told
 
+    def let_go(self) -> None:
+        """Have a holder let go before its time."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
     def ended(self) -> int:
         """How it ended; waits for it."""
         return self.process.wait(PATIENCE_S)
@@ -89,48 +94,59 @@ class Lab:
 
     def start(self, act: str, *arguments: object, **environment: str) -> Actor:
         """Start a process and wait until it is where it should be."""
+        (actor,) = self.start_all(1, act, *arguments, **environment)
+        return actor
+
+    def start_all(
+        self, count: int, act: str, *arguments: object, **environment: str
+    ) -> list[Actor]:
+        """Start the same process several times at once, and wait for all."""
         command = [sys.executable, str(_HERE / "actors.py"), act, *map(str, arguments)]
         known = os.environ | {"PYTHONPATH": str(_ROOT)} | environment
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=known)
-        actor = Actor(process)
-        self.actors.append(actor)
-        actor.told()
-        return actor
+        pipe = subprocess.PIPE
+        started = [
+            Actor(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=known))
+            for _ in range(count)
+        ]
+        self.actors += started
+        for actor in started:
+            actor.told()
+        return started
 
     def stop(self) -> None:
         """Kill whoever still runs."""
         for actor in self.actors:
             if actor.process.poll() is None:
                 actor.kill()
-            if actor.process.stdout is not None:
-                actor.process.stdout.close()
+            for pipe in (actor.process.stdin, actor.process.stdout):
+                if pipe is not None:
+                    pipe.close()
 
     # -- the incidents -----------------------------------------------------------------
 
     def hold_over_waiters(
         self,
         *,
-        hold_s: float = 6.0,
+        hold_s: float = 60.0,
         waiters: int = 40,
-        limit_s: float = 4.0,
+        limit_s: float = 30.0,
         processes: int = 4,
     ) -> tuple[Actor, list[Actor]]:
-        """One holder keeps a session while others want it, and give up before it lets go.
+        """One holder keeps a session while others want it, each for at most its limit.
 
-        For an operator's size: ``hold_s=30, limit_s=10``.
+        It lets go after ``hold_s``, or earlier by :meth:`Actor.let_go`.
         """
         path = self.paths.store_path
         holder = self.start("hold", path, HOT_KEY, hold_s)
         each = waiters // processes
-        others = [self.start("wait", path, HOT_KEY, each, limit_s) for _ in range(processes)]
-        return holder, others
+        return holder, self.start_all(processes, "wait", path, HOT_KEY, each, limit_s)
 
     def heat(
         self, *, processes: int = 8, seconds: float = 4.0, hold_s: float = 0.002
     ) -> list[Actor]:
         """So many processes update one session without a pause."""
         path = self.paths.store_path
-        return [self.start("heat", path, HOT_KEY, seconds, hold_s) for _ in range(processes)]
+        return self.start_all(processes, "heat", path, HOT_KEY, seconds, hold_s)
 
     def write_to_slow_disk(self, shim: Path, *, sync_ms: int = 120, times: int = 25) -> Actor:
         """One process writes, and every sync of it takes long. For ``shim`` see :func:`slow_sync`.

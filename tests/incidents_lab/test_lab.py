@@ -43,7 +43,7 @@ def only(locks: list[HeldLock]) -> HeldLock:
 
 
 def test_a_holder_is_named_with_everybody_who_waits_and_how_long_they_have(lab: Lab) -> None:
-    holder, others = lab.hold_over_waiters(hold_s=6, waiters=40, limit_s=20)
+    holder, others = lab.hold_over_waiters(waiters=40, limit_s=40)
     lab.until(lambda: len(only(lab.locks()).waiters) == 40)
     lock = only(lab.locks())
     assert (lock.key, lock.pid, lock.verdict, lock.operation) == (
@@ -54,16 +54,18 @@ def test_a_holder_is_named_with_everybody_who_waits_and_how_long_they_have(lab: 
     )
     assert lock.held_s > 0
     assert {waiter.pid for waiter in lock.waiters} == {actor.pid for actor in others}
-    assert all(0 < waiter.left_s <= 20 for waiter in lock.waiters)
+    assert all(0 < waiter.left_s <= 40 for waiter in lock.waiters)
+    holder.let_go()
     assert [one["outcome"] for one in results_of(others)] == ["written"] * 40
     assert lab.locks() == []
 
 
 def test_those_who_gave_up_are_in_history_with_at_least_their_limit(lab: Lab) -> None:
-    holder, others = lab.hold_over_waiters(hold_s=6, waiters=40, limit_s=2)
+    holder, others = lab.hold_over_waiters(waiters=40, limit_s=2)
     results = results_of(others)
     assert [one["outcome"] for one in results] == ["timeout"] * 40
     assert min(one["waited_s"] for one in results) >= 2
+    holder.let_go()
     assert holder.ended() == 0
     window = reported(lab)
     assert counted(window, "timeout") == 40
@@ -72,7 +74,7 @@ def test_those_who_gave_up_are_in_history_with_at_least_their_limit(lab: Lab) ->
     lowest = waits.percentile(0.001)
     assert lowest is not None
     assert lowest >= 2_000 * MS * 0.989  # a histogram's middle of bucket
-    assert series(window, HOLD, "written").maximum >= 6_000 * MS
+    assert series(window, HOLD, "written").maximum >= 2_000 * MS
 
 
 # --- A hot session -------------------------------------------------------------------------------

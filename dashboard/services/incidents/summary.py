@@ -26,6 +26,8 @@ from ..readers import Reader
 from ..tree import shown
 
 TIMEOUT = "timeout"
+KEPT = "held"
+"""The outcome of what is no update: the whole store's lock, kept by something else."""
 WORST = 10
 _MS = 1_000_000
 
@@ -125,7 +127,7 @@ def _figures(store_id: str, name: str, window: Window, gap_ms: int) -> StoreFigu
     return StoreFigures(
         store_id=store_id,
         name=name,
-        updates=sum(group.count for group in window.groups),
+        updates=sum(group.count for group in window.groups if group.labels.outcome != KEPT),
         timeouts=sum(group.count for group in timeouts),
         contended=sum(group.contended for group in window.groups),
         wait=_measure(window, WAIT),
