@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..recording.histograms import Histogram, bucket_low, bucket_middle, bucket_of
 from ..recording.memory import OperationMetrics, StoreMetrics
+from ..recording.merging import merge
 from ..recording.records import (
     CHANGED,
     HOLD,
@@ -21,7 +22,6 @@ from ..recording.records import (
     Window,
 )
 from .history import History, Step
-from .merging import merge
 
 __all__ = [
     "CHANGED",
