@@ -195,8 +195,6 @@ class Lab:
 
     def foreign_table(self, *, held_s: float = 45.0, key: str = HOT_KEY) -> Path:
         """The live table of a process on another machine of this disk, which holds a session."""
-        with self.store() as store:
-            store.put("agent:main:main", {"sessionId": "main", "updatedAt": 1})
         identity = dataclasses.replace(
             own_identity("gateway"), host=FOREIGN_HOST, boot_id="6c1f0000-another-boot", pid=4242
         )
@@ -239,9 +237,11 @@ def slow_sync(folder: Path) -> Path | None:
 
 @contextmanager
 def made_lab(state: Path) -> Iterator[Lab]:
-    """A lab with an empty store, whose processes end with the block."""
+    """A lab with one quiet session, whose processes end with the block."""
     lab = Lab(state)
     lab.paths.store_path.parent.mkdir(parents=True, exist_ok=True)
+    with lab.store(report=False) as store:
+        store.put("agent:main:main", {"sessionId": "main", "updatedAt": 1})
     try:
         yield lab
     finally:
