@@ -59,6 +59,7 @@ class LockList:
     rows: tuple[LockRow, ...]
     every_row: tuple[LockRow, ...]
     total: int
+    left_behind: int
     waiters: int
     longest: WaiterRow | None
     verdicts: dict[str, int]
@@ -95,10 +96,20 @@ class LockList:
 
     @property
     def sentence(self) -> str:
-        """What is held and waited for, in a sentence."""
-        if not self.total:
-            return _("No lock is held.") if not self.late else _("No lock was seen.")
-        held = ngettext("%d lock is held", "%d locks are held", self.total) % self.total
+        """What is held and waited for, and what was left behind."""
+        if not self.left_behind:
+            return self._held_sentence
+        left = ngettext(
+            "%d lock file was left behind.", "%d lock files were left behind.", self.left_behind
+        )
+        return f"{self._held_sentence} {left % self.left_behind}"
+
+    @property
+    def _held_sentence(self) -> str:
+        count = self.total - self.left_behind
+        if not count:
+            return _("No lock was seen.") if self.late else _("No lock is held.")
+        held = ngettext("%d lock is held", "%d locks are held", count) % count
         if self.longest is None:
             return _("%(held)s, nobody waits.") % {"held": held}
         waits = ngettext("%d call waits", "%d calls wait", self.waiters) % self.waiters
@@ -152,6 +163,7 @@ def list_locks(
         rows=tuple(matching[(page - 1) * PER_PAGE : page * PER_PAGE]),
         every_row=tuple(matching),
         total=len(rows),
+        left_behind=sum(row.is_proven_dead for row in rows),
         waiters=len(waits),
         longest=max(waits, key=lambda waiter: waiter.waited_s, default=None),
         verdicts=dict(Counter(row.verdict for row in rows)),

@@ -110,8 +110,11 @@ class LockRow:
 
     @property
     def limit_percent(self) -> int | None:
-        """How much of the time that its holder may keep it has passed; at most 100."""
-        if not self.limit_s:
+        """How much of the time that its holder may keep it has passed; at most 100.
+
+        None where there is no limit, or no holder any more.
+        """
+        if not self.limit_s or self.is_proven_dead:
             return None
         return min(100, int(100 * self.held_s / self.limit_s))
 

@@ -60,6 +60,7 @@ def locks_json(request: HttpRequest, store_id: str | None = None) -> HttpRespons
     content = {
         "read_at": twins.iso(listed.read_at_ms),
         "total": listed.total,
+        "left_behind": listed.left_behind,
         "waiters": listed.waiters,
         "verdicts": listed.verdicts,
         "sampled": {"looks_in_the_last_hour": listed.looks},

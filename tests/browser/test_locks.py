@@ -73,6 +73,15 @@ def test_a_lock_that_is_let_go_leaves_the_list_and_its_page_says_so(
     expect(page.locator("#support")).to_have_value(re.compile(rf"Process: {holder.pid}"))
 
 
+def test_a_list_on_which_nothing_happens_is_looked_at_less_and_less(
+    page: Page, live_server: Any, state: Path
+) -> None:
+    page.goto(f"{live_server.url}/locks/")
+    expect(page.locator("#locks-bar [data-live]")).to_have_attribute(
+        "hx-trigger", "every 8s", timeout=20_000
+    )
+
+
 def test_filters_are_in_the_address(
     page: Page, live_server: Any, state: Path, start: Start
 ) -> None:
@@ -158,7 +167,7 @@ def many(state: Path, start: Start) -> None:
 
 def hostile(state: Path, start: Start) -> None:
     """Texts made to break the page."""
-    key = f"agent:main:x:{MARKUP}{DIRECTION}{SECRET}"
+    key = f"agent:main:x:{MARKUP}{DIRECTION}:{SECRET}"
     hold(start, key)
     hold(start, f"agent:main:x:{'w' * 150}")
     transcript_lock(state, dead_owner(createdAt=MARKUP), "w" * 200)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,25 @@ def test_every_kind_of_lock_is_in_one_view(
     assert kinds["transcript"] == kinds["legacy"] == "owner-gone"
     text = viewer_client.get("/locks/").text
     assert "owner gone" in text
-    assert "12:00 min" in text  # its limit, beside how long it is held
+    assert "2 lock files were left behind." in text
+
+
+def test_a_file_held_too_long_shows_its_limit_beside_it(state: Path, viewer_client: Client) -> None:
+    transcript_lock(state, dead_owner(pid=os.getpid()))
+    assert listed(viewer_client)["locks"][0]["verdict"] == "over-limit"
+    assert " of 12:00 min" in viewer_client.get("/locks/").text
+
+
+def test_limits_are_side_by_side(state: Path, viewer_client: Client) -> None:
+    config = {
+        "meta": {"lastTouchedVersion": "2026.6.11"},
+        "session": {"writeLock": {"maxHoldMs": 720_000}},
+    }
+    (state / "openclaw.json").write_text(json.dumps(config))
+    text = viewer_client.get("/locks/").text
+    assert "12:00 min" in text
+    assert "1:00 min" in text
+    assert "A holder may keep it for longer than anybody waits for it." in text
 
 
 def test_a_killed_holder_is_gone_at_the_next_look(
@@ -200,7 +219,11 @@ def test_looks_of_a_live_part_are_shared(state: Path, viewer_client: Client) -> 
 def test_a_look_that_finds_nothing_new_waits_longer(state: Path, viewer_client: Client) -> None:
     first = looked(viewer_client, Look(2**31, 2, "0" * 16, "")).text
     stamp = first.split('"X-Live": "', 1)[1].split(" ")[2]
-    again = looked(viewer_client, Look(2**31, 2, stamp, ""))
+    again = viewer_client.get(
+        "/locks/",
+        # As a browser sends it: without the space at the end.
+        headers={"HX-Request": "true", "X-Live": str(Look(2**31, 2, stamp, "")).strip()},
+    )
     assert again["HX-Retarget"] == "#locks-bar"
     assert "every 4s" in again.text
 
