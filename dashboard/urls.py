@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.urls_backups")),
     path("", include("dashboard.urls_bulk")),
     path("", include("dashboard.urls_edit")),
+    path("", include("dashboard.urls_incidents")),
     path("", include("dashboard.urls_jobs")),
     path("", include("dashboard.urls_locks")),
     path("", include("dashboard.urls_latency")),

@@ -22,6 +22,7 @@ _PAGES = {
     "backups": "backups backup backup_new retention retention_apply schedules schedule_add "
     "backup_verify backup_hold backup_download backup_delete backup_place backup_compare "
     "comparison comparison_place comparison_restore store_recover store_recover_run",
+    "incidents": "incidents incident incident_new incident_end incident_title incident_note",
     "jobs": "jobs job",
     "changes": "changes change change_undo job_undo",
     "audit": "audit audit_event audit_verify",
