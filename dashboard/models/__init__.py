@@ -6,17 +6,22 @@ from .api import ApiUse
 from .audit import AuditEvent, AuditHead
 from .backups import BackupSchedule
 from .changes import Change, Plan
+from .checks import Acknowledgement, Alert, AlertDelivery, CheckState, Threshold
 from .jobs import Chore, Job, JobItem, JobRunner, JobStore
 from .migration import StorePlan, StorePlanSession
 
 __all__ = [
+    "Acknowledgement",
     "AgentScope",
+    "Alert",
+    "AlertDelivery",
     "ApiToken",
     "ApiUse",
     "AuditEvent",
     "AuditHead",
     "BackupSchedule",
     "Change",
+    "CheckState",
     "Chore",
     "Invite",
     "Job",
@@ -29,4 +34,5 @@ __all__ = [
     "SsoName",
     "StorePlan",
     "StorePlanSession",
+    "Threshold",
 ]

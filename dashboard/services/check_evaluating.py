@@ -1,0 +1,186 @@
+"""Evaluate every check for all stores, keep what is settled, and tell of what changed.
+
+Done by the job runners, one at a time: pages only look. Whoever evaluates goes on doing so, so
+that one process alone keeps all stores in memory; another takes over when it falls silent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from dashboard.models import CheckState, Chore
+
+from .alert_raising import follow
+from .check_figures import figures_of
+from .check_judging import OK, SEVERITY, grade, settle
+from .check_memory import memory_of, milliseconds
+from .checks import qualities
+from .fleet import LIVE_AGE_S
+from .stores import StoreList, list_stores
+from .threshold_changes import limits_now
+from .thresholds import RULES
+
+_log = logging.getLogger(__name__)
+
+EVERY = timedelta(seconds=10)
+TAKEN_OVER_AFTER = timedelta(seconds=30)
+_CHORE = "checks"
+_AT_ONCE = 500
+_KEPT_FIELDS = ["agent", "state", "since", "pending", "evaluated_at", "alert"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one evaluation found of one check in one store, or in all."""
+
+    store_id: str
+    name: str
+    agent: str
+    state: str
+    sentence: str
+    at_once: bool = False
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What it is known by."""
+        return self.store_id, self.name
+
+
+class Evaluations:
+    """One per runner. Call :meth:`do_what_is_due` every few seconds."""
+
+    def __init__(self) -> None:
+        self._begun: datetime | None = None
+
+    def do_what_is_due(self) -> bool:
+        """Evaluate, if it is time and no other runner does; whether it was done."""
+        begun = _claim(self._begun)
+        if begun is None:
+            return False
+        self._begun = begun
+        stores = list_stores(max_age_s=LIVE_AGE_S)
+        return keep(stores, found_in(stores), begun=begun)
+
+
+def _claim(mine: datetime | None) -> datetime | None:
+    """Begin an evaluation if it is due; when it began, by the database's clock."""
+    row, is_first = Chore.objects.get_or_create(pk=_CHORE, defaults={"begun_at": timezone.now()})
+    if is_first:
+        return row.begun_at
+    after = EVERY if row.begun_at == mine else TAKEN_OVER_AFTER
+    due = Chore.objects.filter(pk=_CHORE, begun_at=row.begun_at, begun_at__lte=Now() - after)
+    if not due.update(begun_at=Now()):
+        return None
+    return Chore.objects.get(pk=_CHORE).begun_at
+
+
+def found_in(stores: StoreList) -> list[Found]:
+    """Every check of one look at all stores, each store by itself."""
+    limits = limits_now()
+    found = [
+        Found(
+            figure.store_id,
+            figure.rule,
+            figure.agent,
+            grade(RULES[figure.rule], limits[figure.rule], figure),
+            figure.sentence,
+            RULES[figure.rule].at_once,
+        )
+        for figure in figures_of(stores)
+    ]
+    return [*found, *_worst_qualities(stores)]
+
+
+def _worst_qualities(stores: StoreList) -> Iterable[Found]:
+    worst: dict[str, Found] = {}
+    for check in qualities(stores):
+        one = Found("", check.name, "", check.state, check.sentence)
+        known = worst.get(check.name)
+        if known is None or SEVERITY[one.state] > SEVERITY[known.state]:
+            worst[check.name] = one
+    return worst.values()
+
+
+def keep(
+    stores: StoreList, found: Iterable[Found], *, begun: datetime, now: datetime | None = None
+) -> bool:
+    """Settle what was found and raise or end alerts, in one transaction.
+
+    False, and nothing is kept, when another runner has begun since: it will do it better.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        chore = Chore.objects.select_for_update().get(pk=_CHORE)
+        if chore.begun_at != begun:
+            _log.warning("an evaluation of the checks took too long; another runner does it")
+            return False
+        rows = {(row.store_id, row.check_name): row for row in CheckState.objects.all()}
+        everything = [*found, *_ended(stores, rows, {one.place for one in found})]
+        kept = [_settled(one, rows.get(one.place), now) for one in everything]
+        CheckState.objects.bulk_create(
+            kept,
+            batch_size=_AT_ONCE,
+            update_conflicts=True,
+            unique_fields=["store_id", "check_name"],
+            update_fields=_KEPT_FIELDS,
+        )
+        _forget(stores, rows, {one.place for one in everything}, now)
+    return True
+
+
+def _settled(one: Found, row: CheckState | None, now: datetime) -> CheckState:
+    previous = None if row is None else memory_of(row)
+    memory = settle(one.state, previous, now_ms=milliseconds(now), at_once=one.at_once)
+    has_changed = row is None or memory.state != row.state
+    fresh = CheckState(
+        store_id=one.store_id,
+        check_name=one.name,
+        agent=one.agent[:300],
+        state=memory.state,
+        since=now if has_changed or row is None else row.since,
+        pending=memory.pending,
+        evaluated_at=now,
+        alert=None if row is None else row.alert,
+    )
+    fresh.alert = follow(fresh, one.sentence, now)
+    return fresh
+
+
+def _ended(
+    stores: StoreList,
+    rows: dict[tuple[str, str], CheckState],
+    seen: set[tuple[str, str]],
+) -> Iterator[Found]:
+    """Checks by facts that said something and now say nothing: their cause is gone."""
+    if stores.problem is not None:
+        return  # nothing could be looked at, so nothing has ended
+    for (store_id, name), row in rows.items():
+        if (store_id, name) not in seen and name not in RULES and row.state != OK:
+            yield Found(store_id, name, row.agent, OK, _("It is no longer so."))
+
+
+def _forget(
+    stores: StoreList,
+    rows: dict[tuple[str, str], CheckState],
+    seen: set[tuple[str, str]],
+    now: datetime,
+) -> None:
+    """Figures that are not measured any more: the store is gone, or has another layout."""
+    if stores.problem is not None:
+        return
+    for place, row in rows.items():
+        if place not in seen:
+            if row.alert is not None:
+                row.state = OK
+                follow(
+                    row, _("It is not measured any more: the store has changed or is gone."), now
+                )
+            row.delete()
