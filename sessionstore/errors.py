@@ -18,6 +18,7 @@
     │   └── FileTooLargeError                    over the size limit
     ├── UnsupportedStoreError                    another format, layout or lock protocol
     ├── GatewayRunningError                      a live gateway writes this store without locks
+    ├── UnprovenLockError                        a lock whose owner lives, or may live
     ├── StoreIOError             (OSError)       the operating system said no
     ├── LockTimeoutError         (TimeoutError)  the deadline passed
     └── LockReentryError         (RuntimeError)  the caller already holds this lock
@@ -151,6 +152,17 @@ class UnsupportedStoreError(SessionStoreError):
 
 class GatewayRunningError(SessionStoreError):
     """A live gateway rewrites this ``sessions.json`` without locks, so ours would be lost."""
+
+
+class UnprovenLockError(SessionStoreError):
+    """A lock that may not be cleared: nothing proves its owner gone, or it is the kernel's.
+
+    ``held`` is what is known of it, a :class:`HeldLock`.
+    """
+
+    def __init__(self, message: str, *, held: object = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.held = held
 
 
 class StoreIOError(SessionStoreError, OSError):

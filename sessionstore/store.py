@@ -479,13 +479,20 @@ def open_store(
     )
 
 
-def held_locks(store: Store) -> list[locks.HeldLock]:
-    """Who holds which lock of this store and who waits.
+def held_locks(store: Store, *, transcripts: bool = True) -> list[locks.HeldLock]:
+    """Who holds which lock of this store and who waits; ``docs/locks.md`` explains each verdict.
 
     Takes no session's lock and waits for none; removes live tables of dead processes. Cost: one
-    small file per process that uses the store, and up to 30 ms while one is being written.
+    small file per process that uses the store, up to 30 ms while one is being written, and with
+    ``transcripts`` the names of the store's directory and one small file per transcript lock.
     """
-    return locks.held_locks(store.paths.sidecar, store_path=store.paths.store_path)
+    return list(view_locks(store, transcripts=transcripts).held)
+
+
+def view_locks(store: Store, *, transcripts: bool = True) -> locks.LockView:
+    """As :func:`held_locks`, with how many transcript locks were left out (over 512 are)."""
+    paths = store.paths
+    return locks.view_locks(paths.sidecar, store_path=paths.store_path, transcripts=transcripts)
 
 
 def _place(key: object) -> Place:

@@ -243,9 +243,9 @@ class AsyncStore:
 
         return await self._change(take_back, timeout, version.key)
 
-    async def held_locks(self) -> list[HeldLock]:
+    async def held_locks(self, *, transcripts: bool = True) -> list[HeldLock]:
         """See :func:`sessionstore.held_locks`."""
-        return await self._read(blocking.held_locks, self.blocking)
+        return await self._read(blocking.held_locks, self.blocking, transcripts=transcripts)
 
     async def close(self) -> None:
         """Let begun and waiting calls finish, then let go of threads and descriptors."""
