@@ -8,11 +8,14 @@ for longer than an hour.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboard import audit
 from dashboard.acting import Actor
@@ -21,6 +24,7 @@ from dashboard.models import Alert, AlertDelivery, CheckState
 from dashboard.refusals import RefusedError
 
 from .alert_targets import targets
+from .check import names_of
 from .check_judging import BAD, UNKNOWN
 from .tree import shown
 
@@ -28,29 +32,82 @@ GREY_FOR = timedelta(hours=1)
 KEPT_FOR = timedelta(days=90)
 
 
-def follow(row: CheckState, sentence: str, now: datetime) -> Alert | None:
-    """Raise or end the alert of a state that was just settled; the one that is open after it."""
-    if row.alert is None:
-        return _raise(row, "bad", sentence, now) if row.state == BAD else None
-    if row.state == BAD:
-        return row.alert
-    if row.state == UNKNOWN:
-        if now - row.since < GREY_FOR:
-            return row.alert
+@dataclass(slots=True)
+class Followed:
+    """A state that was just settled, and the sentence that an alert of it would say."""
+
+    row: CheckState
+    sentence: str
+
+
+def follow(settled: Sequence[Followed], now: datetime) -> None:
+    """Raise and end alerts of states that were just settled; sets each row's ``alert``.
+
+    What turned bad in several stores by one evaluation is one alert, which ends when the last of
+    them is bad no longer: a hundred agents are not a hundred mails.
+    """
+    opening: dict[str, list[Followed]] = {}
+    leaving: dict[int, list[Followed]] = {}
+    for one in settled:
+        row = one.row
+        if row.alert is None:
+            if row.state == BAD:
+                opening.setdefault(row.check_name, []).append(one)
+        elif row.state != BAD and not _is_grey_for_a_while(row, now):
+            leaving.setdefault(row.alert.pk, []).append(one)
+    for several in opening.values():
+        alert = _raise(several, now)
+        for one in several:
+            one.row.alert = alert
+    for several in leaving.values():
+        _leave(several, settled, now)
+
+
+def _is_grey_for_a_while(row: CheckState, now: datetime) -> bool:
+    return row.state == UNKNOWN and now - row.since < GREY_FOR
+
+
+def _leave(several: list[Followed], settled: Sequence[Followed], now: datetime) -> None:
+    alert = several[0].row.alert
+    assert alert is not None
+    for one in several:
+        one.row.alert = None
+    if any(one.row.alert is not None and one.row.alert.pk == alert.pk for one in settled):
+        return
+    last = several[-1]
+    sentence = last.sentence
+    if last.row.state == UNKNOWN:
         sentence = _("For an hour nothing has been known of it: %s") % sentence
-    _raise(row, "clear", sentence, now, about=row.alert.uid)
-    return None
+    _told(
+        Alert(
+            kind="clear",
+            about=alert.uid,
+            store_id=alert.store_id,
+            agent=alert.agent,
+            check_name=alert.check_name,
+            state=last.row.state,
+            sentence=shown(sentence)[:500],
+            at=now,
+        )
+    )
 
 
-def _raise(row: CheckState, kind: str, sentence: str, now: datetime, *, about: str = "") -> Alert:
+def _raise(several: list[Followed], now: datetime) -> Alert:
+    first, names = several[0], [shown(one.row.agent) for one in several]
+    sentence = first.sentence
+    if len(several) > 1:
+        sentence = ngettext(
+            "%(sentence)s %(n)d other agent turned bad with it.",
+            "%(sentence)s %(n)d other agents turned bad with it.",
+            len(several) - 1,
+        ) % {"sentence": sentence, "n": len(several) - 1}
     return _told(
         Alert(
-            kind=kind,
-            about=about,
-            store_id=row.store_id,
-            agent=shown(row.agent)[:300],
-            check_name=row.check_name,
-            state=row.state,
+            kind="bad",
+            store_id=first.row.store_id if len(several) == 1 else "",
+            agent=names_of(names)[:300],
+            check_name=first.row.check_name,
+            state=BAD,
             sentence=shown(sentence)[:500],
             at=now,
         )

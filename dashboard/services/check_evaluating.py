@@ -7,7 +7,7 @@ that one process alone keeps all stores in memory; another takes over when it fa
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 
 from dashboard.models import CheckState, Chore
 
-from .alert_raising import follow
+from .alert_raising import Followed, follow
 from .check_figures import figures_of
-from .check_judging import OK, SEVERITY, grade, settle
+from .check_judging import BAD, OK, SEVERITY, grade, settle
 from .check_memory import memory_of, milliseconds
 from .checks import qualities
 from .fleet import LIVE_AGE_S
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 EVERY = timedelta(seconds=10)
 TAKEN_OVER_AFTER = timedelta(seconds=30)
-_CHORE = "checks"
+CHORE = "checks"
 _AT_ONCE = 500
 _KEPT_FIELDS = ["agent", "state", "since", "pending", "evaluated_at", "alert"]
 
@@ -72,14 +72,14 @@ class Evaluations:
 
 def _claim(mine: datetime | None) -> datetime | None:
     """Begin an evaluation if it is due; when it began, by the database's clock."""
-    row, is_first = Chore.objects.get_or_create(pk=_CHORE, defaults={"begun_at": timezone.now()})
+    row, is_first = Chore.objects.get_or_create(pk=CHORE, defaults={"begun_at": timezone.now()})
     if is_first:
         return row.begun_at
     after = EVERY if row.begun_at == mine else TAKEN_OVER_AFTER
-    due = Chore.objects.filter(pk=_CHORE, begun_at=row.begun_at, begun_at__lte=Now() - after)
+    due = Chore.objects.filter(pk=CHORE, begun_at=row.begun_at, begun_at__lte=Now() - after)
     if not due.update(begun_at=Now()):
         return None
-    return Chore.objects.get(pk=_CHORE).begun_at
+    return Chore.objects.get(pk=CHORE).begun_at
 
 
 def found_in(stores: StoreList) -> list[Found]:
@@ -118,25 +118,32 @@ def keep(
     """
     now = now or timezone.now()
     with transaction.atomic():
-        chore = Chore.objects.select_for_update().get(pk=_CHORE)
+        chore = Chore.objects.select_for_update().get(pk=CHORE)
         if chore.begun_at != begun:
             _log.warning("an evaluation of the checks took too long; another runner does it")
             return False
         rows = {(row.store_id, row.check_name): row for row in CheckState.objects.all()}
-        everything = [*found, *_ended(stores, rows, {one.place for one in found})]
-        kept = [_settled(one, rows.get(one.place), now) for one in everything]
-        CheckState.objects.bulk_create(
-            kept,
-            batch_size=_AT_ONCE,
-            update_conflicts=True,
-            unique_fields=["store_id", "check_name"],
-            update_fields=_KEPT_FIELDS,
-        )
-        _forget(stores, rows, {one.place for one in everything}, now)
+        seen = {one.place: one for one in found}
+        seen |= {one.place: one for one in _ended(stores, rows, seen)}
+        settled = [_settled(one, rows.get(place), now) for place, one in seen.items()]
+        gone, others = _not_seen(stores, rows, seen)
+        follow([*settled, *gone, *others], now)
+        _write([one.row for one in settled])
+        CheckState.objects.filter(pk__in=[one.row.pk for one in gone]).delete()
     return True
 
 
-def _settled(one: Found, row: CheckState | None, now: datetime) -> CheckState:
+def _write(rows: list[CheckState]) -> None:
+    CheckState.objects.bulk_create(
+        rows,
+        batch_size=_AT_ONCE,
+        update_conflicts=True,
+        unique_fields=["store_id", "check_name"],
+        update_fields=_KEPT_FIELDS,
+    )
+
+
+def _settled(one: Found, row: CheckState | None, now: datetime) -> Followed:
     previous = None if row is None else memory_of(row)
     memory = settle(one.state, previous, now_ms=milliseconds(now), at_once=one.at_once)
     has_changed = row is None or memory.state != row.state
@@ -150,14 +157,13 @@ def _settled(one: Found, row: CheckState | None, now: datetime) -> CheckState:
         evaluated_at=now,
         alert=None if row is None else row.alert,
     )
-    fresh.alert = follow(fresh, one.sentence, now)
-    return fresh
+    return Followed(fresh, one.sentence)
 
 
 def _ended(
     stores: StoreList,
     rows: dict[tuple[str, str], CheckState],
-    seen: set[tuple[str, str]],
+    seen: Container[tuple[str, str]],
 ) -> Iterator[Found]:
     """Checks by facts that said something and now say nothing: their cause is gone."""
     if stores.problem is not None:
@@ -167,20 +173,23 @@ def _ended(
             yield Found(store_id, name, row.agent, OK, _("It is no longer so."))
 
 
-def _forget(
+def _not_seen(
     stores: StoreList,
     rows: dict[tuple[str, str], CheckState],
-    seen: set[tuple[str, str]],
-    now: datetime,
-) -> None:
-    """Figures that are not measured any more: the store is gone, or has another layout."""
+    seen: Container[tuple[str, str]],
+) -> tuple[list[Followed], list[Followed]]:
+    """Figures that are not measured any more, and, where nothing could be looked at, all others.
+
+    The store is gone or has another layout: what was told of it has ended.
+    """
+    left = [row for place, row in rows.items() if place not in seen]
     if stores.problem is not None:
-        return
-    for place, row in rows.items():
-        if place not in seen:
-            if row.alert is not None:
-                row.state = OK
-                follow(
-                    row, _("It is not measured any more: the store has changed or is gone."), now
-                )
-            row.delete()
+        still_open = [row for row in left if row.alert is not None]
+        for row in still_open:
+            row.state = BAD
+        return [], [Followed(row, "") for row in still_open]
+    gone = [row for row in left if row.check_name in RULES or row.state == OK]
+    for row in gone:
+        row.state = OK
+    sentence = _("It is not measured any more: the store has changed or is gone.")
+    return [Followed(row, sentence) for row in gone], []

@@ -61,7 +61,8 @@ def _share(amount: float, limit: float | None) -> float | None:
 
 def _against_maximum(row: StoreRow, held: list[HeldLock]) -> Figure:
     if not held:
-        return Figure("current-hold", row.id, row.name, _("No lock is held right now."), 0.0)
+        sentence = _("No lock is held, so none is near its maximum.")
+        return Figure("current-hold", row.id, row.name, sentence, 0.0)
     stated = [(lock, _share(lock.held_s, lock.limit_s)) for lock in held]
     known = [(lock, share) for lock, share in stated if share is not None]
     if not known:

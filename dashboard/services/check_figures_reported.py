@@ -47,12 +47,12 @@ def reported_figures(row: StoreRow, recent: Recent | Problem | None) -> Iterator
     rules = [rule for rule in REPORTED if rule != _other_layout(row)]
     if recent is None or isinstance(recent, Problem):
         for rule in rules:
-            sentence = _("What writers reported could not be read.")
+            sentence = _("%s: what writers reported could not be read.") % _what(rule)
             yield Figure(rule, row.id, row.name, sentence, stale=True)
     elif not recent.window.until_ms:
         for rule in rules:
-            sentence = _("No writer has reported anything in the last 5 minutes.")
-            yield Figure(rule, row.id, row.name, sentence, samples=0)
+            sentence = _("%s: no writer has reported anything in the last 5 minutes.")
+            yield Figure(rule, row.id, row.name, sentence % _what(rule), samples=0)
     else:
         for rule in rules:
             yield _figure(rule, row, recent)
@@ -65,26 +65,31 @@ def _other_layout(row: StoreRow) -> str:
 
 def _figure(rule: str, row: StoreRow, recent: Recent) -> Figure:
     groups = recent.window.groups
-    match rule:
-        case "timeouts":
-            return _timeout_figure(row, recent)
-        case "contended":
-            return _contended(row, groups)
-        case "lock-wait":
-            return _percentile(rule, row, groups, WAIT, _("Lock waits"))
-        case "hold":
-            return _percentile(rule, row, groups, HOLD, _("Lock holds"))
-        case "write-directory":
-            mine = [group for group in groups if group.labels.layout != "legacy"]
-            return _percentile(rule, row, mine, WRITE, _("Writes, one file per session"))
-        case _:
-            mine = [group for group in groups if group.labels.layout == "legacy"]
-            return _percentile(rule, row, mine, WRITE, _("Writes of the single file"))
+    if rule == "timeouts":
+        return _timeout_figure(row, recent)
+    if rule == "contended":
+        return _contended(row, groups)
+    if rule in ("lock-wait", "hold"):
+        return _percentile(rule, row, groups, WAIT if rule == "lock-wait" else HOLD)
+    is_legacy = rule == "write-legacy"
+    mine = [group for group in groups if (group.labels.layout == "legacy") is is_legacy]
+    return _percentile(rule, row, mine, WRITE)
 
 
-def _percentile(
-    rule: str, row: StoreRow, groups: Iterable[Group], series: str, what: str
-) -> Figure:
+def _what(rule: str) -> str:
+    words = {
+        "lock-wait": _("Lock waits"),
+        "timeouts": _("Lock timeouts"),
+        "hold": _("Lock holds"),
+        "contended": _("Contended updates"),
+        "write-directory": _("Writes, one file per session"),
+        "write-legacy": _("Writes of the single file"),
+    }
+    return words[rule]
+
+
+def _percentile(rule: str, row: StoreRow, groups: Iterable[Group], series: str) -> Figure:
+    what = _what(rule)
     histogram = Histogram({})
     for group in groups:
         if series in group.series:

@@ -27,6 +27,8 @@ def said(unit: Unit, value: float | None) -> str:
 
 def plain(value: float) -> str:
     """A number with at most two digits behind the point, and none for nothing."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
     return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
