@@ -21,11 +21,11 @@ from dashboard import audit
 from dashboard.acting import Actor
 from dashboard.jobs import queue
 from dashboard.models import Alert, AlertDelivery, CheckState
-from dashboard.refusals import RefusedError
 
 from .alert_targets import targets
 from .check import names_of
 from .check_judging import BAD, UNKNOWN
+from .problems import Problem, ProblemError
 from .tree import shown
 
 GREY_FOR = timedelta(hours=1)
@@ -127,13 +127,18 @@ def send_test(actor: Actor) -> Alert:
     """Have an alert sent that says it is a test, to every target.
 
     Raises:
-        RefusedError: the role does not allow it, the console is read-only, or there is no target.
+        RefusedError: the role does not allow it, or the console is read-only.
+        ProblemError: there is no target.
     """
     queue.check_allowed(actor, "admin")
     if not targets():
-        raise RefusedError(
-            _("No target for alerts is set, so there is nowhere to send one."),
-            _("Set SESSIONSTORE_ALERT_WEBHOOK or SESSIONSTORE_ALERT_MAIL and start again."),
+        raise ProblemError(
+            Problem(
+                _("Nobody would be told"),
+                _("No target for alerts is set, so there is nowhere to send one."),
+                _("Set SESSIONSTORE_ALERT_WEBHOOK or SESSIONSTORE_ALERT_MAIL and start again."),
+                409,
+            )
         )
     with transaction.atomic():
         names = [target.name for target in targets()]

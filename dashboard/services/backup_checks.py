@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from .backup_catalogue import catalogue
+from .backup_catalogue import Catalogue
 from .backup_schedules import list_schedules
 from .check import Check, names_of
 from .stores import StoreList
@@ -15,11 +15,8 @@ from .stores import StoreList
 LATE_SAID_MS = 8 * 86_400_000
 
 
-def backups(stores: StoreList) -> Iterator[Check]:
+def backups(stores: StoreList, seen: Catalogue) -> Iterator[Check]:
     """Whether the folders of backups can be read, and whether any backup is damaged."""
-    if not stores.opened:
-        return
-    seen = catalogue()
     for problem in seen.problems:
         yield _told(
             stores, "backup-folder", "bad", f"{problem.title}: {problem.detail}", problem.hint

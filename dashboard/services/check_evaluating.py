@@ -19,10 +19,11 @@ from django.utils.translation import gettext as _
 from dashboard.models import CheckState, Chore
 
 from .alert_raising import Followed, follow
+from .check import Check
 from .check_figures import figures_of
 from .check_judging import BAD, OK, SEVERITY, grade, settle
 from .check_memory import memory_of, milliseconds
-from .checks import qualities
+from .checks import backups_of, qualities
 from .fleet import LIVE_AGE_S
 from .stores import StoreList, list_stores
 from .threshold_changes import limits_now
@@ -84,7 +85,7 @@ def _claim(mine: datetime | None) -> datetime | None:
 
 def found_in(stores: StoreList) -> list[Found]:
     """Every check of one look at all stores, each store by itself."""
-    limits = limits_now()
+    limits, seen = limits_now(), backups_of(stores)
     found = [
         Found(
             figure.store_id,
@@ -94,14 +95,14 @@ def found_in(stores: StoreList) -> list[Found]:
             figure.sentence,
             RULES[figure.rule].at_once,
         )
-        for figure in figures_of(stores)
+        for figure in figures_of(stores, seen)
     ]
-    return [*found, *_worst_qualities(stores)]
+    return [*found, *_worst_qualities(qualities(stores, seen))]
 
 
-def _worst_qualities(stores: StoreList) -> Iterable[Found]:
+def _worst_qualities(checks: Iterable[Check]) -> Iterable[Found]:
     worst: dict[str, Found] = {}
-    for check in qualities(stores):
+    for check in checks:
         one = Found("", check.name, "", check.state, check.sentence)
         known = worst.get(check.name)
         if known is None or SEVERITY[one.state] > SEVERITY[known.state]:

@@ -14,7 +14,7 @@ from .check_judging import UNKNOWN
 from .check_limits import Sanity, sanity_of
 from .check_memory import is_evaluated, milliseconds
 from .check_said import Judged
-from .checks import all_checks, judged_now
+from .checks import all_checks, backups_of, judged_now
 from .fleet import LIVE_AGE_S
 from .problems import ProblemError, not_there
 from .stores import StoreList, list_stores
@@ -78,7 +78,7 @@ class ChecksPage:
 def checks_page() -> ChecksPage:
     """Look at every store once; every rule is there, also one with nothing to measure."""
     stores = list_stores(max_age_s=LIVE_AGE_S)
-    found, limits = judged_now(stores), limits_now()
+    found, limits = judged_now(stores, backups_of(stores)), limits_now()
     changed = Threshold.objects.in_bulk()
     rules = tuple(
         _row(rule, limits[name], changed, found.get(name, [])) for name, rule in RULES.items()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from . import backup_checks, disk_checks, job_checks, lock_checks, store_checks
+from .backup_catalogue import Catalogue, catalogue
 from .check import Check
 from .check_acknowledging import acknowledged, still_holds
 from .check_figures import figures_of
@@ -26,7 +27,6 @@ _QUALITIES: tuple[Callable[[StoreList], Iterator[Check]], ...] = (
     disk_checks.mounted,
     disk_checks.network,
     disk_checks.modes,
-    backup_checks.backups,
     backup_checks.schedules,
     job_checks.jobs,
     limits_check,
@@ -43,18 +43,24 @@ def all_checks(stores: StoreList) -> Iterator[Check]:
 
 
 def _all(stores: StoreList) -> Iterator[Check]:
-    yield from qualities(stores)
+    seen = backups_of(stores)
+    yield from qualities(stores, seen)
     if stores.problem is None:
-        yield from figure_checks(judged_now(stores), stores.read_at_ms)
+        yield from figure_checks(judged_now(stores, seen), stores.read_at_ms)
         yield from store_checks.not_yet()
 
 
-def judged_now(stores: StoreList) -> dict[str, list[Judged]]:
+def backups_of(stores: StoreList) -> Catalogue:
+    """The backups that checks go by, read once; none where there is no store."""
+    return catalogue() if stores.opened else Catalogue(())
+
+
+def judged_now(stores: StoreList, seen: Catalogue) -> dict[str, list[Judged]]:
     """Every figure of one look with its state, by rule, worst first."""
-    return judged(figures_of(stores), limits_now(), fresh_memories())
+    return judged(figures_of(stores, seen), limits_now(), fresh_memories())
 
 
-def qualities(stores: StoreList) -> Iterator[Check]:
+def qualities(stores: StoreList, seen: Catalogue) -> Iterator[Check]:
     """Checks that go by facts and not by a figure, as found just now."""
     if stores.problem is not None:
         told = stores.problem
@@ -70,3 +76,4 @@ def qualities(stores: StoreList) -> Iterator[Check]:
         return
     for check in _QUALITIES:
         yield from check(stores)
+    yield from backup_checks.backups(stores, seen)

@@ -12,7 +12,7 @@ from dashboard.jobs import queue
 from dashboard.models import Threshold
 
 from .problems import ProblemError, not_there
-from .threshold_words import bands
+from .threshold_words import bands, plain
 from .thresholds import RULES, Limits, Rule, Unit
 
 
@@ -68,7 +68,7 @@ def _base(field: str, unit: Unit, value: float | None) -> float:
     if value is None:
         raise LimitsRefusedError(field, _("Type a number."))
     if not unit.least <= value <= unit.most:
-        said = {"least": f"{unit.least:,g}", "most": f"{unit.most:,g}", "unit": unit.word}
+        said = {"least": plain(unit.least), "most": plain(unit.most), "unit": unit.word}
         raise LimitsRefusedError(field, _("From %(least)s to %(most)s %(unit)s.") % said)
     return value * unit.factor
 

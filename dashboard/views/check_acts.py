@@ -18,7 +18,7 @@ from dashboard.roles import role_required
 from dashboard.services import check_acknowledging, threshold_changes
 from dashboard.services.alert_raising import send_test
 from dashboard.services.check_pages import wrong_check
-from dashboard.services.threshold_words import bands
+from dashboard.services.threshold_words import bands, plain
 from dashboard.services.thresholds import Rule
 
 from .answers import tells_problems
@@ -124,7 +124,7 @@ def _fields(one: Rule, form: LimitsForm) -> list[dict[str, object]]:
             "label": f"{label} ({unit.word})",
             "bound": form[name],
             "hint": _("From %(least)s to %(most)s.")
-            % {"least": f"{unit.least:,g}", "most": f"{unit.most:,g}"},
+            % {"least": plain(unit.least), "most": plain(unit.most)},
         }
         for name, label, unit, default in kinds
         if default is not None

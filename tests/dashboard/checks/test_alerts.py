@@ -360,7 +360,7 @@ def test_an_admin_sends_a_test(hook: Hook, state: Path, admin_client: Client) ->
 
 
 def test_a_test_without_a_target_is_refused(state: Path, admin_client: Client) -> None:
-    assert admin_client.post("/checks/test-alert/").status_code == 403
+    assert admin_client.post("/checks/test-alert/").status_code == 409
     assert not Alert.objects.exists()
 
 
