@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.urls_audit")),
     path("", include("dashboard.urls_backups")),
     path("", include("dashboard.urls_bulk")),
+    path("", include("dashboard.urls_checks")),
     path("", include("dashboard.urls_edit")),
     path("", include("dashboard.urls_incidents")),
     path("", include("dashboard.urls_jobs")),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from .check import Check
+from .check_memory import is_evaluated
 from .checks import all_checks
 from .fleet import LIVE_AGE_S
 from .stores import StoreList, StoreRow, list_stores
@@ -39,6 +40,8 @@ class Overview:
     environment: str
     read_only: bool
     template: str
+    is_settled: bool
+    """A runner evaluates the checks, so that states do not flicker."""
 
     @property
     def count(self) -> dict[str, int]:
@@ -64,6 +67,7 @@ def overview(*, live: bool = False) -> Overview:
         environment=settings.ENVIRONMENT_NAME,
         read_only=settings.READ_ONLY,
         template=settings.STORE_TEMPLATE or "",
+        is_settled=is_evaluated(),
     )
 
 

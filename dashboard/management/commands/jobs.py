@@ -1,4 +1,4 @@
-"""``manage.py jobs``: run jobs, and keep up mirrors, until told to stop."""
+"""``manage.py jobs``: run jobs, keep up mirrors, evaluate checks, until told to stop."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.jobs.runner import Runner
 from dashboard.services.mirrors import Mirrors
+from dashboard.services.watching import Watching
 from dashboard.serving import preparation
 
 
@@ -43,10 +44,13 @@ class Command(BaseCommand):
             signal.signal(number, stop)
         if once:
             runner.run(once=True)
+            Watching().once()
             return
-        mirrors = Mirrors()
+        mirrors, watching = Mirrors(), Watching()
         mirrors.start()
+        watching.start()
         try:
             runner.run()
         finally:
+            watching.stop()
             mirrors.stop()
