@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.urls_bulk")),
     path("", include("dashboard.urls_edit")),
     path("", include("dashboard.urls_jobs")),
+    path("", include("dashboard.urls_metrics")),
     path("", include("dashboard.urls_migration")),
     path("", include("dashboard.urls_undo")),
     path("api/", include("dashboard.urls_api")),

@@ -1,4 +1,4 @@
-"""``manage.py jobs``: run jobs, and keep up mirrors, until told to stop."""
+"""``manage.py jobs``: run jobs, keep up mirrors and metrics, until told to stop."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.jobs.runner import Runner
+from dashboard.services.metrics_follow import Follower
 from dashboard.services.mirrors import Mirrors
 from dashboard.serving import preparation
 
@@ -43,10 +44,13 @@ class Command(BaseCommand):
             signal.signal(number, stop)
         if once:
             runner.run(once=True)
+            Follower().finish()
             return
-        mirrors = Mirrors()
+        mirrors, follower = Mirrors(), Follower()
         mirrors.start()
+        follower.start()
         try:
             runner.run()
         finally:
+            follower.stop()
             mirrors.stop()
