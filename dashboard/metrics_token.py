@@ -12,9 +12,9 @@ import re
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from . import throttling
-from .services.tree import shown
 
 _HEADER = re.compile(r"bearer +([!-~]{1,512})", re.IGNORECASE)
 
@@ -34,8 +34,9 @@ def refusal(request: HttpRequest) -> HttpResponse | None:
     if header and _is_it(header):
         return None
     if header:
-        reason = shown("not the token of /metrics")
+        reason = _("This is not the token of the metrics.")
         throttling.count_failure(request, action="metrics", target="", reason=reason)
+        request.axes_locked_out = False  # type: ignore[attr-defined]  # or a page takes its place
     challenge = 'Bearer realm="sessionstore metrics"'
     return HttpResponse(status=401, headers={"WWW-Authenticate": challenge})
 

@@ -70,7 +70,10 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.look()
+            try:
+                self.look()
+            finally:
+                connections.close_all()  # this thread's alone
             self._stopping.wait(EVERY_S)
         self._let_go()
 
@@ -111,8 +114,6 @@ class Follower:
             metrics_console.add_up()
         except DatabaseError as error:
             _log.warning("the console's own metrics failed: %s", type(error).__name__)
-        finally:
-            connections.close_all()
 
 
 def add_up_stores(readers: Sequence[Reader], *, thorough: bool) -> dict[str, int]:
@@ -129,10 +130,10 @@ def add_up_stores(readers: Sequence[Reader], *, thorough: bool) -> dict[str, int
     def newer(history: History) -> list[Window]:
         return history.between(since_ms[history.paths.store_path], _END_OF_TIME)
 
+    at_ms = time.time_ns() // 1_000_000
     found = look_at(readers, newer)
     own = frozenset(own_cost.process_files())
     before = sampled()
-    at_ms = time.time_ns() // 1_000_000
     times: dict[str, int] = {}
     for reader in readers:
         windows = found[reader.id]
@@ -156,7 +157,8 @@ def _add(
         return process_name(process) in own
 
     is_new = not totals.groups and not totals.marks
-    if add(totals, windows, layout=_layout(reader, windows), is_own=is_own) or is_new:
+    layout = _layout(reader, windows)
+    if add(totals, windows, at_ms=at_ms, layout=layout, is_own=is_own) or is_new:
         forget_old_processes(totals, at_ms)
         write_totals(reader.id, totals)
 

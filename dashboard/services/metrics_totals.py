@@ -5,9 +5,11 @@ falls. Here every window is added once, when it is new, to a file of the console
 ``metrics/<store id>.totals`` in the data directory. The file also says, for each process, up to
 when its windows are in the sum, so a kill between two steps loses nothing and counts nothing twice.
 
-A window that joins several (thinned, while nobody added up) is added where it begins after all that
-is in the sum of each of its processes; one that reaches back into it is left out and counted as
-missed, since adding it would count twice.
+A window of one process is added if it begins where that process's last one ended, or later. One
+that joins several processes (thinned, ten minutes or more after they were written) was added as
+what it was made of, unless it ends after the last look: then nobody looked meanwhile, and it is
+added as it is. Where the sum holds a part of a window already it is left out and counted as missed:
+after a pause of the collector, the one at whose middle it stopped.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import msgspec
 from django.conf import settings
 
 from sessionstore.metrics import SERIES, Group, Histogram, Labels, Process, Window
+from sessionstore.recording.histograms import MOST_BUCKETS
 
 from . import own_files
 from .metrics_words import (
@@ -37,7 +40,6 @@ from .metrics_words import (
 
 KEPT_MS = 4 * 86_400_000
 """How long a process is remembered after its last window: longer than any window is kept."""
-_MOST_BUCKETS = 60 * 32
 _MOST = 2**62
 _OPERATIONS = frozenset((*OPERATIONS, *RARE_OPERATIONS))
 
@@ -46,11 +48,12 @@ class Totals(msgspec.Struct):
     """The sums of one store. ``marks`` are epoch ms by process, ``reads`` by layout and operation.
 
     ``own`` are holds of locks by the console's own processes, by operation. ``newest_ms`` is the
-    end of the newest window that was ever seen.
+    end of the newest window that was ever seen, ``looked_ms`` when one was last added.
     """
 
     since_ms: int = 0
     newest_ms: int = 0
+    looked_ms: int = 0
     marks: dict[str, int] = {}
     groups: list[Group] = []
     reads: dict[str, dict[str, Histogram]] = {}
@@ -60,26 +63,41 @@ class Totals(msgspec.Struct):
 
 
 def add(
-    totals: Totals, windows: Iterable[Window], *, layout: str, is_own: Callable[[Process], bool]
+    totals: Totals,
+    windows: Iterable[Window],
+    *,
+    at_ms: int,
+    layout: str,
+    is_own: Callable[[Process], bool],
 ) -> bool:
-    """Add what is new, oldest first; whether anything was. ``layout`` is that of reads."""
+    """Add what is new, oldest first; whether anything was.
+
+    ``at_ms`` is when the windows were read, or before. ``layout`` is that of reads.
+    """
     is_changed = False
     for window in sorted(windows, key=lambda one: one.until_ms):
-        if not window.processes or not _is_sound(window):
+        if not window.processes or not _is_sound(window) or not _is_new(totals, window, at_ms):
             continue
         names = [process_name(process) for process in window.processes]
-        marks = [totals.marks.get(name, 0) for name in names]
-        if all(mark >= window.until_ms for mark in marks):
-            continue
-        if all(mark <= window.from_ms for mark in marks):
-            _add_window(totals, window, layout, all(is_own(one) for one in window.processes))
-        else:
+        if any(totals.marks.get(name, 0) > window.from_ms for name in names):
             totals.missed += 1
-        for name, mark in zip(names, marks, strict=True):
-            totals.marks[name] = max(mark, window.until_ms)
+        else:
+            _add_window(totals, window, layout, all(is_own(one) for one in window.processes))
+        if len(names) == 1:
+            totals.marks[names[0]] = window.until_ms
         totals.newest_ms = max(totals.newest_ms, window.until_ms)
         is_changed = True
+    if is_changed:
+        totals.looked_ms = at_ms
     return is_changed
+
+
+def _is_new(totals: Totals, window: Window, at_ms: int) -> bool:
+    """Whether a window is not in the sum, or not all of it. One that joins processes is looked at
+    by the first look after its end, and by no other."""
+    if len(window.processes) == 1:
+        return totals.marks.get(process_name(window.processes[0]), 0) < window.until_ms
+    return totals.looked_ms < window.until_ms <= at_ms
 
 
 def forget_old_processes(totals: Totals, now_ms: int) -> None:
@@ -98,7 +116,7 @@ def _is_sound(window: Window) -> bool:
     counts = [n for group in window.groups for n in (group.count, group.contended)]
     return all(0 <= n < _MOST for n in (*counts, *window.counters.values())) and all(
         0 <= h.total < _MOST
-        and all(0 <= b < _MOST_BUCKETS and 0 <= n < _MOST for b, n in h.counts.items())
+        and all(0 <= b < MOST_BUCKETS and 0 <= n < _MOST for b, n in h.counts.items())
         for h in (*histograms, *window.reads.values())
     )
 
