@@ -1,4 +1,4 @@
-"""``manage.py jobs``: run jobs, keep up mirrors and metrics, evaluate checks, until told to stop."""
+"""``manage.py jobs``: run jobs, mirrors, metrics and checks, until told to stop."""
 
 from __future__ import annotations
 
