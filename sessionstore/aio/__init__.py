@@ -244,9 +244,9 @@ class AsyncStore:
 
         return await self._change(take_back, timeout, version.key)
 
-    async def held_locks(self) -> list[HeldLock]:
+    async def held_locks(self, *, transcripts: bool = True) -> list[HeldLock]:
         """See :func:`sessionstore.held_locks`."""
-        return await self._read(blocking.held_locks, self.blocking)
+        return await self._read(blocking.held_locks, self.blocking, transcripts=transcripts)
 
     async def stats(self, *, window: float | tuple[int, int]) -> StoreStats:
         """See :func:`sessionstore.stats`."""
@@ -328,6 +328,7 @@ def open_store(
     path: str | os.PathLike[str] | StorePaths,
     *,
     recorder: Recorder | None = None,
+    report: bool = True,
     durability: Durability = "none",
     timeout: float = 10.0,
     max_entry_bytes: int = DEFAULT_MAX_BYTES,
@@ -338,6 +339,7 @@ def open_store(
         blocking.open_store(
             path,
             recorder=recorder,
+            report=report,
             durability=durability,
             timeout=timeout,
             max_entry_bytes=max_entry_bytes,

@@ -8,11 +8,12 @@ nothing is ever stolen and no clean-up exists.
 
 from __future__ import annotations
 
+from .filejudging import FileScope
 from .flockfiles import PROTOCOL as FLOCK_FILES
 from .gateway import GatewayInfo, gateway_running
 from .heldlock import HeldLock, Scope, Verdict, Waiter
 from .hold import Hold
-from .holders import held_locks
+from .holders import LockView, held_locks, view_locks
 from .legacylock import LegacyLock, sweep_legacy_lock
 from .ranges import PROTOCOL as OFD_RANGES
 from .storelocks import StoreLocks, open_locks
@@ -20,10 +21,12 @@ from .storelocks import StoreLocks, open_locks
 __all__ = [
     "FLOCK_FILES",
     "OFD_RANGES",
+    "FileScope",
     "GatewayInfo",
     "HeldLock",
     "Hold",
     "LegacyLock",
+    "LockView",
     "Scope",
     "StoreLocks",
     "Verdict",
@@ -32,4 +35,5 @@ __all__ = [
     "held_locks",
     "open_locks",
     "sweep_legacy_lock",
+    "view_locks",
 ]

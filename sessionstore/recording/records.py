@@ -35,9 +35,25 @@ PHASES: tuple[Phase, ...] = (
     "sync",
     "rename",
 )
-WAIT, HOLD, WRITE, WRITTEN, CHANGED = "wait", "hold", "write", "written_bytes", "changed_bytes"
+WAIT, HOLD, WRITE = "wait", "hold", "whole_write"
+WRITTEN, CHANGED = "written_bytes", "changed_bytes"
 SERIES: tuple[str, ...] = (WAIT, HOLD, WRITE, WRITTEN, CHANGED, *PHASES)
-"""Names of histograms: nanoseconds, but bytes for those that end in ``_bytes``."""
+"""Names of histograms: nanoseconds, but bytes for those that end in ``_bytes``.
+
+``wait`` is from asking for the lock to having it, the time in line behind other calls of the
+process included; an update that timed out counts as at least its limit. ``hold`` is from there
+to just before it is given back. ``whole_write`` is the part of ``hold`` that replaces the file,
+of updates that did: the phases write, sync and rename together.
+
+``written_bytes`` is what went to the disk: one entry's file, in the legacy layout the whole store.
+``changed_bytes`` is what the caller asked to change: of a patch the encodings of the named fields
+that differ, of any other update, and of a new entry, the entry. Their ratio is the amplification.
+
+Phases are disjoint. ``queue`` and ``lock`` are ``wait``: in memory behind threads of this process,
+then for the kernel (and in the legacy layout for OpenClaw's lock file, which passes while the
+store is held already). ``read`` and ``merge`` are of every update that got so far; where nothing
+was written ``merge`` is all that the update computed. A removal is a ``rename`` alone.
+"""
 
 MAGIC = 0x3157_5353  # "SSW1"
 SOURCES_MAGIC = 0x3153_5353  # "SSS1"
