@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..recording.histograms import Histogram, bucket_low, bucket_middle, bucket_of
-from ..recording.memory import OperationMetrics, StoreMetrics
 from ..recording.merging import merge
 from ..recording.records import (
     CHANGED,
@@ -39,14 +38,12 @@ __all__ = [
     "HotSession",
     "KeptWrite",
     "Labels",
-    "OperationMetrics",
     "OperationStats",
     "Phase",
     "Process",
     "Reporter",
     "Spread",
     "Step",
-    "StoreMetrics",
     "StoreStats",
     "Window",
     "bucket_low",

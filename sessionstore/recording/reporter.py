@@ -18,6 +18,7 @@ from ..locks.identity import Identity, own_identity
 from ..recorder import Outcome
 from . import flusher
 from .histograms import Histogram
+from .keeping import tidy_if_large
 from .records import Labels, Process, Window, pack_frame
 from .rows import ABSENT, BATCH, NO_PHASES, PLAIN_FULL, PLAIN_WIDTH, PlainRows, Update
 from .tally import STORE, Tally
@@ -197,7 +198,10 @@ class Reporter:
                 at_stake += window.counters.get("dropped", 0)
                 self._pending.append((pack_frame(window), at_stake))
             self._write_pending(now=last)
-            return window is not None or bool(self._pending)
+            is_new, self._segments.is_new = self._segments.is_new, False
+        if is_new:  # every ten minutes, and once in a short life
+            tidy_if_large(self.sidecar, now_ms=_now_ms())
+        return window is not None or bool(self._pending)
 
     def _write_pending(self, *, now: bool) -> None:
         if time.monotonic() < self._next_try and not now:

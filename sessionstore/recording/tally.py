@@ -132,9 +132,10 @@ class Tally:
         return list(other.values())
 
     def waits(self) -> Histogram:
-        """Of all updates."""
+        """Of all updates, not of other holds of the whole store."""
         total = Histogram({})
-        for sums in (*self._plain.values(), *self._other.values()):
+        others = [sums for labels, sums in self._other.items() if labels.layout]
+        for sums in (*self._plain.values(), *others):
             if WAIT in sums.columns:
                 total.merge(sums.columns[WAIT].histogram())
         return total
