@@ -7,7 +7,7 @@ each report is counted once: readers skip what a present file names, and the nex
 removes it.
 
 Bounds: 96 MiB beside the current files of living processes, of which each has one of some 4 MiB;
-72 hours and 17 minutes. One process at a time does it; a call reads at most some 16 MiB.
+72 hours, and until the next call. One process at a time does it; a call reads at most some 16 MiB.
 """
 
 from __future__ import annotations
