@@ -6,10 +6,12 @@ import time
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from ..locks.identity import start_of
 from ..paths import StorePaths
 from ..recording.merging import merge
 from ..recording.records import KeptWrite, Process, Window
 from ..recording.scanning import Report
+from ..recording.segments import host_name
 from ..recording.tiers import HOUR, MINUTE, SECOND, resolution_of, thinning_time
 from . import spans
 from .loading import ReportFiles, State
@@ -33,8 +35,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """A process that reports or did. ``state``: ``alive`` and ``dead`` are proven by the kernel;
-    of a process on another host that does not show it is ``unknown``."""
+    """A process that reports or did.
+
+    ``state``: ``alive`` and ``dead`` are proven by the kernel, though one that is alive may have
+    closed the store; of a process on another host that does not show it is ``unknown``.
+    """
 
     host: str
     pid: int
@@ -145,11 +150,15 @@ class History:
                 seen = file.state == "alive", until_ms, file.state
                 latest[process] = max(latest.get(process, seen), seen)
         found = [
-            Reporter(process.host, process.pid, process.program, state, until_ms)
+            (until_ms, process, state)
             for process, (_, until_ms, state) in latest.items()
             if now_ms is None or until_ms <= now_ms or state == "alive"
         ]
-        return sorted(found, key=lambda one: -one.last_report_ms)[:_MOST_REPORTERS]
+        found.sort(key=lambda one: -one[0])
+        return [
+            Reporter(one.host, one.pid, one.program, _state_of(one, state), until_ms)
+            for until_ms, one, state in found[:_MOST_REPORTERS]
+        ]
 
     def writes(self, key: str, start_ms: int, end_ms: int) -> list[KeptWrite]:
         """Kept updates of one session, newest first: the slowest and latest, not all."""
@@ -202,3 +211,9 @@ class History:
                 last_ms = file.reports[-1].until_ms if file.reports else file.changed_at_ms
                 found.append((min(last_ms, self._now_ms), self._now_ms))
         return found
+
+
+def _state_of(process: Process, state: State) -> State:
+    """A file that is let go of is closed; its process may have closed the store and live."""
+    is_here = state == "dead" and process.host == host_name()
+    return "alive" if is_here and start_of(process.pid) == process.start else state

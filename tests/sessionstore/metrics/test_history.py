@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from sessionstore import SessionStoreError
+from sessionstore import SessionStoreError, open_store
 from sessionstore.files import status_of
 from sessionstore.metrics import History, Window, loading, merge
 from sessionstore.recording.records import FOLDER, pack_frame
@@ -211,6 +212,51 @@ def test_thinning_changes_no_total_of_one_who_watches(tmp_path: Path) -> None:
     history.refresh(now_ms=NOW + 20 * HOUR)
     seen.add(updates(history.total(0, NOW)))
     assert seen == {expected}
+
+
+def test_a_merge_between_listing_and_reading_goes_unnoticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = paths_in(tmp_path)
+    for pid in (1, 2):
+        report(paths, [window(NOW - 5 * HOUR, pid=pid)], pid=pid)
+    real = loading.names_in
+
+    def slow(folder_fd: int) -> list[str]:
+        names = real(folder_fd)
+        thin(paths.sidecar, now_ms=NOW)
+        return names
+
+    monkeypatch.setattr(loading, "names_in", slow)
+    assert updates(history_of(tmp_path).total(0, NOW)) == 2
+
+
+def test_a_file_that_appears_while_others_are_read_is_read_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing may miss both a merged file that comes and its source that goes."""
+    paths = paths_in(tmp_path)
+    report(paths, [window(NOW - 5 * HOUR)])
+    real, calls = loading.names_in, []
+
+    def blind(folder_fd: int) -> list[str]:
+        calls.append(folder_fd)
+        return [] if len(calls) == 1 else real(folder_fd)
+
+    monkeypatch.setattr(loading, "names_in", blind)
+    assert updates(history_of(tmp_path).total(0, NOW)) == 1
+
+
+def test_a_process_that_closed_the_store_and_lives_is_alive(tmp_path: Path) -> None:
+    with open_store(tmp_path / "sessions.json") as store:
+        store.put("a", {"n": 1})
+    history = History(store.paths)
+    history.refresh()
+    (one,) = history.reporters()
+    assert (one.pid, one.state) == (os.getpid(), "alive")
+    history.refresh(now_ms=time.time_ns() // 1_000_000 + HOUR)
+    assert len(history.coverage()) == 1
+    assert history.coverage()[0][1] <= one.last_report_ms
 
 
 def test_steps_are_no_shorter_than_the_windows_they_show(tmp_path: Path) -> None:
