@@ -14,6 +14,7 @@ from sessionstore import SessionStoreError, open_store
 from sessionstore.files import status_of
 from sessionstore.metrics import History, Window, loading, merge
 from sessionstore.recording.records import FOLDER, pack_frame
+from sessionstore.recording.segments import names_in
 from sessionstore.recording.thinning import thin
 from tests.sessionstore.faults import injected
 from tests.sessionstore.metrics.reporting import (
@@ -220,7 +221,7 @@ def test_a_merge_between_listing_and_reading_goes_unnoticed(
     paths = paths_in(tmp_path)
     for pid in (1, 2):
         report(paths, [window(NOW - 5 * HOUR, pid=pid)], pid=pid)
-    real = loading.names_in
+    real = names_in
 
     def slow(folder_fd: int) -> list[str]:
         names = real(folder_fd)
@@ -237,7 +238,7 @@ def test_a_file_that_appears_while_others_are_read_is_read_too(
     """A listing may miss both a merged file that comes and its source that goes."""
     paths = paths_in(tmp_path)
     report(paths, [window(NOW - 5 * HOUR)])
-    real, calls = loading.names_in, []
+    real, calls = names_in, list[int]()
 
     def blind(folder_fd: int) -> list[str]:
         calls.append(folder_fd)
