@@ -139,8 +139,10 @@ class History:
         return list(self._covered)
 
     def gaps(self, start_ms: int, end_ms: int) -> list[Span]:
-        """When nobody was there to report in between, oldest first."""
-        return spans.gaps_in(self._covered, start_ms, end_ms)
+        """When nobody was there to report in between, oldest first; from five seconds on."""
+        found = spans.gaps_in(self._covered, start_ms, end_ms)
+        whole = start_ms, end_ms
+        return [gap for gap in found if gap[1] - gap[0] >= FLUSH_MS or gap == whole]
 
     def reporters(self, now_ms: int | None = None) -> list[Reporter]:
         """Processes that reported, the last to do so first; at most 512."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sessionstore import SessionStoreError, open_store
 from sessionstore.files import status_of
@@ -58,6 +61,29 @@ def test_total_is_the_sum_of_all_processes(tmp_path: Path) -> None:
             assert figures(history.total(start, end)) == figures(merge(inside))
 
 
+@given(
+    ends=st.lists(st.integers(1, 2 * HOUR), min_size=1, max_size=60),
+    start=st.integers(0, 2 * HOUR),
+    length=st.integers(1, 2 * HOUR),
+    step=st.integers(4 * SECOND, HOUR),
+)
+@settings(max_examples=40, deadline=None)
+def test_steps_part_any_stretch_without_losing_or_doubling(
+    ends: list[int], start: int, length: int, step: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = paths_in(Path(folder))
+        windows = [window(NOW - end, holds=[end]) for end in sorted(ends, reverse=True)]
+        report(paths, windows)
+        history = history_of(Path(folder))
+        begin = NOW - 2 * HOUR + start
+        steps = history.steps(begin, begin + length, step)
+        assert steps[0].start_ms == begin and steps[-1].end_ms == begin + length
+        inside = merge(one for one in windows if begin < one.until_ms <= begin + length)
+        assert figures(merge(s.window for s in steps if s.window is not None)) == figures(inside)
+        assert figures(history.total(begin, begin + length)) == figures(inside)
+
+
 def test_steps_add_up_to_the_total(tmp_path: Path) -> None:
     paths = paths_in(tmp_path)
     report(paths, [window(NOW - n * 5 * SECOND) for n in range(200, 0, -1)])
@@ -82,6 +108,16 @@ def test_nobody_there_is_a_gap_and_calm_is_not(tmp_path: Path) -> None:
         (NOW - 10 * MINUTE, NOW - 2 * MINUTE - 5 * SECOND),
         (NOW - 2 * MINUTE, NOW),
     ]
+
+
+def test_what_is_shorter_than_the_time_between_two_reports_is_no_gap(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    report(paths, [window(NOW - MINUTE), window(NOW - MINUTE + 8 * SECOND)])
+    history = history_of(tmp_path)
+    ended = NOW - MINUTE + 8 * SECOND
+    assert history.gaps(NOW - MINUTE - 8 * SECOND, ended + 4 * SECOND) == []
+    assert history.gaps(NOW - MINUTE, ended + 5 * SECOND) == [(ended, ended + 5 * SECOND)]
+    assert history.gaps(ended, ended + SECOND) == [(ended, ended + SECOND)]
 
 
 def test_a_living_process_that_is_idle_covers_until_now(tmp_path: Path) -> None:
