@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.jobs.looks import Look
+from tests.conftest import REPOSITORY
 from tests.dashboard.locks.conftest import (
     ADA,
     LIN,
@@ -21,6 +24,7 @@ from tests.dashboard.locks.conftest import (
     dead_owner,
     hold,
     id_of,
+    paths,
     report,
     transcript_lock,
     wait_for,
@@ -159,6 +163,42 @@ def test_nothing_held_comes_with_what_writers_reported(state: Path, viewer_clien
     assert "4,812 acquisitions, longest wait 38 ms, 0 timeouts" in text
     assert "from 2 processes that report" in text
     assert listed(viewer_client)["reported"]["acquisitions"] == 4812
+
+
+WRITER = """
+import sys
+from sessionstore.store import open_store
+with open_store(sys.argv[1]) as store:
+    for number in range(20):
+        store.patch(sys.argv[2], {"number": number})
+    try:
+        store.patch(sys.argv[3], {"number": 1}, timeout=0.2)
+    except TimeoutError:
+        print("gave up")
+"""
+
+
+def test_real_writers_and_a_real_timeout_are_counted(
+    state: Path, start: Start, viewer_client: Client
+) -> None:
+    hold(start, ADA)
+    command = [sys.executable, "-c", WRITER, str(paths().store_path), LIN, ADA]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout == "gave up\n"
+    told = listed(viewer_client)["reported"]
+    assert (told["acquisitions"], told["timeouts"], told["timeouts_in_5_minutes"]) == (20, 1, 1)
+    (kept,) = told["kept_timeouts"]
+    assert kept["what"] == "telegram:direct:ada"
+    assert kept["waited_s"] >= 0.2
+
+
+def test_writers_with_nothing_to_do_are_no_silence(state: Path, viewer_client: Client) -> None:
+    idle = window()
+    idle.groups, idle.sessions = [], []
+    report(idle)
+    text = viewer_client.get("/locks/").text
+    assert "no lock was asked for; exact, from 1 process that reports" in text
+    assert "of this hour nobody was there to report" in text
 
 
 def test_without_reports_there_are_no_zeros(state: Path, viewer_client: Client) -> None:
