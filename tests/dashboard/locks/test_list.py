@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import subprocess
 import sys
@@ -77,18 +76,6 @@ def test_a_file_held_too_long_shows_its_limit_beside_it(state: Path, viewer_clie
     transcript_lock(state, dead_owner(pid=os.getpid()))
     assert listed(viewer_client)["locks"][0]["verdict"] == "over-limit"
     assert " of 12:00 min" in viewer_client.get("/locks/").text
-
-
-def test_limits_are_side_by_side(state: Path, viewer_client: Client) -> None:
-    config = {
-        "meta": {"lastTouchedVersion": "2026.6.11"},
-        "session": {"writeLock": {"maxHoldMs": 720_000}},
-    }
-    (state / "openclaw.json").write_text(json.dumps(config))
-    text = viewer_client.get("/locks/").text
-    assert "12:00 min" in text
-    assert "1:00 min" in text
-    assert "A holder may keep it for longer than anybody waits for it." in text
 
 
 def test_a_killed_holder_is_gone_at_the_next_look(
