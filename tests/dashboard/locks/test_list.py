@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.jobs.looks import Look
+from dashboard.services.fleet import fleet
+from sessionstore.keys import lock_offset
+from sessionstore.locks import OFD_RANGES
+from sessionstore.locks.slots import HEADER_BYTES
 from tests.conftest import REPOSITORY
 from tests.dashboard.locks.conftest import (
     ADA,
@@ -25,6 +30,7 @@ from tests.dashboard.locks.conftest import (
     id_of,
     paths,
     report,
+    sidecar,
     transcript_lock,
     wait_for,
     window,
@@ -76,6 +82,63 @@ def test_a_file_held_too_long_shows_its_limit_beside_it(state: Path, viewer_clie
     transcript_lock(state, dead_owner(pid=os.getpid()))
     assert listed(viewer_client)["locks"][0]["verdict"] == "over-limit"
     assert " of 12:00 min" in viewer_client.get("/locks/").text
+
+
+def test_the_whole_store_and_an_unknown_holder_are_told(
+    state: Path, start: Start, viewer_client: Client
+) -> None:
+    start("exclusive", sidecar("work"), OFD_RANGES)
+    raw = start("raw", sidecar(), lock_offset(ADA))
+    rows = {row["store"]: row for row in listed(viewer_client)["locks"]}
+    assert (rows["work"]["what"], rows["work"]["kind"]) == ("the whole store", "store")
+    assert (rows["work"]["operation"], rows["work"]["verdict"]) == ("switch", "alive")
+    assert (rows["main"]["verdict"], rows["main"]["pid"]) == ("unexplained", raw.pid)
+    assert (rows["main"]["held_s"], rows["main"]["since"]) == (None, None)
+
+
+def test_a_table_of_another_host_is_shown_and_never_cleared(
+    state: Path, start: Start, operator_client: Client
+) -> None:
+    holder = hold(start)
+    live = sidecar() / "live"
+    (table,) = [path for path in live.iterdir() if f"-{holder.pid}-" in path.name]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
+    content = table.read_bytes()
+    holder.kill()
+    holder.wait()
+    head = content[:HEADER_BYTES].replace(boot, b"0" * len(boot))
+    host = os.uname().nodename.encode()
+    head = head.replace(host, b"x" * len(host))
+    foreign = head + content[HEADER_BYTES:]
+    (live / "elsewhere-1-1").write_bytes(foreign)
+    (row,) = listed(operator_client)["locks"]
+    assert (row["verdict"], row["is_proven_dead"]) == ("other-host", False)
+    page = f"/stores/{row['store_id']}/locks/{row['id']}/"
+    text = operator_client.get(page).text
+    assert "Other host, cannot check" in text
+    assert "This machine cannot tell" in text
+    assert "this machine removes nothing" in text
+    assert "clear-go" not in text
+    assert operator_client.post(f"{page}clear/", {"reason": "x"}).status_code == 409
+
+
+def test_a_store_that_does_not_answer_leaves_the_others_complete(
+    state: Path, start: Start, viewer_client: Client, settings: Any
+) -> None:
+    settings.PAGE_WAIT_S = 1
+    hold(start)
+    reader = next(one for one in fleet().scan().readers if one.name == "work")
+    release = threading.Event()
+    reader._reads.submit(lambda: release.wait(60))
+    try:
+        found = listed(viewer_client)
+        assert [late["name"] for late in found["late_stores"]] == ["work"]
+        assert [row["key"] for row in found["locks"]] == [ADA]
+        text = viewer_client.get("/locks/").text
+        assert "work: Still reading" in text
+        assert "1 lock is held" in text
+    finally:
+        release.set()
 
 
 def test_a_killed_holder_is_gone_at_the_next_look(
