@@ -10,6 +10,7 @@ from django.conf import settings
 from .check import Check
 from .checks import all_checks
 from .fleet import LIVE_AGE_S
+from .latency_trends import Trends, trends_of_stores
 from .stores import StoreList, StoreRow, list_stores
 
 _ORDER = {"bad": 0, "watch": 1, "ok": 2, "unknown": 3}
@@ -39,6 +40,7 @@ class Overview:
     environment: str
     read_only: bool
     template: str
+    trends: Trends
 
     @property
     def count(self) -> dict[str, int]:
@@ -64,6 +66,7 @@ def overview(*, live: bool = False) -> Overview:
         environment=settings.ENVIRONMENT_NAME,
         read_only=settings.READ_ONLY,
         template=settings.STORE_TEMPLATE or "",
+        trends=trends_of_stores(stores),
     )
 
 

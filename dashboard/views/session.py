@@ -39,7 +39,7 @@ def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBas
         context |= {"made": result_context(request, store_id, ref)}
     if tab == "versions":
         context |= versions_tab(request, store_id, ref)
-    if tab == "writes":
+    if tab in ("writes", "file"):
         context |= writes_tab(request, store_id, ref)
     return page_or_part(request, "session.html", "_session_tab.html", context)
 
