@@ -14,7 +14,7 @@ from typing import TypeVar
 from . import locks
 from .changes import Change
 from .directory import DirectoryStore, UnadoptedDirectory
-from .errors import SessionStoreError, StoreIOError
+from .errors import LockTimeoutError, SessionStoreError, StoreIOError
 from .files import ensure_directory, sync_directory
 from .keys import locate
 from .layout import Layout, LayoutMovedError, Readable, Terms, Transform, detect_layout
@@ -124,6 +124,12 @@ class Backing:
         except SessionStoreError as error:
             error.key = error.key or change.key  # what lies below may know only a path
             raise
+
+    def tell_late(self, operation: str, error: LockTimeoutError) -> None:
+        """Report a change that never got as far as a layout; a legacy store is looked for."""
+        is_legacy = not self._ready and detect_layout(self.paths) == "legacy"
+        layout = self._legacy if is_legacy else self._directory
+        layout.telling.tell_timeout(error.key, operation, error, error.waited_s)
 
     def write(self, write: Callable[[Layout, Terms], T], terms: Terms) -> T:
         """Let ``write`` work on a layout that can be written; adopts or creates it first.

@@ -99,8 +99,8 @@ class DirectoryStore:
         self.locks = locks
         self.staging = staging
         self.max_entry_bytes = max_entry_bytes
-        self._telling = Telling(recorder, scope="session", layout=self.name)
-        self._is_timed = self._telling.is_heard
+        self.telling = Telling(recorder, scope="session", layout=self.name)
+        self._is_timed = self.telling.is_heard
         self.directory = Directory(paths)
         self._known: OpenDirectory | None = None
 
@@ -176,7 +176,7 @@ class DirectoryStore:
             outcome = None  # it is done again, and told then
             raise
         except SessionStoreError as error:
-            outcome = self._telling.outcome_of(error, terms.operation)
+            outcome = self.telling.outcome_of(error, terms.operation)
             raise
         finally:
             ended = perf_counter_ns()
@@ -210,7 +210,7 @@ class DirectoryStore:
             merged, changed = spent.merged_ns or started, spent.changed_bytes
         if written and not changed:
             changed = len(new) if isinstance(new, bytes) else 0
-        reporter = self._telling.reporter
+        reporter = self.telling.reporter
         is_plain = written and len(marks) == 1 and not (hold.contended or terms.queued_ns)
         if is_plain and reporter is not None and not entered:
             rows = reporter.plain[terms.operation]
@@ -233,7 +233,7 @@ class DirectoryStore:
         times = times_of(hold, queued_ns=terms.queued_ns, entered=entered)
         times.read, times.merged, times.started, times.ended = read, merged, started, ended
         times.marks = marks
-        self._telling.tell(place.key, terms.operation, outcome, times, written, changed)
+        self.telling.tell(place.key, terms.operation, outcome, times, written, changed)
 
     def _acquire(self, place: Place, terms: Terms, *, reenter: bool) -> Hold:
         try:
@@ -245,7 +245,7 @@ class DirectoryStore:
                 offset=place.lock_offset,
             )
         except LockTimeoutError as error:
-            self._telling.tell_timeout(place.key, terms.operation, error, terms.timeout)
+            self.telling.tell_timeout(place.key, terms.operation, error, terms.timeout)
             raise
 
     def _opened_under_lock(self) -> OpenDirectory:

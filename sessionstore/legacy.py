@@ -69,7 +69,7 @@ class LegacyStore:
         self.paths = paths
         self.locks = locks
         self.staging = staging
-        self._telling = Telling(recorder, scope="store", layout=self.name)
+        self.telling = Telling(recorder, scope="store", layout=self.name)
         self.gateway_lock_dir = gateway_lock_dir
 
     def read(self, place: Place) -> bytes | None:
@@ -129,7 +129,7 @@ class LegacyStore:
 
         self._rewrite(edit, terms, run)
         for error in conflicts.values():
-            self._telling.outcome_of(error, terms.operation)
+            self.telling.outcome_of(error, terms.operation)
         return conflicts
 
     def mutate_all(self, compute: Bulk, terms: Terms) -> None:
@@ -187,7 +187,7 @@ class LegacyStore:
                 outcome = None
                 raise
             except SessionStoreError as error:
-                outcome = self._telling.outcome_of(error, terms.operation)
+                outcome = self.telling.outcome_of(error, terms.operation)
                 raise
             finally:
                 if outcome is not None:
@@ -198,7 +198,7 @@ class LegacyStore:
         try:
             hold = self.locks.acquire_exclusive(terms.operation, terms.timeout, tell=False)
         except LockTimeoutError as error:
-            self._telling.tell_timeout(run.key, terms.operation, error, terms.timeout)
+            self.telling.tell_timeout(run.key, terms.operation, error, terms.timeout)
             raise
         try:
             yield hold
@@ -207,16 +207,14 @@ class LegacyStore:
 
     def _note_lock(self, run: _Run, lock: LegacyLock, waited_ns: int) -> None:
         run.file_wait_ns = waited_ns
-        if lock.took_over and self._telling.reporter is not None:
-            self._telling.reporter.count("reclaims:owner_gone")
+        if lock.took_over and self.telling.reporter is not None:
+            self.telling.reporter.count("reclaims:owner_gone")
 
-    def _edit_file(
-        self, edit: Edit, terms: Terms, hold: Hold, lock: LegacyLock, run: _Run
-    ) -> None:
+    def _edit_file(self, edit: Edit, terms: Terms, hold: Hold, lock: LegacyLock, run: _Run) -> None:
         """Read, edit and replace the file; again if a foreign program got in between."""
         for attempt in range(_TRIES):
-            if attempt and self._telling.reporter is not None:
-                self._telling.reporter.count(f"conflicts:{terms.operation}:retried")
+            if attempt and self.telling.reporter is not None:
+                self.telling.reporter.count(f"conflicts:{terms.operation}:retried")
             file = self._file()
             run.times.read = perf_counter_ns()
             if not edit(file):
@@ -296,7 +294,7 @@ class LegacyStore:
             close_directory(fd)
 
     def _tell(self, hold: Hold, terms: Terms, outcome: Outcome, run: _Run) -> None:
-        if not self._telling.is_heard:
+        if not self.telling.is_heard:
             return
         times = times_of(hold, queued_ns=terms.queued_ns)
         got = run.times
@@ -305,7 +303,7 @@ class LegacyStore:
         times.ended = perf_counter_ns()
         written = run.written
         changed = run.changed if written else 0
-        self._telling.tell(run.key, terms.operation, outcome, times, written, changed)
+        self.telling.tell(run.key, terms.operation, outcome, times, written, changed)
 
 
 @dataclass(slots=True)

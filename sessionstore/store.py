@@ -25,6 +25,7 @@ from .errors import (
     CorruptEntryError,
     Finding,
     InvalidEntryError,
+    LockTimeoutError,
     SessionStoreError,
     UnsafeFileError,
 )
@@ -77,6 +78,7 @@ class Store:
         )
         self._reporter = self._backing.reporter
         self._is_timed = recorder is not None
+        self.queued_ns = 0  # waited by this call already, in line (aio)
         self._keeper: Keeper | None = None
 
     @property
@@ -411,6 +413,17 @@ class Store:
         if failed:
             raise not_saved(failed, self.paths.store_path)
 
+    # -- telling -----------------------------------------------------------------------
+
+    def tell_late(self, operation: str, error: LockTimeoutError) -> None:
+        """Report a change that gave up before it asked for a lock, in a line of its caller's."""
+        self._backing.tell_late(operation, error)
+
+    def tell_merged(self, operation: str) -> None:
+        """Report that an edit met a newer version and was merged with it field by field."""
+        if self._reporter is not None:
+            self._reporter.count(f"conflicts:{operation}:merged")
+
     # -- inside ------------------------------------------------------------------------
 
     def _change_of(self, key: str, *, create: bool = True, if_match: str | None = None) -> Change:
@@ -449,6 +462,7 @@ class Store:
             operation,
             self.timeout if timeout is None else check_timeout(timeout),
             self.durability if durability is None else _check_durability(durability),
+            queued_ns=self.queued_ns,
         )
 
 

@@ -6,6 +6,7 @@ from .api import ApiUse
 from .audit import AuditEvent, AuditHead
 from .backups import BackupSchedule
 from .changes import Change, Plan
+from .incidents import Incident, IncidentNote, IncidentStore
 from .jobs import Chore, Job, JobItem, JobRunner, JobStore
 from .migration import StorePlan, StorePlanSession
 
@@ -18,6 +19,9 @@ __all__ = [
     "BackupSchedule",
     "Change",
     "Chore",
+    "Incident",
+    "IncidentNote",
+    "IncidentStore",
     "Invite",
     "Job",
     "JobItem",

@@ -58,14 +58,14 @@ class ReportFile:
         if self.size > MOST_FILE_BYTES and not self.is_unreadable:
             self.is_unreadable = True
             self.refused += 1
-        if not owned.data:
+        if not owned.data or self.is_unreadable:
             return
         found = scan(owned.data, latest_ms=now_ms + AHEAD_MS)
         if self.read_to == 0:
             self.head = found.head
         self.read_to += found.end
         self.refused += found.refused
-        self.is_unreadable = self.is_unreadable or found.is_damaged
+        self.is_unreadable = found.is_damaged
         self.reports.extend(found.reports)
         if span is not None:
             self.sources.extend(found.sources)

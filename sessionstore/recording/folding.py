@@ -9,12 +9,12 @@ from .records import MOST_FRAME_BYTES, encoder, frame_of
 from .scanning import Report
 from .tiers import KEPT_MS, resolution_of
 
-_SESSIONS, _WRITES = 32, 16
+_SESSIONS, _WRITES = 16, 8
 _GAP_SHARE = 3
 
 
-def thinned(reports: Iterable[Report], *, now_ms: int) -> Iterator[bytes]:
-    """Frames of what is kept of these reports, oldest first.
+def thinned(reports: Iterable[Report], *, now_ms: int, finest_ms: int = 0) -> Iterator[bytes]:
+    """Frames of what is kept of these reports, oldest first, none finer than ``finest_ms``.
 
     Reports that end in the same stretch of their age's resolution become one, but not across a
     gap of a third of it: what nobody saw must stay to be seen. Shorter gaps are lost.
@@ -24,7 +24,7 @@ def thinned(reports: Iterable[Report], *, now_ms: int) -> Iterator[bytes]:
     cell: list[Report] = []
     place: tuple[int, int] | None = None
     for report in sorted(kept, key=lambda one: (one.until_ms, one.covered_from_ms)):
-        step_ms = resolution_of(now_ms - report.until_ms)
+        step_ms = max(resolution_of(now_ms - report.until_ms), finest_ms)
         here = step_ms, (report.until_ms - 1) // step_ms
         if here != place and cell:
             yield from _added_up(cell, step_ms)

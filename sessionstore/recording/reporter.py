@@ -18,10 +18,11 @@ from ..locks.identity import Identity, own_identity
 from ..recorder import Outcome
 from . import flusher
 from .histograms import Histogram
+from .keeping import tidy_if_large
 from .records import Labels, Process, Window, pack_frame
 from .rows import ABSENT, BATCH, NO_PHASES, PLAIN_FULL, PLAIN_WIDTH, PlainRows, Update
-from .windowfile import Segments
 from .tally import STORE, Tally
+from .windowfile import Segments
 
 MOST_PENDING = 24
 """Frames that wait for a disk that refuses them: two minutes' worth."""
@@ -78,9 +79,7 @@ class Reporter:
         sizes = written_bytes, written_bytes
         ended = time.perf_counter_ns()
         self.add(
-            Update(
-                labels, None, ended, contended, wait_ns, hold_ns, write_ns, *sizes, NO_PHASES
-            )
+            Update(labels, None, ended, contended, wait_ns, hold_ns, write_ns, *sizes, NO_PHASES)
         )
 
     def add(self, update: Update) -> None:
@@ -199,7 +198,10 @@ class Reporter:
                 at_stake += window.counters.get("dropped", 0)
                 self._pending.append((pack_frame(window), at_stake))
             self._write_pending(now=last)
-            return window is not None or bool(self._pending)
+            is_new, self._segments.is_new = self._segments.is_new, False
+        if is_new:  # every ten minutes, and once in a short life
+            tidy_if_large(self.sidecar, now_ms=_now_ms())
+        return window is not None or bool(self._pending)
 
     def _write_pending(self, *, now: bool) -> None:
         if time.monotonic() < self._next_try and not now:

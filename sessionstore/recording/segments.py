@@ -13,7 +13,7 @@ from .records import SUFFIX
 from .tiers import HOUR, SECOND
 
 MOST_FILES = 4_096
-MOST_FILE_BYTES = 16 << 20
+MOST_FILE_BYTES = 32 << 20
 TEMPORARY = ".merging-"
 
 _MERGED = re.compile(r"merged\.(\d{1,11})\.(\d{1,11})\.(\d{1,11})\.(\d{1,4})\.windows", re.ASCII)

@@ -103,7 +103,7 @@ class Tally:
             sums.add(WRITE, [update.write_ns for update in wrote])
             sums.add(WRITTEN, [update.written_bytes for update in wrote])
             sums.add(CHANGED, [update.changed_bytes for update in wrote])
-        for name, values in zip(PHASES, zip(*(u.phases for u in batch)), strict=True):
+        for name, values in zip(PHASES, zip(*(u.phases for u in batch), strict=True), strict=True):
             if present := [value for value in values if value >= 0]:
                 sums.add(name, present)
         self._note_sessions([update for update in batch if update.key is not None])
@@ -132,9 +132,10 @@ class Tally:
         return list(other.values())
 
     def waits(self) -> Histogram:
-        """Of all updates."""
+        """Of all updates, not of other holds of the whole store."""
         total = Histogram({})
-        for sums in (*self._plain.values(), *self._other.values()):
+        others = [sums for labels, sums in self._other.items() if labels.layout]
+        for sums in (*self._plain.values(), *others):
             if WAIT in sums.columns:
                 total.merge(sums.columns[WAIT].histogram())
         return total

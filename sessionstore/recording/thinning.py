@@ -23,7 +23,7 @@ from .closed import Closed, find_closed, read_closed, sweep_replaced
 from .folding import thinned
 from .records import FOLDER
 from .scanning import Scan, identity_of, pack_sources
-from .segments import TEMPORARY, Span, block_of
+from .segments import MOST_FILE_BYTES, TEMPORARY, Span, block_of
 from .tiers import HOUR, KEPT_MS, MINUTE, crosses_a_limit, thinning_time
 
 LOCK = "stats"
@@ -153,8 +153,8 @@ class _Tidying:
         return work
 
     def _merge(self, sources: list[tuple[Closed, Scan]]) -> None:
-        """Replace files by one. What is ahead of our clock is not judged by it."""
-        sources = [(one, found) for one, found in sources if not found.ahead]
+        """Replace files by one. What is ahead of our clock, or was not read, stays as it is."""
+        sources = [(one, found) for one, found in sources if found.reports and not found.ahead]
         if not sources:
             return
         reports = [report for _, found in sources for report in found.reports]
@@ -165,7 +165,11 @@ class _Tidying:
             # A source of a source that could not be removed must stay named.
             replaced += sorted(self._kept)
             span = Span(min(kept), max(kept), self._thinning_ms)
-            self._put(span, pack_sources(replaced) + b"".join(frames))
+            data = pack_sources(replaced) + b"".join(frames)
+            if len(data) > MOST_FILE_BYTES:  # an hour of thousands of sessions with long keys
+                coarse = thinned(reports, now_ms=self._thinning_ms, finest_ms=MINUTE)
+                data = pack_sources(replaced) + b"".join(coarse)
+            self._put(span, data)
         for one, _ in sources:
             remove_file(one.name, dir_fd=self._fd)
         (self._done.sources if frames else self._done.dropped).extend(

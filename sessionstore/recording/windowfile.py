@@ -37,6 +37,8 @@ class Segments:
         self._size = 0
         self._began = 0.0
         self._number = 0
+        self.is_new = False
+        """Set when a file was made, so that others may have to be tidied up."""
 
     @property
     def is_open(self) -> bool:
@@ -108,6 +110,7 @@ class Segments:
                 continue  # a process of another container may have the name
             if is_ours:
                 self._began = time.monotonic()
+                self.is_new = True
                 return
         raise StoreIOError(f"no name for {stem} is free", errno=errno.EEXIST, path=self._sidecar)
 
