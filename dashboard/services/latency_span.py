@@ -17,8 +17,9 @@ SHORTEST_MS, LONGEST_MS = 10_000, 366 * 86_400_000
 HOUR_MS = 3_600_000
 
 _S, _MIN = 1_000, 60_000
+# No 30 s: the last hour would have 120 steps at some seconds and 61 at others.
 _LADDER_MS = (
-    *(1 * _S, 2 * _S, 5 * _S, 10 * _S, 15 * _S, 30 * _S),
+    *(1 * _S, 2 * _S, 5 * _S, 10 * _S, 15 * _S),
     *(1 * _MIN, 2 * _MIN, 5 * _MIN, 10 * _MIN, 15 * _MIN, 30 * _MIN),
     *(HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS),
     *(24 * HOUR_MS, 72 * HOUR_MS, 168 * HOUR_MS),
