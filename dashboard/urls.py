@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.urls_incidents")),
     path("", include("dashboard.urls_jobs")),
     path("", include("dashboard.urls_locks")),
+    path("", include("dashboard.urls_latency")),
     path("", include("dashboard.urls_migration")),
     path("", include("dashboard.urls_undo")),
     path("api/", include("dashboard.urls_api")),

@@ -15,6 +15,7 @@ _PAGES = {
     "session_delete session_copy session_copy_whole session_change session_reveal "
     "session_versions version_restore",
     "locks": "locks store_locks lock lock_clear",
+    "latency": "latency store_latency",
     "migration": "migrations migrations_check migrations_run store_migration store_rollback "
     "store_migration_check store_migration_run store_rollback_check store_rollback_run "
     "store_export store_mirror",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,44 @@ def test_whole_pages_work_without_any_stores(
     page = viewer_client.get("/incidents/").text
     assert "Nothing is marked" in page
     assert PHONE not in page
+
+
+def test_what_went_on_meanwhile_is_told_and_not_the_incident_itself(
+    mark: Mark, state: Path, operator_client: Client
+) -> None:
+    other, made = mark("the first"), mark("the second")
+    row = operator_client.get("/sessions.json").json()["sessions"][0]
+    address = f"/stores/{row['store_id']}/sessions/{row['ref']}/act/rename/"
+    page = operator_client.get(address).text
+    etag, seen = (
+        re.findall(rf'name="{name}" value="([^"]*)"', page)[0] for name in ("etag", "seen")
+    )
+    form = {"etag": etag, "seen": seen, "label": "Renamed"}
+    assert operator_client.post(address, form).status_code in (200, 302)
+    operator_client.post("/incidents/new/", {"title": "the third", "start": "1h", "end": ""})
+    third = operator_client.get("/incidents.json")
+    latest = json.loads(third.getvalue())["incidents"][0]["id"]
+    events = operator_client.get(f"/incidents/{made.pk}.json").json()["events"]
+    assert [one["title"] for one in events if one["kind"] == "incident"] == [
+        "the third",
+        "the first",
+    ]
+    told = operator_client.get("/incidents.json?state=open").getvalue().decode()
+    assert f'"id": {latest}' in told or "the third" in told
+    assert f"/incidents/{other.pk}/" in operator_client.get(f"/incidents/{made.pk}/").text
+
+
+def test_the_latency_page_marks_its_own_span_and_shows_the_mark(
+    mark: Mark, state: Path, operator_client: Client, viewer_client: Client
+) -> None:
+    report(state)
+    made = mark("Marked on the chart")
+    page = operator_client.get("/latency/").text
+    assert "Marked on the chart" in page
+    (address,) = re.findall(r'id="mark-incident"[^>]+href="([^"]+)"', page)
+    form = operator_client.get(address.replace("&amp;", "&")).text
+    assert re.search(r'id="mark-end"[^>]+value="\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"', form)
+    assert 'id="mark-incident"' not in viewer_client.get("/latency/").text
+    own = viewer_client.get(f"/incidents/{made.pk}/").text
+    (latency,) = re.findall(r'id="see-latency"[^>]+href="([^"]+)"', own)
+    assert "It was left out" not in viewer_client.get(latency.replace("&amp;", "&")).text
