@@ -20,7 +20,7 @@ from .latency_session import writes_tab
 from .locks import locks_tab
 from .versions import versions_of_gone, versions_tab
 
-TABS = ("fields", "json", "file", "locks", "writes", "versions", "history", "problems")
+TABS = ("fields", "json", "file", "writes", "locks", "versions", "history", "problems")
 
 
 @require_safe

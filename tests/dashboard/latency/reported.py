@@ -1,4 +1,4 @@
-"""Window files as writers leave them beside a store, with the raw samples that they were made of."""
+"""Window files as writers leave them beside a store, with the raw samples they were made of."""
 
 from __future__ import annotations
 
