@@ -178,7 +178,8 @@ class LockTimeoutError(SessionStoreError, TimeoutError):
     """The deadline for queueing, lock and work passed; nothing was written.
 
     ``holder`` names the process that holds the lock (None when it is unknown), ``held_s`` how
-    long it has held it, ``waited_s`` how long this call waited.
+    long it has held it, ``waited_s`` how long this call waited, ``queued_s`` how much of that
+    behind other threads of its own process.
     """
 
     def __init__(
@@ -188,9 +189,11 @@ class LockTimeoutError(SessionStoreError, TimeoutError):
         holder: str | None = None,
         held_s: float | None = None,
         waited_s: float = 0.0,
+        queued_s: float = 0.0,
         **details: Any,
     ) -> None:
         super().__init__(message, **details)
+        self.queued_s = queued_s
         self.holder = holder
         self.held_s = held_s
         self.waited_s = waited_s

@@ -7,6 +7,7 @@ from .audit import AuditEvent, AuditHead
 from .backups import BackupSchedule
 from .changes import Change, Plan
 from .checks import Acknowledgement, Alert, AlertDelivery, CheckState, Threshold
+from .incidents import Incident, IncidentNote, IncidentStore
 from .jobs import Chore, Job, JobItem, JobRunner, JobStore
 from .migration import StorePlan, StorePlanSession
 
@@ -23,6 +24,9 @@ __all__ = [
     "Change",
     "CheckState",
     "Chore",
+    "Incident",
+    "IncidentNote",
+    "IncidentStore",
     "Invite",
     "Job",
     "JobItem",

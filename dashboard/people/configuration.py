@@ -56,6 +56,11 @@ _SETTINGS = (
     ("SESSIONSTORE_VERSIONS_KEPT", "VERSIONS_KEPT", lazy("how many are kept per session")),
     ("SESSIONSTORE_PAGE_WAIT_S", "PAGE_WAIT_S", lazy("seconds that a page waits for a slow disk")),
     (
+        "SESSIONSTORE_BUDGET_PERCENT",
+        "BUDGET_PERCENT",
+        lazy("percent of a core for reading stores"),
+    ),
+    (
         "SESSIONSTORE_RECENT_MINUTES",
         "RECENT_MINUTES",
         lazy("minutes until a password is asked again"),

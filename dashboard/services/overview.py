@@ -11,6 +11,7 @@ from .check import Check
 from .check_memory import is_evaluated
 from .checks import all_checks
 from .fleet import LIVE_AGE_S
+from .pace import Pace, pace
 from .stores import StoreList, StoreRow, list_stores
 
 _ORDER = {"bad": 0, "watch": 1, "ok": 2, "unknown": 3}
@@ -42,6 +43,7 @@ class Overview:
     template: str
     is_settled: bool
     """A runner evaluates the checks, so that states do not flicker."""
+    cost: Pace
 
     @property
     def count(self) -> dict[str, int]:
@@ -68,6 +70,7 @@ def overview(*, live: bool = False) -> Overview:
         read_only=settings.READ_ONLY,
         template=settings.STORE_TEMPLATE or "",
         is_settled=is_evaluated(),
+        cost=pace(),
     )
 
 

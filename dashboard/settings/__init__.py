@@ -85,6 +85,11 @@ INVITE_LIFETIME = timedelta(hours=24)
 # How long a page waits for disks before it says which store is still being read.
 PAGE_WAIT_S = _environment.number("SESSIONSTORE_PAGE_WAIT_S", default=1, least=1, most=30)
 
+# What /metrics asks for; without one there is no such address.
+METRICS_TOKEN = _environment.secret("SESSIONSTORE_METRICS_TOKEN", least=20)
+# How much of one core reading stores may take before live parts look less often; 0: no limit.
+BUDGET_PERCENT = _environment.number("SESSIONSTORE_BUDGET_PERCENT", default=5, least=0, most=100)
+
 # How long, and how many per session, of what changes replaced is kept for taking it back.
 VERSIONS_DAYS = _environment.number("SESSIONSTORE_VERSIONS_DAYS", default=90, least=1, most=3650)
 VERSIONS_KEPT = _environment.number("SESSIONSTORE_VERSIONS_KEPT", default=50, least=1, most=1000)
@@ -290,7 +295,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS_ONLY
 # A program that is redirected has sent its token in the clear already: better that it hears so.
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/"]
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$", r"^api/"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 # What other names of the domain do is not for this console to promise.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

@@ -88,6 +88,15 @@ class Environment:
             )
         return int(value)
 
+    def secret(self, name: str, *, least: int) -> str:
+        """Return a secret of visible ASCII characters, "" when unset; errors do not quote it."""
+        value = self.text(name, longest=512)
+        if value and (len(value) < least or not re.fullmatch(r"[!-~]+", value)):
+            raise ImproperlyConfigured(
+                f"{name}: shorter than {least} characters, or not of visible ASCII characters"
+            )
+        return value
+
     def choice(self, name: str, choices: Iterable[str], *, default: str) -> str:
         """Return one of a fixed set of words."""
         value = self.text(name).lower()

@@ -41,5 +41,6 @@ def overview_json(request: HttpRequest) -> HttpResponseBase:
             {**asdict(check), "checked_at": twins.iso(check.checked_at_ms)} for check in seen.checks
         ],
         "totals": asdict(seen.totals),
+        "own_cost": asdict(seen.cost),
     }
     return twins.json_response("overview", content)

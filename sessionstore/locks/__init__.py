@@ -14,6 +14,7 @@ from .gateway import GatewayInfo, gateway_running
 from .heldlock import HeldLock, Scope, Verdict, Waiter
 from .hold import Hold
 from .holders import LockView, held_locks, view_locks
+from .identity import name_program
 from .legacylock import LegacyLock, sweep_legacy_lock
 from .ranges import PROTOCOL as OFD_RANGES
 from .storelocks import StoreLocks, open_locks
@@ -33,6 +34,7 @@ __all__ = [
     "Waiter",
     "gateway_running",
     "held_locks",
+    "name_program",
     "open_locks",
     "sweep_legacy_lock",
     "view_locks",

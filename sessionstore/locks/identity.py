@@ -35,6 +35,17 @@ class Identity:
     program: str
 
 
+_program: list[str] = []
+
+
+def name_program(name: str) -> None:
+    """Say under which name this process, and what it forks, is shown from now on.
+
+    Call it before the first lock is taken. Without it the name is that of the script.
+    """
+    _program[:] = [name]
+
+
 def own_identity(program: str | None = None) -> Identity:
     """This process."""
     pid = os.getpid()
@@ -46,7 +57,10 @@ def own_identity(program: str | None = None) -> Identity:
         pid=pid,
         start=start,
         started_at_ms=_epoch_ms(start),
-        program=program or os.path.basename(sys.argv[0] if sys.argv else "") or "python",
+        program=program
+        or "".join(_program)
+        or os.path.basename(sys.argv[0] if sys.argv else "")
+        or "python",
     )
 
 

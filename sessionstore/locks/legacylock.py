@@ -37,13 +37,15 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class LegacyLock:
     """``sessions.json.lock``. One object serves one holder at a time.
 
-    ``held_since_ms`` (epoch) says since when this object holds it, None when it does not.
+    ``held_since_ms`` (epoch) says since when this object holds it, None when it does not;
+    ``took_over`` that it was taken from an owner that is gone.
     """
 
     def __init__(self, store_path: Path) -> None:
         self.store_path = store_path
         self.path = legacy_lock_path(store_path)
         self.held_since_ms: int | None = None
+        self.took_over = False
         self._own: LegacyFile | None = None
         self._pid = 0
 
@@ -106,7 +108,10 @@ class LegacyLock:
             found = read_legacy_file(self.path)
             if found is None:
                 return self._create()
-            return is_abandoned(found) and remove_exactly(found) and self._create()
+            if is_abandoned(found) and remove_exactly(found):
+                self.took_over = self._create()
+                return self.took_over
+            return False
         except OSError as error:
             raise io_error("lock", self.path, error) from error
 

@@ -27,10 +27,12 @@ from dashboard.models import (
     ApiToken,
     BackupSchedule,
     Change,
+    Incident,
     Job,
     JobItem,
     SignIn,
 )
+from dashboard.models.incidents import IncidentNote, IncidentStore
 from dashboard.models.jobs import JobStore
 from dashboard.services.backup_catalogue import catalogue
 from dashboard.services.fleet import fleet
@@ -57,7 +59,7 @@ ADDRESSES = all_addresses()
 KNOWN = frozenset(
     {
         *("store_id", "ref", "user_id", "token_id", "sign_in_id", "change_id", "job_id"),
-        *("backup_id", "comparison_id"),
+        *("backup_id", "comparison_id", "incident_id"),
     }
 )
 #: Operators may do these to what they asked for themselves; the job of the world is somebody's.
@@ -161,6 +163,11 @@ def _rows_about(agent: str, store_id: str, key: str, words: tuple[str, ...]) -> 
         at=now, until=now + timedelta(days=1),
     )  # fmt: skip
     JobItem.objects.create(job=job, position=0, store_id=store_id, key=key, message=words[1])
+    incident = Incident.objects.create(
+        title=words[0], started_at=now, marked_at=now, actor="somebody"
+    )
+    IncidentStore.objects.create(incident=incident, store_id=store_id, agent=agent, name=agent)
+    IncidentNote.objects.create(incident=incident, at=now, text=words[1])
 
 
 def _row_ids(make_user: MakeUser) -> dict[str, object]:
@@ -171,6 +178,7 @@ def _row_ids(make_user: MakeUser) -> dict[str, object]:
         "sign_in_id": SignIn.objects.get(user=target).pk,
         "change_id": Change.objects.get(agent=THIS).pk,
         "job_id": Job.objects.get(title=f"Zebra of {THIS}").pk,
+        "incident_id": Incident.objects.get(title=f"Zebra of {THIS}").pk,
     }
 
 

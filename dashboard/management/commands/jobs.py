@@ -1,4 +1,4 @@
-"""``manage.py jobs``: run jobs, keep up mirrors, evaluate checks, until told to stop."""
+"""``manage.py jobs``: run jobs, mirrors, metrics and checks, until told to stop."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.jobs.runner import Runner
+from dashboard.services.metrics_follow import Follower
 from dashboard.services.mirrors import Mirrors
 from dashboard.services.watching import Watching
 from dashboard.serving import preparation
@@ -45,12 +46,13 @@ class Command(BaseCommand):
         if once:
             runner.run(once=True)
             Watching().once()
+            Follower().finish()
             return
-        mirrors, watching = Mirrors(), Watching()
-        mirrors.start()
-        watching.start()
+        helpers = (Mirrors(), Follower(), Watching())
+        for helper in helpers:
+            helper.start()
         try:
             runner.run()
         finally:
-            watching.stop()
-            mirrors.stop()
+            for helper in reversed(helpers):
+                helper.stop()
