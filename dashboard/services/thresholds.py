@@ -77,9 +77,7 @@ class Rule:
         return self.bad_unit or self.unit
 
 
-# Until there is a page of locks and one of latency, these are the pages that prove most.
-_LOCKS_PAGE, _LOCKED = "sessions", "locked=yes&machine=yes"
-_LATENCY_PAGE = "stores"
+_LOCKS_PAGE, _LATENCY_PAGE = "locks", "latency"
 _RULES = (
     Rule(
         "lock-wait",
@@ -105,7 +103,6 @@ _RULES = (
         bad_unit=OF_LIMIT,
         is_over=True,
         page=_LOCKS_PAGE,
-        query=_LOCKED,
     ),
     Rule(
         "timeouts",
@@ -139,7 +136,6 @@ _RULES = (
         ),
         is_over=True,
         page=_LOCKS_PAGE,
-        query=_LOCKED,
     ),
     Rule(
         "locks",
@@ -151,7 +147,6 @@ _RULES = (
             " given up. The judgement is ours."
         ),
         page=_LOCKS_PAGE,
-        query=_LOCKED,
     ),
     Rule(
         "contended",
@@ -182,7 +177,7 @@ _RULES = (
             " 6 s at 42 MB, in reports from the field."
         ),
         samples=FEWEST_SAMPLES,
-        page="migrations",
+        page=_LATENCY_PAGE,
     ),
     Rule(
         "index-size",
@@ -219,7 +214,6 @@ _RULES = (
         Limits(1_800.0, None),
         _("Backup tools call such a lock stale after 30 minutes. We only warn."),
         page=_LOCKS_PAGE,
-        query=_LOCKED,
     ),
     Rule(
         "backup",

@@ -12,7 +12,7 @@ from django.conf import settings
 import sessionstore
 from sessionstore import open_store
 
-from .. import lock_checks, runs
+from ..threshold_changes import limits_now
 
 README = """\
 An incident of a sessionstore console, to send to whoever can help.
@@ -75,10 +75,8 @@ def config() -> dict[str, Any]:
             "versions_days": settings.VERSIONS_DAYS,
             "versions_kept": settings.VERSIONS_KEPT,
         },
-        "thresholds_s": {
-            "wait_watch": lock_checks.WATCH_WAIT_S,
-            "wait_bad": lock_checks.BAD_WAIT_S,
-            "hold_watch": runs.WATCH_HOLD_S,
-            "hold_bad": runs.BAD_HOLD_S,
+        "thresholds": {
+            name: {"watch": limits.watch, "bad": limits.bad}
+            for name, limits in limits_now().items()
         },
     }
