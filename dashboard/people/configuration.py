@@ -54,6 +54,7 @@ _SETTINGS = (
     ("SESSIONSTORE_VERSIONS_DAYS", "VERSIONS_DAYS", lazy("days that replaced entries are kept")),
     ("SESSIONSTORE_VERSIONS_KEPT", "VERSIONS_KEPT", lazy("how many are kept per session")),
     ("SESSIONSTORE_PAGE_WAIT_S", "PAGE_WAIT_S", lazy("seconds that a page waits for a slow disk")),
+    ("SESSIONSTORE_METRICS_TOKEN", "METRICS_TOKEN", lazy("what /metrics asks for")),
     (
         "SESSIONSTORE_BUDGET_PERCENT",
         "BUDGET_PERCENT",
@@ -92,7 +93,9 @@ def _source(name: str) -> str:
 def _text(attribute: str, value: Any) -> str:
     if attribute == "DATABASES":
         return _database(value["default"])
-    if attribute.endswith("_S"):
+    if attribute == "METRICS_TOKEN":
+        return _("set, not shown") if value else _("not set")
+    if attribute.startswith("SESSION_"):
         minutes: int = value // 60
         return _("%d minutes") % minutes
     if isinstance(value, bool):
