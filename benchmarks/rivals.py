@@ -34,10 +34,15 @@ class Ours:
         directory: Path,
         *,
         recorder: Recorder | None = None,
+        report: bool = True,
         durability: Durability = "none",
     ) -> None:
         self.store: Store = open_store(
-            directory / "sessions.json", recorder=recorder, durability=durability, timeout=60
+            directory / "sessions.json",
+            recorder=recorder,
+            report=report,
+            durability=durability,
+            timeout=60,
         )
 
     def fill(self, entries: Entries) -> None:

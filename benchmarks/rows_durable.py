@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from sessionstore.files import Durability
-from sessionstore.metrics import StoreMetrics
 
 from .material import entries_of
 from .places import Place
@@ -29,8 +28,8 @@ def row_19(bench: Bench) -> list[Result]:
     place = bench.memory[0]
     keys = shuffled_keys(1_000)
     with place.folder() as folder:
-        plain = filled(Ours, folder, entries_of(1_000))
-        recording = Ours(folder, recorder=StoreMetrics())
+        plain = filled(partial(Ours, report=False), folder, entries_of(1_000))
+        recording = Ours(folder)
         operations = {"plain": patching(plain, keys), "recording": patching(recording, keys)}
         blocks = [interleave(operations, 4_000) for _ in range(5)]
         plain.close()

@@ -15,6 +15,8 @@ class DashboardConfig(AppConfig):
     def ready(self) -> None:
         from . import signals
         from .jobs import kinds
+        from .services.program import name_this_program
 
+        name_this_program()
         signals.connect()
         kinds.load()

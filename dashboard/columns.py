@@ -44,3 +44,10 @@ STORE_COLUMNS = (
     Column("locks", _("Locks held"), "locks", numeric=True, starts_down=True),
     Column("problems", _("Problems"), "problems", numeric=True, starts_down=True),
 )
+LOCK_COLUMNS = (
+    Column("lock", _("Lock"), "store"),
+    Column("holder", _("Holder"), "holder"),
+    Column("held", _("Held for"), "held", starts_down=True),
+    Column("waiters", _("Who waits"), "wait", starts_down=True),
+    Column("verdict", _("Verdict"), "verdict"),
+)

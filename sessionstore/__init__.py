@@ -53,6 +53,7 @@ from .backup import (
     restore_to,
     verify_backup,
 )
+from .clearing import Cleared, clear_lock
 from .editing import ABSENT, FieldEdit, Overlap, OverlapError, edits_between, merge, merging
 from .errors import (
     ConflictError,
@@ -71,13 +72,17 @@ from .errors import (
     SessionStoreError,
     StalePlanError,
     StoreIOError,
+    UnprovenLockError,
     UnsafeBackupError,
     UnsafeFileError,
     UnsupportedStoreError,
 )
 from .history import Incarnation
 from .kept import Keeper, Version
-from .locks import HeldLock, Waiter
+from .limitfindings import limit_findings
+from .locklimits import LockLimit, lock_limits
+from .locks import HeldLock, LockView, Waiter
+from .metrics import StoreStats, stats
 from .migration import (
     ExportReport,
     MigrationPlan,
@@ -94,7 +99,7 @@ from .migration import (
 )
 from .paths import StorePaths, discover
 from .recorder import Recorder
-from .store import Store, held_locks, open_store
+from .store import Store, held_locks, open_store, view_locks
 from .versions import undo, versions
 
 __version__ = "0.1.0"
@@ -103,6 +108,7 @@ __all__ = [
     "ABSENT",
     "Backup",
     "Candidate",
+    "Cleared",
     "ConflictError",
     "CorruptEntryError",
     "CorruptStoreError",
@@ -120,8 +126,10 @@ __all__ = [
     "InvalidKeyError",
     "InvalidPolicyError",
     "Keeper",
+    "LockLimit",
     "LockReentryError",
     "LockTimeoutError",
+    "LockView",
     "MigrationPlan",
     "MigrationReport",
     "Overlap",
@@ -139,6 +147,8 @@ __all__ = [
     "Store",
     "StoreIOError",
     "StorePaths",
+    "StoreStats",
+    "UnprovenLockError",
     "UnsafeBackupError",
     "UnsafeFileError",
     "UnsupportedStoreError",
@@ -146,6 +156,7 @@ __all__ = [
     "Version",
     "Waiter",
     "apply_retention",
+    "clear_lock",
     "create_backup",
     "delete_backup",
     "discover",
@@ -154,7 +165,9 @@ __all__ = [
     "export_legacy",
     "held_locks",
     "hold_backup",
+    "limit_findings",
     "list_backups",
+    "lock_limits",
     "merge",
     "merging",
     "migrate",
@@ -170,7 +183,9 @@ __all__ = [
     "restore",
     "restore_to",
     "rollback",
+    "stats",
     "undo",
     "verify_backup",
     "versions",
+    "view_locks",
 ]

@@ -14,7 +14,7 @@ from typing import TypeVar
 from . import locks
 from .changes import Change
 from .directory import DirectoryStore, UnadoptedDirectory
-from .errors import SessionStoreError, StoreIOError
+from .errors import LockTimeoutError, SessionStoreError, StoreIOError
 from .files import ensure_directory, sync_directory
 from .keys import locate
 from .layout import Layout, LayoutMovedError, Readable, Terms, Transform, detect_layout
@@ -22,6 +22,7 @@ from .legacy import LegacyStore
 from .locks.staging import Staging
 from .paths import StorePaths
 from .recorder import Recorder
+from .recording.reporter import Reporter
 
 T = TypeVar("T")
 _TRIES = 4
@@ -39,7 +40,9 @@ class Backing:
         gateway_lock_dir: Path | None,
     ) -> None:
         self.paths = paths
-        self.locks = locks.open_locks(paths.sidecar)
+        self.reporter = recorder if isinstance(recorder, Reporter) else None
+        told = None if self.reporter is None else self.reporter.exclusive
+        self.locks = locks.open_locks(paths.sidecar, told=told)
         self.staging = Staging(paths.sidecar, on_lost=self._check_lock_file)
         self._directory = DirectoryStore(
             paths, self.locks, self.staging, max_entry_bytes=max_entry_bytes, recorder=recorder
@@ -55,9 +58,11 @@ class Backing:
         self._ready = False
 
     def close(self) -> None:
-        """Let go of descriptors and the staging folder."""
+        """Write what is still to be reported; let go of descriptors and the staging folder."""
         self.staging.close()
         self.locks.close()
+        if self.reporter is not None:
+            self.reporter.close()
 
     def _check_lock_file(self) -> None:
         if not self.locks.is_current():
@@ -109,14 +114,22 @@ class Backing:
         try:
             if self._ready:
                 try:
-                    self._directory.change(place, transform, terms)
+                    self._directory.change(place, transform, terms, spent=change)
                     return
                 except LayoutMovedError:
                     self._start_over()
-            self.write(lambda layout, left: layout.change(place, transform, left), terms)
+            self.write(
+                lambda layout, left: layout.change(place, transform, left, spent=change), terms
+            )
         except SessionStoreError as error:
             error.key = error.key or change.key  # what lies below may know only a path
             raise
+
+    def tell_late(self, operation: str, error: LockTimeoutError) -> None:
+        """Report a change that never got as far as a layout; a legacy store is looked for."""
+        is_legacy = not self._ready and detect_layout(self.paths) == "legacy"
+        layout = self._legacy if is_legacy else self._directory
+        layout.telling.tell_timeout(error.key, operation, error, error.waited_s)
 
     def write(self, write: Callable[[Layout, Terms], T], terms: Terms) -> T:
         """Let ``write`` work on a layout that can be written; adopts or creates it first.

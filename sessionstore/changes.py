@@ -46,6 +46,13 @@ class Change:
     entry: Entry | None = None
     existed: bool = False
     """Whether there was an entry before the call."""
+    is_timed: bool = False
+    """Whether the next two are wanted."""
+    merged_ns: int = 0
+    """``perf_counter_ns`` when the new entry was known and began to be serialised."""
+    changed_bytes: int = 0
+    """Bytes that the call asked to change, where these are fewer than the new entry's: see
+    ``recording.records.CHANGED``."""
 
     @property
     def path(self) -> str:
@@ -193,6 +200,8 @@ def _settle(change: Change, before: Entry | None, result: object) -> Entry:
 
 
 def _store(change: Change, new: Entry) -> bytes:
+    if change.is_timed:
+        change.merged_ns = time.perf_counter_ns()
     data = encoded(change, entries.stamp(new, now_ms=now_ms()))
     change.entry = reread(data)  # what the next reader gets: no tuples, nothing shared
     return change.finish(data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from time import perf_counter_ns
 from typing import Any, Literal
 
 from . import adoption, entryfiles
@@ -22,13 +23,25 @@ from .errors import (
 )
 from .files import io_error, remove_file
 from .keys import Place, locate
-from .layout import DAMAGED, REMOVE, Bulk, LayoutMovedError, Scanned, Terms, Transform
+from .layout import (
+    DAMAGED,
+    REMOVE,
+    Bulk,
+    LayoutMovedError,
+    New,
+    Scanned,
+    Spent,
+    Terms,
+    Transform,
+)
 from .locks import Hold, StoreLocks
 from .locks.staging import Staging
 from .opened import Directory, OpenDirectory, check_protocol
 from .paths import StorePaths
 from .quarantine import set_aside
 from .recorder import Outcome, Recorder
+from .recording.rows import PLAIN_FULL
+from .recording.telling import RetriedError, Telling, times_of
 
 _AGAIN = (ConflictError, CorruptEntryError, UnsafeFileError)
 """What a second look under the lock settles."""
@@ -86,7 +99,8 @@ class DirectoryStore:
         self.locks = locks
         self.staging = staging
         self.max_entry_bytes = max_entry_bytes
-        self.recorder = recorder
+        self.telling = Telling(recorder, scope="session", layout=self.name)
+        self._is_timed = self.telling.is_heard
         self.directory = Directory(paths)
         self._known: OpenDirectory | None = None
 
@@ -123,25 +137,32 @@ class DirectoryStore:
         )
 
     def change(
-        self, place: Place, transform: Transform, terms: Terms, *, reenter: bool = False
+        self,
+        place: Place,
+        transform: Transform,
+        terms: Terms,
+        *,
+        reenter: bool = False,
+        spent: Spent | None = None,
     ) -> None:
         """Replace one entry under its session's lock. See :class:`layout.Terms`."""
         hold = self._acquire(place, terms, reenter=reenter)
-        outcome: Outcome = "failed"
-        started = written = 0
+        entered = perf_counter_ns() if reenter else 0
+        outcome: Outcome | None = "failed"
+        new: New = None
+        read = started = written = 0
+        marks: list[int] | None = [] if self._is_timed else None
         try:
             opened = self._opened_under_lock()
             old, damage = self._read(opened, place, terms)
+            if marks is not None:
+                read = perf_counter_ns()
             new = transform(old)
             if new is None:
                 outcome = "unchanged"
                 return
-            started = time.perf_counter_ns()
-            if started - hold.asked_ns > terms.timeout * 1e9 > 0:
-                outcome = "timeout"
-                raise _too_slow(hold, terms)
-            if not self.locks.is_valid(hold):
-                raise LayoutMovedError
+            started = perf_counter_ns()
+            self._check_turn(hold, started, terms)
             if damage is not None:
                 self._set_aside(opened, place, damage)
             if new is REMOVE:
@@ -149,21 +170,70 @@ class DirectoryStore:
                 outcome = "removed"
             else:
                 created = old is None or damage is not None
-                written = self._write(opened, place, new, terms, created=created)
+                written = self._write(opened, place, new, terms, created=created, marks=marks)
                 outcome = "written"
+        except LayoutMovedError:
+            outcome = None  # it is done again, and told then
+            raise
+        except SessionStoreError as error:
+            outcome = self.telling.outcome_of(error, terms.operation)
+            raise
         finally:
+            ended = perf_counter_ns()
             self.locks.release(hold)
-            if self.recorder is not None:
-                ended = time.perf_counter_ns()
-                self.recorder.record(
-                    terms.operation,
-                    outcome,
-                    hold.acquired_ns - hold.asked_ns,
-                    ended - hold.acquired_ns,
-                    ended - started if written else 0,
-                    written,
-                    hold.contended,
-                )
+            if outcome is not None and marks is not None:
+                changed = new if written else None
+                stamps = (entered, read, started, ended)
+                self._tell(hold, place, terms, outcome, stamps, marks, written, changed, spent)
+
+    def _check_turn(self, hold: Hold, now_ns: int, terms: Terms) -> None:
+        if now_ns - hold.asked_ns > terms.timeout * 1e9 > 0:
+            raise _too_slow(hold, terms)
+        if not self.locks.is_valid(hold):
+            raise LayoutMovedError
+
+    def _tell(
+        self,
+        hold: Hold,
+        place: Place,
+        terms: Terms,
+        outcome: Outcome,
+        stamps: tuple[int, int, int, int],
+        marks: list[int],
+        written: int,
+        new: New,
+        spent: Spent | None,
+    ) -> None:
+        entered, read, started, ended = stamps
+        merged, changed = started, 0
+        if spent is not None:
+            merged, changed = spent.merged_ns or started, spent.changed_bytes
+        if written and not changed:
+            changed = len(new) if isinstance(new, bytes) else 0
+        reporter = self.telling.reporter
+        is_plain = written and len(marks) == 1 and not (hold.contended or terms.queued_ns)
+        if is_plain and reporter is not None and not entered:
+            rows = reporter.plain[terms.operation]
+            asked, acquired = hold.asked_ns, hold.acquired_ns
+            rows += (
+                place.key,
+                asked,
+                acquired,
+                read,
+                merged,
+                started,
+                marks[0],
+                ended,
+                written,
+                changed,
+            )
+            if len(rows) >= PLAIN_FULL or not reporter.is_armed:
+                reporter.settle()
+            return
+        times = times_of(hold, queued_ns=terms.queued_ns, entered=entered)
+        times.read, times.merged, times.started, times.ended = read, merged, started, ended
+        times.marks = marks
+        self.telling.tell(place.key, terms.operation, outcome, times, written, changed)
 
     def _acquire(self, place: Place, terms: Terms, *, reenter: bool) -> Hold:
         try:
@@ -175,9 +245,7 @@ class DirectoryStore:
                 offset=place.lock_offset,
             )
         except LockTimeoutError as error:
-            if self.recorder is not None:
-                waited_ns = int(error.waited_s * 1e9)
-                self.recorder.record(terms.operation, "timeout", waited_ns, 0, 0, 0, True)
+            self.telling.tell_timeout(place.key, terms.operation, error, terms.timeout)
             raise
 
     def _opened_under_lock(self) -> OpenDirectory:
@@ -223,6 +291,7 @@ class DirectoryStore:
         terms: Terms,
         *,
         created: bool,
+        marks: list[int] | None,
     ) -> int:
         name = place.file_name
         if "/" in name:
@@ -231,7 +300,12 @@ class DirectoryStore:
             if created and "/" in name:
                 opened.make_side_area()
             self.staging.put(
-                data, name, to_fd=opened.fd, durability=terms.durability, created=created
+                data,
+                name,
+                to_fd=opened.fd,
+                durability=terms.durability,
+                created=created,
+                marks=marks,
             )
         except FileNotFoundError:
             raise LayoutMovedError from None  # the whole directory went away under us
@@ -339,7 +413,7 @@ def _check_entry(opened: OpenDirectory, place: Place, data: bytes) -> None:
 
 
 def _too_slow(hold: Hold, terms: Terms) -> LockTimeoutError:
-    spent_s = (time.perf_counter_ns() - hold.asked_ns) / 1e9
+    spent_s = (perf_counter_ns() - hold.asked_ns) / 1e9
     return LockTimeoutError(
         f"the {terms.operation} of {hold.key!r} took {spent_s:.1f} s of "
         f"{terms.timeout:.3g} s allowed; nothing was written",
@@ -352,7 +426,7 @@ def _too_slow(hold: Hold, terms: Terms) -> LockTimeoutError:
 def _only_if(seen: bytes | None, new: Any) -> Transform:
     def transform(current: bytes | None) -> Any:
         if current != seen:
-            raise ConflictError("changed meanwhile")
+            raise RetriedError("changed meanwhile")
         return new
 
     return transform

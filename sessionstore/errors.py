@@ -18,6 +18,7 @@
     │   └── FileTooLargeError                    over the size limit
     ├── UnsupportedStoreError                    another format, layout or lock protocol
     ├── GatewayRunningError                      a live gateway writes this store without locks
+    ├── UnprovenLockError                        a lock whose owner lives, or may live
     ├── StoreIOError             (OSError)       the operating system said no
     ├── LockTimeoutError         (TimeoutError)  the deadline passed
     └── LockReentryError         (RuntimeError)  the caller already holds this lock
@@ -153,6 +154,17 @@ class GatewayRunningError(SessionStoreError):
     """A live gateway rewrites this ``sessions.json`` without locks, so ours would be lost."""
 
 
+class UnprovenLockError(SessionStoreError):
+    """A lock that may not be cleared: nothing proves its owner gone, or it is the kernel's.
+
+    ``held`` is what is known of it, a :class:`HeldLock`.
+    """
+
+    def __init__(self, message: str, *, held: object = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.held = held
+
+
 class StoreIOError(SessionStoreError, OSError):
     """The operating system refused an operation; ``errno`` says which way."""
 
@@ -166,7 +178,8 @@ class LockTimeoutError(SessionStoreError, TimeoutError):
     """The deadline for queueing, lock and work passed; nothing was written.
 
     ``holder`` names the process that holds the lock (None when it is unknown), ``held_s`` how
-    long it has held it, ``waited_s`` how long this call waited.
+    long it has held it, ``waited_s`` how long this call waited, ``queued_s`` how much of that
+    behind other threads of its own process.
     """
 
     def __init__(
@@ -176,9 +189,11 @@ class LockTimeoutError(SessionStoreError, TimeoutError):
         holder: str | None = None,
         held_s: float | None = None,
         waited_s: float = 0.0,
+        queued_s: float = 0.0,
         **details: Any,
     ) -> None:
         super().__init__(message, **details)
+        self.queued_s = queued_s
         self.holder = holder
         self.held_s = held_s
         self.waited_s = waited_s

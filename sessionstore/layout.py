@@ -48,6 +48,13 @@ Bulk = Callable[[dict[str, bytes]], dict[str, bytes | Literal[_Remove.REMOVE]]]
 """From all sound entries to the new bytes of those that change."""
 
 
+class Spent(Protocol):
+    """What a transform tells of itself besides its result; see ``changes.Change``."""
+
+    merged_ns: int
+    changed_bytes: int
+
+
 class LayoutMovedError(Exception):
     """The store is no longer in this layout: look again and start over. Never leaves ``store``."""
 
@@ -60,6 +67,8 @@ class Terms(NamedTuple):
     durability: Durability
     heal: bool = False
     """Move a damaged or unsafe file to quarantine instead of raising."""
+    queued_ns: int = 0
+    """Waited already, in line behind other calls of this process."""
 
     def until(self, ends: float) -> Terms:
         """The same with what is left of a deadline (``time.monotonic()``); 0 stays 0: one try.
@@ -105,7 +114,9 @@ class Readable(Protocol):
 class Layout(Readable, Protocol):
     """What a layout that can be written does as well."""
 
-    def change(self, place: Place, transform: Transform, terms: Terms) -> None: ...
+    def change(
+        self, place: Place, transform: Transform, terms: Terms, *, spent: Spent | None = None
+    ) -> None: ...
 
     def change_many(
         self, changes: dict[str, Transform], terms: Terms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import perf_counter_ns
 from typing import Any
 
 from . import entries
@@ -26,12 +27,16 @@ def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
         change.existed = True
         old_id = raw.get("sessionId", b"null")
         try:
-            if not entries.apply_patch(raw, given) and not touch:
+            changed_bytes = entries.apply_patch(raw, given)
+            if not changed_bytes and not touch:
                 change.entry = reread(old) if change.want_entry else None
                 return None
             if is_routed:
                 _apply_rules(raw, given, old_id)
             raw["updatedAt"] = b"%d" % _latest(raw.get("updatedAt"), updated_at)
+            if change.is_timed:
+                change.merged_ns = perf_counter_ns()
+                change.changed_bytes = changed_bytes or len(raw["updatedAt"])
             data = entries.join(raw)
             change.entry = reread(data) if change.want_entry else None
         except NotAnEntryError as error:
@@ -100,4 +105,11 @@ def _patch_whole(
     old_time = None if entry is None else entries.updated_at_ms(entry)
     merged["updatedAt"] = _latest(None if old_time is None else b"%d" % old_time, updated_at)
     change.entry = merged
+    if change.is_timed:
+        change.merged_ns = perf_counter_ns()
+        change.changed_bytes = _bytes_of(given) if entry is not None else 0
     return change.finish(encoded(change, merged))
+
+
+def _bytes_of(given: Entry) -> int:
+    return sum(len(entries.encode_value(value)) for value in given.values() if value is not None)

@@ -13,7 +13,9 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
-from typing import Literal
+from typing import Any, Literal
+
+import pyjson5
 
 from . import entries
 from .errors import Finding, SessionStoreError, StoreIOError, UnsupportedStoreError
@@ -26,6 +28,7 @@ AGENT_PLACEHOLDER = "{agentId}"
 SQLITE_NAME = "openclaw-agent.sqlite"
 CONFIG_NAME = "openclaw.json"
 
+_MAX_CONFIG_DEPTH = 100
 _AGENT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.IGNORECASE | re.ASCII)
 _NOT_AGENT_ID = re.compile(r"[^a-z0-9_-]+")
 
@@ -135,6 +138,28 @@ def discover(
     for paths in _templated_stores(root, store_template, configured):
         found.setdefault(paths.store_path, paths)
     return sorted(_each_once(found.values()), key=lambda p: (p.agent_id or "", str(p.store_path)))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A small JSON or JSON5 object of OpenClaw's (openclaw-format §1.1).
+
+    Raises:
+        FileNotFoundError: there is none.
+        SessionStoreError: it cannot be read.
+        NotAnEntryError: it is not one object.
+    """
+    content = read_file(path)
+    try:
+        return entries.decode(content)
+    except entries.NotAnEntryError:
+        pass  # its config is JSON5
+    try:
+        value = pyjson5.decode(content.decode("utf-8-sig"), maxdepth=_MAX_CONFIG_DEPTH)
+    except (pyjson5.Json5Exception, ValueError, RecursionError) as error:
+        raise entries.NotAnEntryError("is neither JSON nor JSON5") from error
+    if not isinstance(value, dict):
+        raise entries.NotAnEntryError("is not one object")
+    return value
 
 
 def configured_agents(state_dir: Path) -> tuple[str, ...]:

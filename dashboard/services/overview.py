@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from .check import Check
+from .check_memory import is_evaluated
 from .checks import all_checks
 from .fleet import LIVE_AGE_S
 from .pace import Pace, pace
@@ -40,6 +41,8 @@ class Overview:
     environment: str
     read_only: bool
     template: str
+    is_settled: bool
+    """A runner evaluates the checks, so that states do not flicker."""
     cost: Pace
 
     @property
@@ -66,6 +69,7 @@ def overview(*, live: bool = False) -> Overview:
         environment=settings.ENVIRONMENT_NAME,
         read_only=settings.READ_ONLY,
         template=settings.STORE_TEMPLATE or "",
+        is_settled=is_evaluated(),
         cost=pace(),
     )
 

@@ -37,7 +37,7 @@ def run_state(
     status: str, updated_at_ms: int | None, lock: HeldLock | None, *, now_ms: int
 ) -> RunState | None:
     """Say what the entry's ``status`` is worth; None when there is nothing to say."""
-    if lock is not None and lock.verdict == "alive":
+    if lock is not None and lock.verdict in ("alive", "over-limit"):
         proof = _("%(program)s, process %(pid)d, holds its lock for %(operation)s") % {
             "program": lock.program or _("a program"),
             "pid": lock.pid or 0,

@@ -94,6 +94,35 @@ BUDGET_PERCENT = _environment.number("SESSIONSTORE_BUDGET_PERCENT", default=5, l
 VERSIONS_DAYS = _environment.number("SESSIONSTORE_VERSIONS_DAYS", default=90, least=1, most=3650)
 VERSIONS_KEPT = _environment.number("SESSIONSTORE_VERSIONS_KEPT", default=50, least=1, most=1000)
 
+# --- Where alerts go: only what is named here, never what a page says --------------------------
+
+ALERT_WEBHOOKS = _environment.web_addresses("SESSIONSTORE_ALERT_WEBHOOK")
+ALERT_SECRET = _environment.text("SESSIONSTORE_ALERT_SECRET")
+ALERT_MAIL = _environment.mail_addresses("SESSIONSTORE_ALERT_MAIL")
+_mail_server = _environment.mail_server("SESSIONSTORE_EMAIL_URL")
+_mail_from = _environment.mail_addresses("SESSIONSTORE_EMAIL_FROM")
+if ALERT_MAIL and (_mail_server is None or len(_mail_from) != 1):
+    raise ImproperlyConfigured(
+        "SESSIONSTORE_ALERT_MAIL needs SESSIONSTORE_EMAIL_URL and one SESSIONSTORE_EMAIL_FROM"
+    )
+if _mail_server is not None:
+    EMAIL_HOST, EMAIL_PORT = _mail_server.host, _mail_server.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail_server.user, _mail_server.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _mail_server.starttls, _mail_server.tls
+EMAIL_TIMEOUT = 10
+MAIL_SERVER = f"{_mail_server.host}:{_mail_server.port}" if _mail_server else ""
+DEFAULT_FROM_EMAIL = _mail_from[0] if _mail_from else "sessionstore@localhost"
+_console_urls = _environment.web_addresses("SESSIONSTORE_CONSOLE_URL")
+if len(_console_urls) > 1:
+    raise ImproperlyConfigured("SESSIONSTORE_CONSOLE_URL: more than one address")
+# What links in alerts begin with.
+CONSOLE_URL = (
+    _console_urls[0].rstrip("/")
+    if _console_urls
+    else f"{'https' if HTTPS_ONLY or TLS_KEY else 'http'}://"
+    + (NAMED_HOSTS[0].lstrip(".") if NAMED_HOSTS else f"localhost:{PORT}")
+)
+
 # --- Django ----------------------------------------------------------------------------------
 
 SECRET_KEY = secret_key(DATA_DIR)

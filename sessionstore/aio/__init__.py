@@ -34,6 +34,7 @@ from ..kept import Keeper, Version
 from ..keys import check_key
 from ..layout import LayoutName
 from ..locks import HeldLock
+from ..metrics import StoreStats, stats
 from ..paths import StorePaths
 from ..recorder import Recorder
 from ..store import Store
@@ -42,6 +43,9 @@ from .lines import Call, Lines
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_OPERATIONS = {"get_or_create": "create", "update_last_route": "route", "take_back": "update"}
+"""Names that reports have for methods, where they are not the method's."""
 
 READERS = 4
 """Threads for reads of one entry and looks at locks, which wait for nobody."""
@@ -243,9 +247,13 @@ class AsyncStore:
 
         return await self._change(take_back, timeout, version.key)
 
-    async def held_locks(self) -> list[HeldLock]:
+    async def held_locks(self, *, transcripts: bool = True) -> list[HeldLock]:
         """See :func:`sessionstore.held_locks`."""
-        return await self._read(blocking.held_locks, self.blocking)
+        return await self._read(blocking.held_locks, self.blocking, transcripts=transcripts)
+
+    async def stats(self, *, window: float | tuple[int, int]) -> StoreStats:
+        """See :func:`sessionstore.stats`."""
+        return await self._run(stats, self.blocking, window=window)
 
     async def close(self) -> None:
         """Let begun and waiting calls finish, then let go of threads and descriptors."""
@@ -285,8 +293,10 @@ class AsyncStore:
             check_key(key),
             limit_s,
             self.path,
-            lambda left_s: method(self._within(left_s), key, *args, **kwargs),
+            lambda left_s: method(self._within(left_s, call), key, *args, **kwargs),
         )
+        operation = _OPERATIONS.get(method.__name__, method.__name__)
+        call.on_late = partial(self.blocking.tell_late, operation)
         self._lines.add(call)
         return await _result(call)
 
@@ -297,15 +307,17 @@ class AsyncStore:
             None,
             self.blocking.timeout,
             self.path,
-            lambda left_s: method(self._within(left_s), *args, **kwargs),
+            lambda left_s: method(self._within(left_s, call), *args, **kwargs),
         )
+        call.on_late = partial(self.blocking.tell_late, method.__name__)
         self._threads.submit(call.run)
         return await _result(call)
 
-    def _within(self, timeout: float) -> Store:
+    def _within(self, timeout: float, call: Call[Any]) -> Store:
         """The same store, locks and descriptors with another default timeout."""
         store = copy.copy(self.blocking)
         store.timeout = timeout
+        store.queued_ns = call.queued_ns
         return store
 
 
@@ -323,6 +335,7 @@ def open_store(
     path: str | os.PathLike[str] | StorePaths,
     *,
     recorder: Recorder | None = None,
+    report: bool = True,
     durability: Durability = "none",
     timeout: float = 10.0,
     max_entry_bytes: int = DEFAULT_MAX_BYTES,
@@ -333,6 +346,7 @@ def open_store(
         blocking.open_store(
             path,
             recorder=recorder,
+            report=report,
             durability=durability,
             timeout=timeout,
             max_entry_bytes=max_entry_bytes,

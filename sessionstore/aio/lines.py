@@ -34,11 +34,17 @@ class Call(Generic[T]):
         self._path = path
         self._work = work
         self._asked_s = time.monotonic()
+        self.is_behind = False  # another call was before it in its line
+        self.queued_ns = 0  # how long it then waited
+        self.on_late: Callable[[LockTimeoutError], None] = lambda error: None
         self._once = threading.Lock()  # taken by whoever settles the future, never given back
 
     def run(self) -> None:
         """Do the work in this thread, unless the caller was cancelled or told that it is late."""
-        left_s = self.limit_s - (time.monotonic() - self._asked_s)
+        waited_s = time.monotonic() - self._asked_s
+        left_s = self.limit_s - waited_s
+        if self.is_behind:
+            self.queued_ns = int(waited_s * 1e9)
         if self.limit_s and left_s <= 0:
             self.give_up()
         elif self._begin():
@@ -51,17 +57,19 @@ class Call(Generic[T]):
         """Tell the caller that its time is over, if the work has not begun."""
         if not self._begin():
             return
+        waited_s = time.monotonic() - self._asked_s
         wanted = "the whole store" if self.key is None else f"session {self.key!r}"
-        self.future.set_exception(
-            LockTimeoutError(
-                f"{wanted} had no turn within {self.limit_s:g} s: other calls of this process "
-                "are before it",
-                waited_s=time.monotonic() - self._asked_s,
-                key=self.key,
-                path=self._path,
-                hint="nothing was written; try again, or look at the held locks of this store",
-            )
+        error = LockTimeoutError(
+            f"{wanted} had no turn within {self.limit_s:g} s: other calls of this process "
+            "are before it",
+            waited_s=waited_s,
+            queued_s=waited_s,
+            key=self.key,
+            path=self._path,
+            hint="nothing was written; try again, or look at the held locks of this store",
         )
+        self.on_late(error)
+        self.future.set_exception(error)
 
     def _begin(self) -> bool:
         return self._once.acquire(blocking=False) and self.future.set_running_or_notify_cancel()
@@ -84,6 +92,7 @@ class Lines:
             if not call.limit_s and (is_busy or len(self._lines) >= WORKERS):
                 call.give_up()
             elif line:
+                call.is_behind = is_busy
                 line.append(call)
             else:
                 self._threads.submit(self._work, call.key)

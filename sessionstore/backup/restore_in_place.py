@@ -14,6 +14,7 @@ from ..backing import Backing
 from ..errors import Finding, StalePlanError
 from ..kept import Keeper
 from ..layout import Terms, detect_layout
+from ..recording import reporter_of
 from ..store import Store, check_timeout, open_store
 from .create import create_backup
 from .places import default_root
@@ -90,7 +91,7 @@ def restore(
     backing = Backing(
         plan.paths,
         max_entry_bytes=plan.max_entry_bytes,
-        recorder=None,
+        recorder=reporter_of(plan.paths.sidecar),
         gateway_lock_dir=gateway_lock_dir,
     )
     keeper = Keeper(reason=reason, by=by, action="restore", note={"backup": plan.backup.id})

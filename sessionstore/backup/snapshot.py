@@ -20,9 +20,10 @@ from ..index.naming import classify
 from ..index.watching import Changes, EventWatch
 from ..keys import MARKER_NAME, SIDE_AREA, locate
 from ..layout import LayoutName, detect_layout
-from ..locks import LegacyLock, StoreLocks, open_locks
+from ..locks import LegacyLock, StoreLocks
 from ..opened import Directory, OpenDirectory, check_protocol
 from ..paths import StorePaths
+from ..recording import open_reported_locks
 from ..treefiles import WorkFolder
 
 OPERATION = "backup"
@@ -71,7 +72,7 @@ def take_snapshot(
         LockTimeoutError: exclusive mode, or the lock of a legacy store, was not to be had.
         StoreIOError, UnsafeFileError, UnsupportedStoreError.
     """
-    locks = open_locks(paths.sidecar)
+    locks = open_reported_locks(paths.sidecar)
     try:
         for _ in range(_TRIES):
             snapshot = Snapshot(paths, folder)

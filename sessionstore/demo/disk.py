@@ -47,7 +47,7 @@ def fill(paths: StorePaths, sessions: Iterable[tuple[str, Entry]]) -> int:
     An order of magnitude faster than ``Store.put``, because it takes no locks: only for stores
     that nobody else uses yet. Existing sessions of these keys are replaced.
     """
-    with open_store(paths.store_path) as store:
+    with open_store(paths.store_path, report=False) as store:
         first = True
         staging = Staging(paths.sidecar)
         fd = -1

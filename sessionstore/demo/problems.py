@@ -58,7 +58,7 @@ def _entry(session_id: str, at_ms: int, **fields: Any) -> dict[str, Any]:
 
 
 def _awkward_entries(paths: StorePaths, now_ms: int) -> None:
-    with open_store(paths.store_path) as store:
+    with open_store(paths.store_path, report=False) as store:
         for number, key in enumerate(AWKWARD_KEYS, 1):
             session_id = f"0f0f0f0f-0000-4000-8000-0000000001{number:02d}"
             store.put(key, _entry(session_id, now_ms - number * HOUR_MS, label="Awkward key"))

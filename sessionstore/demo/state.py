@@ -111,7 +111,7 @@ def _write_unmarked(paths: StorePaths, entries: dict[str, Entry]) -> None:
 
 def _reset_one(paths: StorePaths, entries: dict[str, Entry]) -> None:
     key = next(key for key in entries if ":direct:" in key)
-    with open_store(paths.store_path) as store:
+    with open_store(paths.store_path, report=False) as store:
         store.reset(key)
 
 

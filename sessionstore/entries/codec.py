@@ -225,15 +225,18 @@ def _holds_non_finite(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_holds_non_finite, value))
 
 
-def apply_patch(fields: dict[str, RawValue], changes: Entry) -> bool:
-    """Merge ``changes`` into the raw ``fields`` in place; None removes. True when one differs.
+def apply_patch(fields: dict[str, RawValue], changes: Entry) -> int:
+    """Merge ``changes`` into the raw ``fields`` in place; None removes.
 
-    A value equal to the one that is there leaves its bytes as they are.
+    Returns the bytes of the values that differ, new ones or removed ones; 0 when none does. A
+    value equal to the one that is there leaves its bytes as they are.
     """
-    changed = False
+    changed = 0
     for name, value in changes.items():
         if value is None:
-            changed |= fields.pop(name, None) is not None
+            gone = fields.pop(name, None)
+            if gone is not None:
+                changed += len(bytes(gone))
             continue
         raw = encode_value(value)
         old = fields.get(name)
@@ -243,7 +246,7 @@ def apply_patch(fields: dict[str, RawValue], changes: Entry) -> bool:
                 continue
         if old is None or not _same_value(old, raw, value):
             fields[name] = raw
-            changed = True
+            changed += len(raw)
     return changed
 
 

@@ -15,6 +15,7 @@ from .directories import (
     ensure_directory,
     folder_of,
     make_directory_at,
+    open_below,
     open_directory,
     restrict_directory,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "list_names",
     "make_directory_at",
     "move_into",
+    "open_below",
     "open_directory",
     "open_list",
     "read_file",

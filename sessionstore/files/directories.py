@@ -40,6 +40,23 @@ def open_directory(
         raise io_error("open", path, error) from error
 
 
+def open_below(sidecar: Path, name: str) -> int:
+    """Open a folder of a store's sidecar, from the topmost folder of ours down, through no link.
+
+    Raises:
+        FileNotFoundError, UnsafeFileError (a link or no directory), StoreIOError.
+    """
+    top = sidecar.parent if sidecar.parent.name == SIDECAR_ROOT else sidecar
+    fd = open_directory(top)
+    for part in (*sidecar.parts[len(top.parts) :], name):
+        try:
+            inner = open_directory(part, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = inner
+    return fd
+
+
 def close_directory(fd: int) -> None:
     """Close a descriptor from :func:`open_directory`."""
     os.close(fd)

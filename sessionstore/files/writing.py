@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from time import perf_counter_ns
 
 from .reading import READ_FLAGS
 from .refusing import io_error
@@ -21,23 +22,35 @@ def write_new(
     dir_fd: int,
     sync: Durability = "none",
     set_mode: bool = True,
+    marks: list[int] | None = None,
 ) -> None:
-    """Create a file that must not exist and write all of it; on error no file stays."""
+    """Create a file that must not exist and write all of it; on error no file stays.
+
+    ``marks`` gets the ``perf_counter_ns`` before and after a sync.
+    """
     fd = os.open(name, CREATE_FLAGS, FILE_MODE, dir_fd=dir_fd)
     try:
         try:
             if set_mode:
                 os.fchmod(fd, FILE_MODE)
             write_all(fd, data)
-            if sync == "relaxed":
-                sync_data(fd)
-            elif sync == "strict":
-                sync_all(fd)
+            if sync != "none":
+                _sync(fd, sync, marks)
         finally:
             os.close(fd)
     except BaseException:
         remove_quietly(name, dir_fd=dir_fd)
         raise
+
+
+def _sync(fd: int, sync: Durability, marks: list[int] | None) -> None:
+    began = perf_counter_ns()
+    if sync == "relaxed":
+        sync_data(fd)
+    else:
+        sync_all(fd)
+    if marks is not None:
+        marks += (began, perf_counter_ns())
 
 
 def write_all(fd: int, data: bytes) -> None:

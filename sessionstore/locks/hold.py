@@ -21,8 +21,9 @@ class Hold:
     """A lock that one call asked for. ``key`` is None for the whole store.
 
     ``asked_ns`` and ``acquired_ns`` are ``perf_counter_ns`` stamps: their difference is the
-    wait. ``contended`` says that the lock was not free at once. The other fields belong to
-    this package.
+    wait. ``contended`` says that the lock was not free at once; only then is there a
+    ``queued_ns``: how much of the wait was behind other threads of this process. The other
+    fields belong to this package.
     """
 
     __slots__ = (
@@ -37,13 +38,16 @@ class Hold:
         "granted",
         "helped",
         "home",
+        "is_told",
         "key",
         "offset",
         "operation",
+        "queued_ns",
         "slot",
         "thread",
         "timeout",
     )
+    is_told: bool  # set for the whole store alone
 
     def __init__(
         self, home: State, key: str | None, offset: int, operation: str, timeout: float
@@ -71,6 +75,7 @@ class Hold:
     def prepare_to_wait(self, gate: threading.Lock) -> None:
         """Set the fields that only a contended hold needs."""
         self.contended = True
+        self.queued_ns = 0
         self.granted = False  # a helper got the kernel's lock for us
         self.helped = False  # a helper is at work for us
         self.abandoned = False  # the caller gave up while a helper was at work

@@ -10,20 +10,20 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from .heldlock import (
-    HeldLock,
-    Published,
-    confirmed,
-    elsewhere,
-    legacy_lock,
-    unexplained,
-    waiter_of,
-)
+from ..files import io_error
+from .heldlock import HeldLock
 from .hold import STORE_OFFSET
+from .legacypayload import LegacyFile, legacy_lock_path
+from .lockfile import NAME
+from .lockfiles import Listing, Looked, look_at, shown, transcript_lock_paths
+from .neighbours import Neighbours
 from .probing import KernelLock, locked_now
 from .procfs import OpenLocks
+from .published import Published, confirmed, elsewhere, unexplained, waiter_of
+from .shown import plain_path
 from .slots import State
 from .tables import LiveTable, read_tables
 
@@ -32,26 +32,66 @@ _PAUSE_S = 0.005
 _MOST_ELSEWHERE = 4096
 
 
-def held_locks(sidecar: Path, *, store_path: Path | None = None) -> list[HeldLock]:
+@dataclass(frozen=True, slots=True)
+class LockView:
+    """Locks held, the longest held first, and how much was not looked at.
+
+    ``unread`` counts transcript locks that are there and were not judged; ``is_cut`` says that
+    the directory has more names than were listed, so there may be others.
+    """
+
+    held: tuple[HeldLock, ...]
+    unread: int
+    is_cut: bool
+
+
+def held_locks(
+    sidecar: Path, *, store_path: Path | None = None, transcripts: bool = False
+) -> list[HeldLock]:
     """All locks held on a store, the longest held first, with who waits for each.
 
-    ``store_path`` adds OpenClaw's ``sessions.json.lock``. A lock that comes or goes while we
-    look may be missing.
+    ``store_path`` adds OpenClaw's ``sessions.json.lock``, ``transcripts`` the locks of the
+    transcripts beside it. A lock that comes or goes while we look may be missing.
+    """
+    return list(view_locks(sidecar, store_path=store_path, transcripts=transcripts).held)
+
+
+def view_locks(
+    sidecar: Path, *, store_path: Path | None = None, transcripts: bool = False
+) -> LockView:
+    """As :func:`held_locks`, with what was left out.
+
+    Raises:
+        StoreIOError: the store's directory cannot be listed.
     """
     tables, kernel = _look(sidecar)
+    looked, listing = _lock_files(store_path, transcripts=transcripts)
+    neighbours = Neighbours(each.found for each in looked if isinstance(each.found, LegacyFile))
     waiting = _by_offset(tables, "waiting")
     owners = _owners(tables)
-    found = [elsewhere(pair) for pair in _of_others(tables)]
+    path = plain_path(sidecar / NAME)
+    found = [elsewhere(pair, path, neighbours) for pair in _of_others(tables)]
     open_locks = OpenLocks(lock for offset, lock in kernel.items() if offset not in owners)
     for offset, lock in kernel.items():
-        waiters = tuple(waiter_of(pair) for pair in _awaiting(waiting, offset))
-        found += [confirmed(pair, waiters) for pair in owners.get(offset, ())]
+        waiters = tuple(waiter_of(pair, neighbours) for pair in _awaiting(waiting, offset))
+        found += [confirmed(pair, lock, waiters, neighbours) for pair in owners.get(offset, ())]
         if offset not in owners:
-            found.append(unexplained(lock, waiters, open_locks))
-    legacy = None if store_path is None else legacy_lock(store_path)
-    if legacy is not None:
-        found.append(legacy)
-    return sorted(found, key=lambda held: held.since_ms)
+            found.append(unexplained(lock, waiters, open_locks, neighbours))
+    found += [shown(each, neighbours) for each in looked]
+    found.sort(key=lambda held: held.since_ms)
+    return LockView(tuple(found), listing.unread, listing.is_cut)
+
+
+def _lock_files(store_path: Path | None, *, transcripts: bool) -> tuple[list[Looked], Listing]:
+    if store_path is None:
+        return [], Listing((), 0, False)
+    try:
+        listing = transcript_lock_paths(store_path) if transcripts else Listing((), 0, False)
+    except OSError as error:
+        raise io_error("list", store_path.parent, error) from error
+    looked = [look_at(path, "transcript") for path in listing.paths]
+    looked.append(look_at(legacy_lock_path(store_path), "legacy"))
+    return [each for each in looked if each is not None], listing
 
 
 def _look(sidecar: Path) -> tuple[list[LiveTable], dict[int, KernelLock]]:

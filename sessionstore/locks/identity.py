@@ -35,6 +35,17 @@ class Identity:
     program: str
 
 
+_program: list[str] = []
+
+
+def name_program(name: str) -> None:
+    """Say under which name this process, and what it forks, is shown from now on.
+
+    Call it before the first lock is taken. Without it the name is that of the script.
+    """
+    _program[:] = [name]
+
+
 def own_identity(program: str | None = None) -> Identity:
     """This process."""
     pid = os.getpid()
@@ -46,7 +57,10 @@ def own_identity(program: str | None = None) -> Identity:
         pid=pid,
         start=start,
         started_at_ms=_epoch_ms(start),
-        program=program or os.path.basename(sys.argv[0] if sys.argv else "") or "python",
+        program=program
+        or "".join(_program)
+        or os.path.basename(sys.argv[0] if sys.argv else "")
+        or "python",
     )
 
 
@@ -75,6 +89,31 @@ def started_at_ms(pid: int) -> int:
     """Start time of a process in epoch milliseconds, 0 when it cannot be told."""
     start = start_of(pid)
     return _epoch_ms(start) if start else 0
+
+
+def booted_at_ms() -> int:
+    """When this machine started, in epoch milliseconds by its clock; 0 when it cannot be told."""
+    return _epoch_ms(0) if not _IS_DARWIN else 0
+
+
+def is_beyond_uptime(start: int) -> bool:
+    """Whether no process of this boot can have started at ``start`` (Linux: clock ticks)."""
+    try:
+        with open("/proc/uptime", "rb") as file:
+            up_s = float(file.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return False
+    return start > (up_s + 1.0) * os.sysconf("SC_CLK_TCK")
+
+
+def pid_numbers(pid: int) -> tuple[int, ...]:
+    """A process's numbers, from our pid namespace inwards; empty when they cannot be told."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            line = next(line for line in file if line.startswith(b"NSpid:"))
+    except (OSError, StopIteration):
+        return ()
+    return tuple(int(word) for word in line.split()[1:])
 
 
 def liveness(pid: int) -> Liveness:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -17,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import LockTimeoutError
-from ..files import io_error, list_names, remove_file, write_all
-from .identity import liveness
+from ..files import io_error, write_all
+from .asides import settle_asides
 from .legacypayload import (
     LegacyFile,
     is_abandoned,
@@ -32,20 +31,21 @@ from .legacypayload import (
 _FIRST_PAUSE_S = 0.05
 _MAX_PAUSE_S = 1.0
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.ENOENT, errno.EMLINK)
-_ASIDE = re.compile(r"([1-9]\d{0,9})-[0-9a-f]{12}")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class LegacyLock:
     """``sessions.json.lock``. One object serves one holder at a time.
 
-    ``held_since_ms`` (epoch) says since when this object holds it, None when it does not.
+    ``held_since_ms`` (epoch) says since when this object holds it, None when it does not;
+    ``took_over`` that it was taken from an owner that is gone.
     """
 
     def __init__(self, store_path: Path) -> None:
         self.store_path = store_path
         self.path = legacy_lock_path(store_path)
         self.held_since_ms: int | None = None
+        self.took_over = False
         self._own: LegacyFile | None = None
         self._pid = 0
 
@@ -108,7 +108,10 @@ class LegacyLock:
             found = read_legacy_file(self.path)
             if found is None:
                 return self._create()
-            return is_abandoned(found) and remove_exactly(found) and self._create()
+            if is_abandoned(found) and remove_exactly(found):
+                self.took_over = self._create()
+                return self.took_over
+            return False
         except OSError as error:
             raise io_error("lock", self.path, error) from error
 
@@ -147,22 +150,18 @@ class LegacyLock:
 
 
 def sweep_asides(store_path: Path) -> int:
-    """Remove what processes that died while they released this lock left; returns how many.
+    """Settle what processes that died while they released this lock left; returns how many.
 
-    :func:`remove_exactly` renames the lock file before it unlinks it, so a kill in between leaves
-    ``sessions.json.lock.<pid>-<12 hex digits>``. Lists the directory; that of a living process
-    stays.
+    Lists the directory; what a living process has renamed stays. See :mod:`.asides`.
 
     Raises:
         StoreIOError: the directory cannot be listed.
     """
     lock = legacy_lock_path(store_path)
-    swept = 0
-    for name in list_names(lock.parent):
-        match = _ASIDE.fullmatch(name.removeprefix(f"{lock.name}."))
-        if match and name.startswith(f"{lock.name}.") and liveness(int(match[1])) == "gone":
-            swept += remove_file(lock.with_name(name))
-    return swept
+    try:
+        return settle_asides(lock.parent, lambda name: name == lock.name, is_dead=is_abandoned)
+    except OSError as error:
+        raise io_error("clear up", lock.parent, error) from error
 
 
 def publish(path: Path, content: bytes) -> os.stat_result:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .identity import liveness, start_of
+from .shown import LAST_MS
 
 LegacyVerdict = Literal["alive", "owner-gone", "pid-reused", "unreadable"]
 
@@ -34,6 +35,9 @@ class LegacyFile:
     pid: int | None
     start: int | None
     created_at_ms: int | None
+    max_hold_ms: int | None = None
+    uid: int = -1
+    is_regular: bool = True
 
     @property
     def since_ms(self) -> int:
@@ -86,6 +90,9 @@ def parse_legacy_file(path: Path, status: os.stat_result, content: bytes) -> Leg
         pid=whole_number(payload.get("pid")),
         start=whole_number(payload.get("starttime")),
         created_at_ms=epoch_ms(payload.get("createdAt", payload.get("startedAt"))),
+        max_hold_ms=whole_number(payload.get("maxHoldMs")),
+        uid=status.st_uid,
+        is_regular=stat.S_ISREG(status.st_mode),
     )
 
 
@@ -114,8 +121,10 @@ def epoch_ms(value: object) -> int | None:
             parsed = datetime.fromisoformat(value)
         except ValueError:
             return None
-        return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
-    return whole_number(value)
+        at_ms = int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
+    else:
+        at_ms = whole_number(value) or 0
+    return at_ms if 0 < at_ms <= LAST_MS else None
 
 
 def owner_runs(pid: int, start: int | None) -> tuple[LegacyVerdict, str]:

@@ -13,11 +13,15 @@ from operator import itemgetter
 from pathlib import Path
 
 from .probing import KernelLock
+from .shown import plain
 
-_FileId = tuple[int, int]
+FileId = tuple[int, int]
+"""Device and inode."""
+
 _Range = tuple[int, float, int]
 """First byte, last byte, process."""
 
+_MOST_COMMAND = 4096
 _first_byte = itemgetter(0)
 
 
@@ -27,9 +31,9 @@ class OpenLocks:
     def __init__(self, locks: Iterable[KernelLock]) -> None:
         self._files = {path: _file_id(path) for path in {lock.path for lock in locks}}
         wanted = {known for known in self._files.values() if known}
-        self._ranges: dict[_FileId, list[_Range]] = {known: [] for known in wanted}
-        self._flocked: dict[_FileId, set[int]] = {known: set() for known in wanted}
-        for pid in _all_pids() if wanted else ():
+        self._ranges: dict[FileId, list[_Range]] = {known: [] for known in wanted}
+        self._flocked: dict[FileId, set[int]] = {known: set() for known in wanted}
+        for pid in all_pids() if wanted else ():
             for known, number in _descriptors_of(pid, wanted):
                 self._note(known, pid, number)
         for ranges in self._ranges.values():
@@ -51,7 +55,7 @@ class OpenLocks:
             pids.add(pid)
         return tuple(sorted(pids))
 
-    def _note(self, known: _FileId, pid: int, number: str) -> None:
+    def _note(self, known: FileId, pid: int, number: str) -> None:
         for fields in _lock_lines(pid, number):
             if len(fields) < 9 or fields[4] != "WRITE":
                 continue
@@ -62,7 +66,7 @@ class OpenLocks:
                 self._ranges[known].append((int(fields[7]), last, pid))
 
 
-def _file_id(path: Path) -> _FileId | None:
+def _file_id(path: Path) -> FileId | None:
     try:
         status = os.stat(path)
     except OSError:
@@ -70,7 +74,8 @@ def _file_id(path: Path) -> _FileId | None:
     return status.st_dev, status.st_ino
 
 
-def _all_pids() -> list[int]:
+def all_pids() -> list[int]:
+    """The processes that we can see; none where there is no such file system."""
     try:
         return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
     except OSError:
@@ -80,16 +85,52 @@ def _all_pids() -> list[int]:
 def command_of(pid: int) -> str:
     """The program of a process, "" when it cannot be told."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(_MOST_COMMAND).split(b"\0")
     except OSError:
         return ""
-    return os.path.basename(words[0].decode("utf-8", "replace"))
+    return plain(os.path.basename(words[0].decode("utf-8", "replace")), most=64)
 
 
-def _descriptors_of(pid: int, wanted: set[_FileId]) -> Iterator[tuple[_FileId, str]]:
+class Openers:
+    """Which processes have some files open. Made by one walk through ``/proc``.
+
+    ``hidden_uids`` are the users of the processes that we may not look into.
+    """
+
+    def __init__(self, wanted: set[FileId]) -> None:
+        self._pids: dict[FileId, set[int]] = {}
+        hidden = set()
+        for pid in all_pids():
+            try:
+                for known, _number in _descriptors_of(pid, wanted, must=True):
+                    self._pids.setdefault(known, set()).add(pid)
+            except PermissionError:
+                uid = _uid_of(pid)
+                if uid is not None:
+                    hidden.add(uid)
+        self.hidden_uids = frozenset(hidden)
+
+    def of(self, known: FileId) -> tuple[int, ...]:
+        """The processes that have this file open, by number."""
+        return tuple(sorted(self._pids.get(known, ())))
+
+
+def _uid_of(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None  # it has just ended
+
+
+def _descriptors_of(
+    pid: int, wanted: set[FileId], *, must: bool = False
+) -> Iterator[tuple[FileId, str]]:
     try:
         numbers = os.listdir(f"/proc/{pid}/fd")
-    except OSError:
+    except OSError as error:
+        if must and isinstance(error, PermissionError):
+            raise
         return  # another user's process, or it has just ended
     for number in numbers:
         try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from functools import partial
+from time import perf_counter_ns
 
 from .hold import Hold
 from .state import State
@@ -45,7 +46,9 @@ def wait_in_line(state: State, hold: Hold) -> None:
     with state.guard:
         state.queues.setdefault(offset, deque()).append(hold)
         _call_next(state, offset)
-    if _sleep(hold):
+    is_called = _sleep(hold)
+    hold.queued_ns = perf_counter_ns() - hold.asked_ns
+    if is_called:
         return
     with state.guard:
         if state.owners.get(offset) is hold:

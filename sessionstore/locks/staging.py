@@ -20,6 +20,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from time import perf_counter_ns
 
 from ..errors import SessionStoreError, StoreIOError, UnsafeFileError
 from ..files import (
@@ -79,12 +80,14 @@ class Staging:
         to_fd: int,
         durability: Durability = "none",
         created: bool = False,
+        marks: list[int] | None = None,
     ) -> None:
         """Write ``data`` and rename it to ``target`` below the directory ``to_fd``.
 
         Four system calls (``relaxed`` adds fdatasync, ``strict`` fsync of file and directory).
         ``created`` sets the mode explicitly; a replaced file relies on the umask probed when
-        the folder was opened.
+        the folder was opened. ``marks`` gets ``perf_counter_ns`` stamps: before and after a sync
+        of the file, before the rename, and after it where the directory is synced.
 
         Raises:
             FileNotFoundError: the target's directory is gone.
@@ -92,14 +95,25 @@ class Staging:
         """
         if "/" in target:
             with folder_of(target, to_fd) as (folder_fd, base):
-                self.put(data, base, to_fd=folder_fd, durability=durability, created=created)
+                self.put(
+                    data,
+                    base,
+                    to_fd=folder_fd,
+                    durability=durability,
+                    created=created,
+                    marks=marks,
+                )
             return
         for _ in range(_TRIES):
             folder = self._folder or self._open()
             name = str(next(folder.names))
             try:
                 set_mode = created or folder.umask_strips
-                write_new(name, data, dir_fd=folder.fd, sync=durability, set_mode=set_mode)
+                write_new(
+                    name, data, dir_fd=folder.fd, sync=durability, set_mode=set_mode, marks=marks
+                )
+                if marks is not None:
+                    marks.append(perf_counter_ns())
                 self._rename(folder, name, target, to_fd)
             except FileNotFoundError:
                 if status_of(name, dir_fd=folder.fd) is not None:
@@ -108,8 +122,12 @@ class Staging:
                 # Somebody removed our folder under us: a new one serves as well.
                 self._on_lost()
                 self._replace(folder)
+                if marks is not None:
+                    marks.clear()
                 continue
             if durability == "strict":
+                if marks is not None:
+                    marks.append(perf_counter_ns())
                 sync_all(to_fd)
             return
         raise StoreIOError(

@@ -6,13 +6,14 @@ import errno
 import os
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter_ns
 
-from ..errors import SessionStoreError, StoreIOError
+from ..errors import LockTimeoutError, SessionStoreError, StoreIOError
 from ..files import io_error
 from ..keys import lock_offset
+from ..recorder import Outcome
 from . import flockfiles, ranges
 from .contexts import KeyContext, KeysContext, StoreContext
 from .exclusive import acquire_store, release_store
@@ -22,24 +23,31 @@ from .ofd import IS_SUPPORTED
 from .queueing import give_up, leave, wait_for_key
 from .state import State
 
+Told = Callable[[str, Outcome, int, int, int, bool], None]
+"""Operation, outcome, nanoseconds of wait, hold and queue, and whether it was contended."""
+
 # Only for the fork handler below, which cannot be registered per object and taken back.
 _OPEN: weakref.WeakSet[StoreLocks] = weakref.WeakSet()
 
 
 def open_locks(
-    sidecar: Path, *, protocol: str | None = None, program: str | None = None
+    sidecar: Path,
+    *,
+    protocol: str | None = None,
+    program: str | None = None,
+    told: Told | None = None,
 ) -> StoreLocks:
     """The locks of the store with this sidecar. Nothing is created until the first lock.
 
     ``protocol`` None means the best one of this system; ``program`` is the name under which
-    holders are shown.
+    holders are shown. ``told`` is called once for each use of exclusive mode, after it.
 
     Raises:
         UnsupportedStoreError: the store's lock file names another protocol.
     """
     chosen = protocol or (ranges.PROTOCOL if IS_SUPPORTED else flockfiles.PROTOCOL)
     check_protocol(sidecar / NAME, read_protocol(sidecar), chosen)
-    return StoreLocks(sidecar, chosen, program)
+    return StoreLocks(sidecar, chosen, program, told)
 
 
 class StoreLocks:
@@ -48,8 +56,11 @@ class StoreLocks:
     A forked child holds nothing; its first lock opens everything anew.
     """
 
-    def __init__(self, sidecar: Path, protocol: str, program: str | None) -> None:
+    def __init__(
+        self, sidecar: Path, protocol: str, program: str | None, told: Told | None = None
+    ) -> None:
         self.sidecar = sidecar
+        self._told = told
         self.protocol = protocol
         self._program = program
         self._state: State | None = None
@@ -140,7 +151,7 @@ class StoreLocks:
             hold.depth -= 1
             return
         if not offset:
-            release_store(state, hold)
+            self._release_store(state, hold)
             return
         try:
             state.table.clear(hold)
@@ -167,8 +178,23 @@ class StoreLocks:
         """Lock the whole store: nobody holds a session meanwhile. Keep it for milliseconds."""
         return StoreContext(self, operation, timeout)
 
-    def acquire_exclusive(self, operation: str, timeout: float) -> Hold:
+    def _release_store(self, state: State, hold: Hold) -> None:
+        held_ns = perf_counter_ns() - hold.acquired_ns
+        release_store(state, hold)
+        if self._told is not None and hold.is_told:
+            wait_ns = hold.acquired_ns - hold.asked_ns
+            queued_ns, contended = hold.queued_ns, hold.contended
+            self._told(hold.operation, "held", wait_ns, held_ns, queued_ns, contended)
+
+    def _tell_timeout(self, hold: Hold, error: LockTimeoutError) -> None:
+        if self._told is not None and hold.is_told:
+            wait_ns = int(max(error.waited_s, hold.timeout) * 1e9)
+            self._told(hold.operation, "timeout", wait_ns, 0, hold.queued_ns, True)
+
+    def acquire_exclusive(self, operation: str, timeout: float, *, tell: bool = True) -> Hold:
         """Lock the whole store; :meth:`release` ends it.
+
+        ``tell`` False: the caller reports it itself.
 
         Raises:
             LockTimeoutError: the deadline passed.
@@ -176,11 +202,15 @@ class StoreLocks:
         """
         state = self._state or self._open()
         hold = Hold(state, None, STORE_OFFSET, operation, timeout)
+        hold.is_told = tell
         for owner in list(state.owners.values()):
             if owner.thread == hold.thread:
                 raise refuse_reentry(hold, owner)
         try:
             acquire_store(state, hold)
+        except LockTimeoutError as error:
+            self._tell_timeout(hold, error)
+            raise
         except (OSError, RuntimeError) as error:
             raise self._as_store_error(error) from error
         hold.acquired_ns = perf_counter_ns()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import StoreIOError, UnsafeFileError
-from ..files import SIDECAR_ROOT, open_directory
+from ..files import open_below
 from . import slots
 from .identity import Identity, boot_id
 from .slots import Header, Slot
@@ -46,7 +46,7 @@ def read_tables(sidecar: Path, *, sweep: bool = False) -> list[LiveTable]:
     removed through a link: what is behind one is not ours.
     """
     try:
-        folder = _open_folder(sidecar)
+        folder = open_below(sidecar, FOLDER)
     except (FileNotFoundError, UnsafeFileError, StoreIOError):
         return []  # tables only explain: what is locked, the kernel says
     try:
@@ -58,19 +58,6 @@ def read_tables(sidecar: Path, *, sweep: bool = False) -> list[LiveTable]:
     finally:
         os.close(folder)
     return [table for table in tables if table is not None and table.owner != "dead"]
-
-
-def _open_folder(sidecar: Path) -> int:
-    """Open the folder of tables from the topmost folder of ours down."""
-    top = sidecar.parent if sidecar.parent.name == SIDECAR_ROOT else sidecar
-    fd = open_directory(top)
-    for name in (*sidecar.parts[len(top.parts) :], FOLDER):
-        try:
-            inner = open_directory(name, dir_fd=fd)
-        finally:
-            os.close(fd)
-        fd = inner
-    return fd
 
 
 def _read(folder: int, name: str, here: str, sweep: bool) -> LiveTable | None:

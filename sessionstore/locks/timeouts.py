@@ -22,6 +22,7 @@ def lock_timeout(sidecar: Path, hold: Hold) -> LockTimeoutError:
         return LockTimeoutError(
             f"{begin}: another process holds it",
             waited_s=waited_s,
+            queued_s=hold.queued_ns / 1e9,
             key=hold.key,
             path=sidecar,
             hint="nothing was written; try again, or look at the held locks of this store",
@@ -34,6 +35,7 @@ def lock_timeout(sidecar: Path, hold: Hold) -> LockTimeoutError:
         holder=holder,
         held_s=held_s,
         waited_s=waited_s,
+        queued_s=hold.queued_ns / 1e9,
         key=hold.key,
         path=sidecar,
         hint=_hint(table),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..recording.histograms import Histogram, bucket_low, bucket_middle, bucket_of
-from ..recording.memory import OperationMetrics, StoreMetrics
+from ..recording.merging import merge
 from ..recording.records import (
     CHANGED,
     HOLD,
@@ -20,8 +20,9 @@ from ..recording.records import (
     Process,
     Window,
 )
-from .history import History, Step
-from .merging import merge
+from .history import History, Reporter, Step
+from .spreads import Spread, spread
+from .storestats import OperationStats, StoreStats, stats, stats_of
 
 __all__ = [
     "CHANGED",
@@ -37,14 +38,19 @@ __all__ = [
     "HotSession",
     "KeptWrite",
     "Labels",
-    "OperationMetrics",
+    "OperationStats",
     "Phase",
     "Process",
+    "Reporter",
+    "Spread",
     "Step",
-    "StoreMetrics",
+    "StoreStats",
     "Window",
     "bucket_low",
     "bucket_middle",
     "bucket_of",
     "merge",
+    "spread",
+    "stats",
+    "stats_of",
 ]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from bisect import bisect_right
 from dataclasses import dataclass
 
-from ..errors import StoreIOError
-from ..files import list_names, read_file
 from ..paths import StorePaths
-from ..recording.records import FOLDER, SUFFIX, KeptWrite, Window, unpack_frames
-from .merging import merge
+from ..recording.merging import clamp, merge
+from ..recording.records import KeptWrite, Process, Window, decoder, encoder
+from ..recording.scanning import Report
+from ..recording.tiers import MINUTE, SECOND, resolution_of, thinning_time
+from . import spans
+from .loading import ReportFiles, State
+from .spans import Span
 
-_MOST_FILE_BYTES = 64 << 20
+FLUSH_MS = 5 * SECOND
+"""How often writers report: what is shorter between two reports is no gap."""
+
+_MOST_MINUTES = 4_096
+_MOST_REPORTERS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,73 +31,169 @@ class Step:
     window: Window | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """A process that reports or did. ``state``: ``alive`` and ``dead`` are proven by the kernel;
+    of a process on another host that does not show it is ``unknown``."""
+
+    host: str
+    pid: int
+    program: str
+    state: State
+    last_report_ms: int
+
+
 class History:
     """What is known of a store's updates. :meth:`refresh` first; not thread-safe.
 
-    A window belongs to the step that its end lies in.
+    A window belongs to the step that its end lies in. Windows are some 5 s long for an hour, then a
+    minute, five and fifteen (docs/metrics.md); :meth:`resolution_ms` says which.
+
+    Memory: the reports' bytes, at most 96 MiB; a busy store of 8 processes has some 20 MB. Cost: a
+    window takes some 0.2 ms to add up; each minute is added up once and kept.
     """
 
     def __init__(self, paths: StorePaths) -> None:
         self.paths = paths
-        self._windows: list[Window] = []
+        self._files = ReportFiles(paths)
+        self._now_ms = 0
+        self._reports: list[Report] = []
+        self._untils: list[int] = []
+        self._reported: list[Span] = []
+        self._covered: list[Span] = []
+        self._minutes: dict[int, bytes] = {}
 
-    def refresh(self) -> None:
-        """Read what was reported since the last time.
+    def refresh(self, *, now_ms: int | None = None) -> None:
+        """Read what was reported since the last time: only the bytes that are new.
+
+        With nothing new some 0.3 ms for 50 files. The first time about 60 µs per window.
 
         Raises:
             StoreIOError: the folder cannot be read.
+            UnsafeFileError: it is a link, or no folder.
         """
-        folder = self.paths.sidecar / FOLDER
-        try:
-            names = [name for name in list_names(folder) if name.endswith(SUFFIX)]
-        except FileNotFoundError:
-            names = []
-        found: list[Window] = []
-        for name in names:
-            try:
-                data = read_file(folder / name, max_bytes=_MOST_FILE_BYTES)
-            except (FileNotFoundError, StoreIOError):
-                continue
-            found.extend(window for _, window in unpack_frames(data))
-        self._windows = sorted(found, key=lambda window: window.until_ms)
+        self._now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+        changed = self._files.refresh(self._now_ms)
+        if changed:
+            counted = (report for file in self._files.counted() for report in file.reports)
+            self._reports = sorted(counted, key=lambda report: report.until_ms)
+            self._untils = [report.until_ms for report in self._reports]
+            for report in changed:
+                self._minutes.pop(_minute_of(report.until_ms), None)
+            covered = ((report.covered_from_ms, report.until_ms) for report in self._reports)
+            self._reported = spans.joined(covered, slack_ms=FLUSH_MS)
+        self._covered = spans.joined([*self._reported, *self._idle()], slack_ms=FLUSH_MS)
+
+    @property
+    def refused(self) -> int:
+        """How many reports or files could not be read, for a page to say so."""
+        return self._files.refused
+
+    def resolution_ms(self, start_ms: int) -> int:
+        """The length of windows that end after this time: none is longer."""
+        return resolution_of(thinning_time(self._now_ms) - start_ms)
 
     def between(self, start_ms: int, end_ms: int) -> list[Window]:
         """Windows that end after ``start_ms`` and not after ``end_ms``."""
-        return [window for window in self._windows if start_ms < window.until_ms <= end_ms]
+        return [report.window() for report in self._reports[self._slice(start_ms, end_ms)]]
 
     def total(self, start_ms: int, end_ms: int) -> Window:
         """Everything in between, added up; ``until_ms`` is 0 when nothing was reported."""
-        return merge(self.between(start_ms, end_ms))
+        return merge(self._parts(start_ms, end_ms))
 
     def steps(self, start_ms: int, end_ms: int, step_ms: int) -> list[Step]:
-        """Equal steps from ``start_ms``; the last may be shorter."""
+        """Equal steps from ``start_ms``; the last may be shorter.
+
+        Steps are as long as the windows of ``start_ms`` at least, and a multiple of them: a window
+        that spans several steps would show as a burst in one and calm in the others.
+        """
+        if step_ms <= 0:
+            raise ValueError("a step has a length")
+        resolution_ms = self.resolution_ms(start_ms)
+        if resolution_ms > FLUSH_MS:
+            step_ms = -(-step_ms // resolution_ms) * resolution_ms
+        step_ms = max(step_ms, resolution_ms)
         found = []
         for start in range(start_ms, end_ms, step_ms):
             end = min(start + step_ms, end_ms)
-            inside = self.between(start, end)
-            is_covered = inside or self.is_covered(start, end)
-            found.append(Step(start, end, merge(inside) if is_covered else None))
+            inside = merge(self._parts(start, end))
+            is_covered = inside.until_ms or self.is_covered(start, end)
+            found.append(Step(start, end, inside if is_covered else None))
         return found
 
     def is_covered(self, start_ms: int, end_ms: int) -> bool:
         """Whether anybody was there to report at any moment in between."""
-        return any(w.covered_from_ms < end_ms and w.until_ms > start_ms for w in self._windows)
+        return bool(spans.between(self._covered, start_ms, end_ms))
 
-    def coverage(self) -> list[tuple[int, int]]:
-        """When anybody was there to report, as joined spans (epoch ms), oldest first."""
-        return _joined((w.covered_from_ms, w.until_ms) for w in self._windows)
+    def coverage(self) -> list[Span]:
+        """When anybody was there to report, as joined spans (epoch ms), oldest first.
+
+        A process that is alive and idle is there until now; one on another host that does not show
+        until its last report.
+        """
+        return list(self._covered)
+
+    def gaps(self, start_ms: int, end_ms: int) -> list[Span]:
+        """When nobody was there to report in between, oldest first."""
+        return spans.gaps_in(self._covered, start_ms, end_ms)
+
+    def reporters(self, now_ms: int | None = None) -> list[Reporter]:
+        """Processes that reported, the last to do so first; at most 512."""
+        latest: dict[Process, tuple[bool, int, State]] = {}
+        for file in self._files.counted():
+            for process, until_ms in file.processes.items():
+                seen = file.state == "alive", until_ms, file.state
+                latest[process] = max(latest.get(process, seen), seen)
+        found = [
+            Reporter(process.host, process.pid, process.program, state, until_ms)
+            for process, (_, until_ms, state) in latest.items()
+            if now_ms is None or until_ms <= now_ms or state == "alive"
+        ]
+        return sorted(found, key=lambda one: -one.last_report_ms)[:_MOST_REPORTERS]
 
     def writes(self, key: str, start_ms: int, end_ms: int) -> list[KeptWrite]:
         """Kept updates of one session, newest first: the slowest and latest, not all."""
         found = [w for window in self.between(start_ms, end_ms) for w in window.writes]
         return sorted((w for w in found if w.key == key), key=lambda w: -w.at_ms)
 
+    def _slice(self, start_ms: int, end_ms: int) -> slice:
+        return slice(bisect_right(self._untils, start_ms), bisect_right(self._untils, end_ms))
 
-def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(joined[-1][1], end)
-        else:
-            joined.append((start, end))
-    return joined
+    def _parts(self, start_ms: int, end_ms: int) -> list[Window]:
+        """Windows whose sum is that of all in between, whole minutes as one."""
+        inside = self._slice(start_ms, end_ms)
+        found: list[Window] = []
+        at = inside.start
+        while at < inside.stop:
+            minute = _minute_of(self._untils[at])
+            whole = self._slice(minute * MINUTE, (minute + 1) * MINUTE)
+            if whole.stop - whole.start > 1 and whole.start == at and whole.stop <= inside.stop:
+                found.append(self._minute(minute, whole))
+            else:
+                stop = min(whole.stop, inside.stop)
+                found.extend(report.window() for report in self._reports[at:stop])
+            at = min(whole.stop, inside.stop)
+        return found
+
+    def _minute(self, minute: int, whole: slice) -> Window:
+        known = self._minutes.get(minute)
+        if known is not None:
+            return decoder.decode(known)
+        total = merge(report.window() for report in self._reports[whole])
+        if len(self._minutes) >= _MOST_MINUTES:
+            self._minutes.clear()
+        self._minutes[minute] = encoder.encode(clamp(total))
+        return total
+
+    def _idle(self) -> list[Span]:
+        """Since when living processes have had nothing to report."""
+        found = []
+        for file in self._files.counted():
+            if file.state == "alive":
+                last_ms = file.reports[-1].until_ms if file.reports else file.changed_at_ms
+                found.append((min(last_ms, self._now_ms), self._now_ms))
+        return found
+
+
+def _minute_of(until_ms: int) -> int:
+    return (until_ms - 1) // MINUTE

@@ -18,6 +18,7 @@ from ..kept import Keeper, Keeping
 from ..keys import locate
 from ..layout import DAMAGED, New, Terms
 from ..opened import OpenDirectory
+from ..recording import reporter_of
 from .fresh import Order
 from .shapes import PlannedSession
 from .sources import Row
@@ -38,7 +39,7 @@ class Merger:
         self.backing = Backing(
             work.paths,
             max_entry_bytes=order.max_entry_bytes,
-            recorder=None,
+            recorder=reporter_of(work.paths.sidecar),
             gateway_lock_dir=order.gateway_lock_dir,
         )
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ..errors import ConflictError, Finding, UnsafeFileError
 from ..files import close_directory, open_directory, remove_file
 from ..layout import is_marked
-from ..locks import LegacyLock, open_locks
+from ..locks import LegacyLock
 from ..locks.alone import alone
 from ..locks.legacylock import sweep_asides
 from ..locks.staging import Staging
@@ -33,6 +33,7 @@ from ..mirrorfile import (
 )
 from ..paths import StorePaths
 from ..quarantine import set_aside
+from ..recording import open_reported_locks
 from .mirror_problems import guarded, is_directory, is_stopped, refuse_foreign
 
 STATE_LOCK = "mirror-state"
@@ -56,7 +57,7 @@ class CopyWriter:
 
     def __init__(self, paths: StorePaths) -> None:
         self.paths = paths
-        self._locks = open_locks(paths.sidecar)
+        self._locks = open_reported_locks(paths.sidecar)
         self._staging = Staging(paths.sidecar)
         self._swept = False
 

@@ -190,7 +190,7 @@ def _finish(
         findings=(*draft.findings, *programs.findings),
         leftovers=collected.leftovers,
         programs=programs.programs,
-        writers=tuple(held_locks(store)),
+        writers=tuple(held_locks(store, transcripts=False)),
         guard=guard,
         must_choose=programs.must_choose,
         gateway_pid=programs.gateway_pid,

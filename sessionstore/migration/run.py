@@ -17,6 +17,7 @@ from ..errors import SessionStoreError, StoreIOError
 from ..files import DEFAULT_MAX_BYTES
 from ..layout import Terms
 from ..quarantine import set_aside
+from ..recording import reporter_of
 from ..store import check_timeout, open_store
 from .fresh import Done, Fresh, MovedError, Order
 from .guarding import is_guard
@@ -179,7 +180,7 @@ def _adopt(work: Workspace, order: Order) -> int:
     backing = Backing(
         work.paths,
         max_entry_bytes=order.max_entry_bytes,
-        recorder=None,
+        recorder=reporter_of(work.paths.sidecar),
         gateway_lock_dir=order.gateway_lock_dir,
     )
     try:

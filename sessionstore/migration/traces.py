@@ -11,14 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import pyjson5
-
-from ..entries import NotAnEntryError, decode
+from ..entries import NotAnEntryError
 from ..errors import SessionStoreError, StoreIOError
-from ..files import list_names, read_file, status_of
+from ..files import list_names, status_of
 from ..locks import GatewayInfo, gateway_running
 from ..locks.gateway import state_directories_of
-from ..paths import CONFIG_NAME, SQLITE_NAME, StorePaths
+from ..paths import CONFIG_NAME, SQLITE_NAME, StorePaths, read_config
 
 Era = Literal["locked", "unlocked", "sqlite"]
 """Up to 2026.4 (with a lock file), 2026.5.2 to 2026.7 (without), 2026.8.1 and later (SQLite)."""
@@ -28,7 +26,6 @@ _STATE_NAME = re.compile(r"\.(?:openclaw(?:-.+)?|clawdbot|moldbot|moltbot)")
 _VERSION = re.compile(r"(20\d\d)\.(\d{1,2})\.\d{1,3}(?:[-+.][0-9A-Za-z.-]{1,20})?")
 _UNLOCKED_TEMPORARY = re.compile(r"\.\d+\.[0-9a-f-]{36}\.tmp")
 _LOCKED_TEMPORARY = re.compile(r"\.[0-9a-f-]{36}\.tmp")
-_MAX_DEPTH = 100
 
 
 @dataclass(slots=True)
@@ -157,18 +154,9 @@ def _note_version(found: Traces, version: object, source: str) -> None:
 def _json_of(path: Path) -> dict[str, Any]:
     """A small JSON or JSON5 object of OpenClaw's; {} where it cannot be read as one."""
     try:
-        data = read_file(path)
-    except (FileNotFoundError, SessionStoreError):
+        return read_config(path)
+    except (FileNotFoundError, SessionStoreError, NotAnEntryError):
         return {}
-    try:
-        return decode(data)
-    except NotAnEntryError:
-        pass  # its config is JSON5 (openclaw-format §1.1)
-    try:
-        value = pyjson5.decode(data.decode("utf-8-sig"), maxdepth=_MAX_DEPTH)
-    except (pyjson5.Json5Exception, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _names(found: Traces, path: Path) -> list[str]:

@@ -25,10 +25,11 @@ from ..files import (
     status_of,
     sync_descriptor,
 )
-from ..locks import LegacyLock, StoreLocks, open_locks
+from ..locks import LegacyLock, StoreLocks
 from ..locks.alone import alone
 from ..locks.staging import Staging
 from ..paths import StorePaths
+from ..recording import open_reported_locks
 from .ours import RUNS_NAME
 
 COPY_NAME = "source.json"
@@ -148,7 +149,7 @@ def _opened(paths: StorePaths, timeout: float, started: float) -> Workspace:
         fd=open_directory(runs / run_id),
         home_fd=open_directory(paths.store_path.parent, named=True),
         runs_fd=open_directory(runs),
-        locks=open_locks(paths.sidecar),
+        locks=open_reported_locks(paths.sidecar),
         staging=Staging(paths.sidecar),
         timeout=timeout,
         started=started,

@@ -2,7 +2,10 @@
 
 On disk a window is a frame of ``<sidecar>/stats/*.windows`` (docs/format.md): magic, length and
 CRC-32 of the payload as three 32-bit little-endian numbers, then the window as MessagePack. A
-frame that is cut or damaged ends what is read of its file.
+file that was made of others begins with a frame of another magic, which names them.
+
+The limits in the types are what a reader accepts, as whoever can write to the folder can put
+anything there. Writers cut what is longer.
 """
 
 from __future__ import annotations
@@ -10,11 +13,12 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from .histograms import Histogram
+from .histograms import Histogram, Number
 
 VERSION = 1
 FOLDER = "stats"
@@ -31,74 +35,101 @@ PHASES: tuple[Phase, ...] = (
     "sync",
     "rename",
 )
-WAIT, HOLD, WRITE, WRITTEN, CHANGED = "wait", "hold", "write", "written_bytes", "changed_bytes"
+WAIT, HOLD, WRITE = "wait", "hold", "whole_write"
+WRITTEN, CHANGED = "written_bytes", "changed_bytes"
 SERIES: tuple[str, ...] = (WAIT, HOLD, WRITE, WRITTEN, CHANGED, *PHASES)
-"""Names of histograms: nanoseconds, but bytes for those that end in ``_bytes``."""
+"""Names of histograms: nanoseconds, but bytes for those that end in ``_bytes``.
 
-_MAGIC = 0x3157_5353  # "SSW1"
-_FRAME = struct.Struct("<III")
-MOST_FRAME_BYTES = 16 << 20
+``wait`` is from asking for the lock to having it, the time in line behind other calls of the
+process included; an update that timed out counts as at least its limit. ``hold`` is from there
+to just before it is given back. ``whole_write`` is the part of ``hold`` that replaces the file,
+of updates that did: the phases write, sync and rename together.
+
+``written_bytes`` is what went to the disk: one entry's file, in the legacy layout the whole store.
+``changed_bytes`` is what the caller asked to change: of a patch the encodings of the named fields
+that differ, of any other update, and of a new entry, the entry. Their ratio is the amplification.
+
+Phases are disjoint. ``queue`` and ``lock`` are ``wait``: in memory behind threads of this process,
+then for the kernel (and in the legacy layout for OpenClaw's lock file, which passes while the
+store is held already). ``read`` and ``merge`` are of every update that got so far; where nothing
+was written ``merge`` is all that the update computed. A removal is a ``rename`` alone.
+"""
+
+MAGIC = 0x3157_5353  # "SSW1"
+SOURCES_MAGIC = 0x3153_5353  # "SSS1"
+FRAME = struct.Struct("<III")
+MOST_FRAME_BYTES = 4 << 20
+
+MOST_PROCESSES, MOST_GROUPS, MOST_SESSIONS, MOST_WRITES = 512, 2048, 1024, 1024
+MOST_SERIES, MOST_READS, MOST_COUNTERS = 32, 128, 512
+SESSIONS_BY_COUNT = 16
+
+Word = Annotated[str, Meta(max_length=128)]
+Name = Annotated[str, Meta(max_length=1024)]
+Key = Annotated[str, Meta(max_length=4096)]
+Time = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]  # until 2100
 
 
 class Labels(msgspec.Struct, frozen=True, array_like=True):
     """What is counted apart. No session key: those are in :class:`HotSession` only."""
 
-    operation: str
-    outcome: str
-    scope: str
-    layout: str
+    operation: Word
+    outcome: Word
+    scope: Word
+    layout: Word
 
 
 class Group(msgspec.Struct, array_like=True):
     """Updates with the same labels. ``series`` has histograms by name (:data:`SERIES`)."""
 
     labels: Labels
-    count: int = 0
-    contended: int = 0
-    series: dict[str, Histogram] = {}
+    count: Number = 0
+    contended: Number = 0
+    series: Annotated[dict[Word, Histogram], Meta(max_length=MOST_SERIES)] = {}
 
 
 class HotSession(msgspec.Struct, array_like=True):
     """One of the sessions that cost most in a window.
 
     The sums may be too large by what another session left when it was replaced (space-saving):
-    by at most ``over_count`` updates; 0 means exact.
+    by at most ``over_count`` updates; 0 means exact. A window lists all its sessions, or at least
+    the :data:`SESSIONS_BY_COUNT` with the most updates, so that sums of windows keep that promise.
     """
 
-    key: str
-    count: int = 0
-    contended: int = 0
-    wait_ns: int = 0
-    hold_ns: int = 0
-    written_bytes: int = 0
-    over_count: int = 0
+    key: Key
+    count: Number = 0
+    contended: Number = 0
+    wait_ns: Number = 0
+    hold_ns: Number = 0
+    written_bytes: Number = 0
+    over_count: Number = 0
 
 
 class KeptWrite(msgspec.Struct, array_like=True):
     """One update that is kept as an example: the slowest and the latest of a window."""
 
-    at_ms: int
-    key: str
-    operation: str
-    outcome: str
-    layout: str
-    wait_ns: int
-    hold_ns: int
-    write_ns: int
-    written_bytes: int
-    changed_bytes: int
-    pid: int
-    host: str
-    program: str
+    at_ms: Time
+    key: Key
+    operation: Word
+    outcome: Word
+    layout: Word
+    wait_ns: Number
+    hold_ns: Number
+    write_ns: Number
+    written_bytes: Number
+    changed_bytes: Number
+    pid: Number
+    host: Name
+    program: Name
 
 
 class Process(msgspec.Struct, frozen=True, array_like=True):
     """Who reported."""
 
-    host: str
-    pid: int
-    start: int
-    program: str
+    host: Name
+    pid: Number
+    start: Number
+    program: Name
 
 
 class Window(msgspec.Struct, array_like=True):
@@ -110,46 +141,71 @@ class Window(msgspec.Struct, array_like=True):
     nanoseconds by operation.
     """
 
-    version: int
-    covered_from_ms: int
-    from_ms: int
-    until_ms: int
-    processes: list[Process] = []
-    groups: list[Group] = []
-    sessions: list[HotSession] = []
-    writes: list[KeptWrite] = []
-    reads: dict[str, Histogram] = {}
-    counters: dict[str, int] = {}
+    version: Number
+    covered_from_ms: Time
+    from_ms: Time
+    until_ms: Time
+    processes: Annotated[list[Process], Meta(max_length=MOST_PROCESSES)] = []
+    groups: Annotated[list[Group], Meta(max_length=MOST_GROUPS)] = []
+    sessions: Annotated[list[HotSession], Meta(max_length=MOST_SESSIONS)] = []
+    writes: Annotated[list[KeptWrite], Meta(max_length=MOST_WRITES)] = []
+    reads: Annotated[dict[Word, Histogram], Meta(max_length=MOST_READS)] = {}
+    counters: Annotated[dict[Name, Number], Meta(max_length=MOST_COUNTERS)] = {}
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Window)
+encoder = msgspec.msgpack.Encoder()
+decoder = msgspec.msgpack.Decoder(Window)
+BAD_PAYLOAD = (msgspec.ValidationError, msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
 
 def pack_frame(window: Window) -> bytes:
     """One frame. About 1 to 8 KB."""
-    payload = _encoder.encode(window)
-    return _FRAME.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+    return frame_of(encoder.encode(window))
+
+
+def frame_of(payload: bytes, *, magic: int = MAGIC) -> bytes:
+    """A frame around a payload."""
+    return FRAME.pack(magic, len(payload), zlib.crc32(payload)) + payload
+
+
+class DamagedError(ValueError):
+    """From here on nothing of a file can be read."""
+
+
+def frames_in(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Magic, payload and end of each whole frame; a cut one at the end is left.
+
+    Raises:
+        DamagedError: what follows is no frame.
+    """
+    at = 0
+    while len(data) - at >= FRAME.size:
+        magic, length, checksum = FRAME.unpack_from(data, at)
+        start, end = at + FRAME.size, at + FRAME.size + length
+        if magic not in (MAGIC, SOURCES_MAGIC) or length > MOST_FRAME_BYTES:
+            raise DamagedError
+        if end > len(data):
+            return  # being written, or its writer was killed: nobody has counted on it
+        payload = data[start:end]
+        if zlib.crc32(payload) != checksum:
+            raise DamagedError
+        yield magic, payload, end
+        at = end
 
 
 def unpack_frames(data: bytes) -> Iterator[tuple[int, Window]]:
-    """Each whole frame, with the offset behind it; ends at the first that is cut or damaged.
+    """Each sound window, with the offset behind its frame; ends where nothing can be read.
 
-    A frame of a later version is passed over.
+    A frame of another version, or one that no writer would make, is passed over.
     """
-    at = 0
-    while len(data) - at >= _FRAME.size:
-        magic, length, checksum = _FRAME.unpack_from(data, at)
-        end = at + _FRAME.size + length
-        if magic != _MAGIC or length > MOST_FRAME_BYTES or end > len(data):
-            return
-        payload = data[at + _FRAME.size : end]
-        if zlib.crc32(payload) != checksum:
-            return
-        try:
-            window = _decoder.decode(payload)
-        except (msgspec.ValidationError, msgspec.DecodeError):
-            return
-        at = end
-        if window.version == VERSION:
-            yield at, window
+    try:
+        for magic, payload, end in frames_in(data):
+            if magic == MAGIC:
+                try:
+                    window = decoder.decode(payload)
+                except BAD_PAYLOAD:
+                    continue
+                if window.version == VERSION:
+                    yield end, window
+    except DamagedError:
+        return

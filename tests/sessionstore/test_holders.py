@@ -135,4 +135,4 @@ def test_lock_folder_never_grows(store: Store) -> None:
             other.put(f"agent:main:temporary:{number}", entry())
             other.delete(f"agent:main:temporary:{number}")
     names = {path.name for path in store.paths.sidecar.iterdir()}
-    assert names <= {"lock", "tmp", "live"}
+    assert names <= {"lock", "tmp", "live", "stats"}

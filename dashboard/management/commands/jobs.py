@@ -1,4 +1,4 @@
-"""``manage.py jobs``: run jobs, keep up mirrors and metrics, until told to stop."""
+"""``manage.py jobs``: run jobs, mirrors, metrics and checks, until told to stop."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard.jobs.runner import Runner
 from dashboard.services.metrics_follow import Follower
 from dashboard.services.mirrors import Mirrors
+from dashboard.services.watching import Watching
 from dashboard.serving import preparation
 
 
@@ -44,13 +45,14 @@ class Command(BaseCommand):
             signal.signal(number, stop)
         if once:
             runner.run(once=True)
+            Watching().once()
             Follower().finish()
             return
-        mirrors, follower = Mirrors(), Follower()
-        mirrors.start()
-        follower.start()
+        helpers = (Mirrors(), Follower(), Watching())
+        for helper in helpers:
+            helper.start()
         try:
             runner.run()
         finally:
-            follower.stop()
-            mirrors.stop()
+            for helper in reversed(helpers):
+                helper.stop()

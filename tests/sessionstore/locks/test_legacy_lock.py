@@ -182,7 +182,7 @@ def test_forked_child_does_not_release_the_parents_lock(store: Path) -> None:
 
 def test_held_locks_judges_the_lock_file_and_changes_nothing(store: Path, tmp_path: Path) -> None:
     expected: dict[str, dict[str, object]] = {
-        "alive": {"pid": os.getpid(), "starttime": start_of(os.getpid())},
+        "over-limit": {"pid": os.getpid(), "starttime": start_of(os.getpid())},
         "owner-gone": {"pid": DEAD_PID},
         "unreadable": {"pid": None},
     }

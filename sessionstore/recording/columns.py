@@ -1,0 +1,71 @@
+"""Many values at once into a histogram, at the speed of C.
+
+Taking a value's bucket in Python costs a third of a microsecond, and an update has a dozen
+values. Here a whole column becomes ``double`` numbers, of which sign, exponent and the first
+six bits of the fraction are exactly the bucket (64 per power of two), and ``Counter`` counts
+those. Exact below 2**53 (104 days in nanoseconds), above that to one bucket.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+from .histograms import MOST_BUCKETS, STEPS, Histogram
+
+_HIGH = 1 if sys.byteorder == "little" else 0
+_DROPPED_BITS = 20 - (STEPS.bit_length() - 1)
+_LANE = (1 << (32 - _DROPPED_BITS)) - 1
+
+
+@lru_cache(maxsize=64)
+def _mask(length: int) -> int:
+    return int.from_bytes(_LANE.to_bytes(4, sys.byteorder) * length, sys.byteorder)
+
+
+def codes_of(values: Sequence[int]) -> memoryview:
+    """The upper bits of each value as a ``double``: the same for all values of a bucket."""
+    length = len(values)
+    high = memoryview(struct.pack(f"{length}d", *values)).cast("I")[_HIGH::2].tobytes()
+    lanes = (int.from_bytes(high, sys.byteorder) >> _DROPPED_BITS) & _mask(length)
+    return memoryview(lanes.to_bytes(4 * length, sys.byteorder)).cast("I")
+
+
+_SMALL = {codes_of((value,))[0]: value for value in range(STEPS)}
+_OFFSET = codes_of((STEPS,))[0] - STEPS
+
+
+class Column:
+    """One histogram in the making. Not locked; a few hundred numbers at most."""
+
+    __slots__ = ("codes", "maximum", "total")
+
+    def __init__(self) -> None:
+        self.codes: Counter[int] = Counter()
+        self.total = 0
+        self.maximum = 0
+
+    def add(self, values: Sequence[int]) -> int:
+        """Count all of them, none negative, at least one; returns the largest."""
+        largest = max(values)
+        self.total += sum(values)
+        if largest > self.maximum:
+            self.maximum = largest
+        if largest:
+            self.codes.update(codes_of(values))
+        else:
+            self.codes[0] += len(values)
+        return largest
+
+    def histogram(self) -> Histogram:
+        """What was counted."""
+        counts: dict[int, int] = {}
+        for code, count in self.codes.items():
+            index = _SMALL.get(code, -1)
+            if index < 0:
+                index = min(code - _OFFSET, MOST_BUCKETS - 1)
+            counts[index] = counts.get(index, 0) + count
+        return Histogram(counts, self.total, self.maximum)
