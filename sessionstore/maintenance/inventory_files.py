@@ -24,6 +24,8 @@ from .shapes import FileFacts, FileKind, FolderFacts
 SMALL_BYTES = 2048
 """A transcript of more has more than a header."""
 
+STAGING, QUARANTINE = "tmp", "quarantine"
+
 _CLAIMING_MS = 60_000
 _MOST_DEPTH = 8
 _PLAIN = ("transcript", "topic", "fork")
@@ -34,18 +36,25 @@ class Found:
     """What a look at the folders has found so far."""
 
     at_ms: int
-    home: str = ""
+    base: str = ""
     files: dict[str, FileFacts] = field(default_factory=dict)
     named: dict[str, Named] = field(default_factory=dict)
     folders: dict[str, FolderFacts] = field(default_factory=dict)
     odd: list[Finding] = field(default_factory=list)
     unreadable: list[Finding] = field(default_factory=list)
 
+    def note_folder(self, shown: str, fd: int) -> None:
+        """Note an open folder's mode and owner."""
+        status = files.status_of(".", dir_fd=fd)
+        if status is not None:
+            mode = stat.S_IMODE(status.st_mode)
+            self.folders[shown] = FolderFacts(printable(shown), mode, status.st_uid)
+
     def cannot(self, path: Path | str, error: SessionStoreError) -> None:
         """Note a folder or file that could not be looked at."""
         rule = "unsafe-file" if isinstance(error, UnsafeFileError) else "unreadable"
         where = self.odd if rule == "unsafe-file" else self.unreadable
-        shown = printable(str(Path(self.home, path)))
+        shown = printable(str(Path(self.base, path)))
         where.append(Finding(rule, "error", None, shown, printable(error.message), error.hint))
 
 
@@ -70,10 +79,7 @@ def _folder(
     fd: int | None = None
     try:
         fd = files.open_directory(path, dir_fd=dir_fd, named=named)
-        status = files.status_of(".", dir_fd=fd)
-        if status is not None:
-            mode = stat.S_IMODE(status.st_mode)
-            found.folders[shown] = FolderFacts(printable(shown), mode, status.st_uid)
+        found.note_folder(shown, fd)
     except FileNotFoundError:
         pass
     except SessionStoreError as error:
@@ -154,7 +160,7 @@ def _not_plain(found: Found, shown: str, mode: int) -> Finding:
         "odd-file",
         "warning",
         None,
-        printable(str(Path(found.home, shown))),
+        printable(str(Path(found.base, shown))),
         f"{printable(shown)} is {what}, which is neither followed nor opened",
         "look at what put it there, and put the real file in its place or move it away",
     )
@@ -191,7 +197,7 @@ def _content(found: Found, name: str, size: int, fd: int) -> str:
         return "empty"
     try:
         data = files.read_file(name, dir_fd=fd, max_bytes=2 * SMALL_BYTES)
-        header, newline, rest = data.partition(b"\n")
+        header, _, rest = data.partition(b"\n")
         is_header = decode(header).get("type") == "session"
     except (FileNotFoundError, UnsafeFileError, NotAnEntryError):
         return ""  # gone, grown, or no header: nothing to say of its size
@@ -257,22 +263,34 @@ def _blobs(found: Found, dir_fd: int) -> None:
 def _sidecar(found: Found, paths: StorePaths) -> None:
     """Staging folders and quarantine; what else is ours keeps itself in order."""
     shown = f"{files.SIDECAR_ROOT}/{paths.sidecar.name}"
+    with _below(found, paths, STAGING, f"{shown}/{STAGING}") as fd:
+        for name in _names(found, fd, f"{shown}/{STAGING}") if fd is not None else ():
+            if fd is not None:
+                _staging(found, name, f"{shown}/{STAGING}/{name}", fd)
+    with _below(found, paths, QUARANTINE, f"{shown}/{QUARANTINE}") as fd:
+        for name in _names(found, fd, f"{shown}/{QUARANTINE}") if fd is not None else ():
+            if fd is not None:
+                _add(found, name, f"{shown}/{QUARANTINE}/{name}", "quarantined", fd)
+    with _below(found, paths, ".", shown):
+        pass  # noted with its mode and owner
+
+
+@contextmanager
+def _below(found: Found, paths: StorePaths, name: str, shown: str) -> Iterator[int | None]:
+    """A folder of our sidecar, reached through no link, noted with its mode and owner."""
+    fd: int | None = None
     try:
-        tmp = files.open_below(paths.sidecar, "tmp")
+        fd = files.open_below(paths.sidecar, name)
+        found.note_folder(shown, fd)
     except FileNotFoundError:
-        tmp = None
+        pass
     except SessionStoreError as error:
-        found.cannot(f"{shown}/tmp", error)
-        tmp = None
-    if tmp is not None:
-        try:
-            for name in _names(found, tmp, f"{shown}/tmp"):
-                _staging(found, name, f"{shown}/tmp/{name}", tmp)
-        finally:
-            files.close_directory(tmp)
-    with _folder(found, paths.sidecar, shown) as fd:
+        found.cannot(shown, error)
+    try:
+        yield fd
+    finally:
         if fd is not None:
-            _each(found, "quarantine", f"{shown}/quarantine", fd, lambda _: "quarantined")
+            files.close_directory(fd)
 
 
 def _staging(found: Found, name: str, shown: str, fd: int) -> None:
@@ -288,4 +306,3 @@ def _staging(found: Found, name: str, shown: str, fd: int) -> None:
         found.cannot(shown, error)
         return
     found.files[shown] = replace(facts, is_locked=is_locked)
-

@@ -169,4 +169,3 @@ def colliding_agents(paths: StorePaths, found: Found) -> tuple[tuple[str, ...], 
         by_id[normalise_agent_id(name)].append(printable(name))
     same = tuple(sorted(by_id[mine]))
     return (same,) if mine is not None and len(same) > 1 else ()
-
