@@ -6,7 +6,7 @@ else a fork of that id (openclaw-format §6.4). What ``EntryFacts.odd["sessionFi
 ``missing``
     it names a file that is not there, and another one counts.
 ``other-id``
-    it names the transcript of another session id.
+    it names the transcript of another session id, while there is one of its own.
 ``other-agent``, ``elsewhere``
     it has the form of a transcript of another agent, or of this one in another state directory.
 ``outside``, ``nul``
@@ -115,6 +115,7 @@ class Linker:
             and found.session_id is not None
             and is_session_id(facts.session_id or "")
             and facts.session_id not in self._ids_of(name, found)
+            and any(self._is_plain(other) for other in derived)
         )
         return name, "other-id" if is_other else ""
 
