@@ -30,7 +30,7 @@ from dashboard.serving import preparation
 
 
 class Command(BaseCommand):
-    """Migrate stores, move them back or export them; back them up, verify, prune, restore; check."""
+    """Migrate, move back, export, check stores; back them up, verify, prune and restore."""
 
     help = __doc__.replace("``", "")
 
