@@ -74,8 +74,7 @@ KEYS = st.lists(
 @given(KEYS, st.integers(1, 40))
 def test_true_counts_lie_within_what_the_sketch_says(batches: list[list[str]], many: int) -> None:
     sketch, exact = Sketch(), Counter[str]()
-    for number in range(many):
-        batches.append([f"other-{number}-{n}" for n in range(200)])
+    batches += [[f"other-{number}-{n}" for n in range(200)] for number in range(many)]
     for batch in batches:
         sketch.add(batch)
         exact.update(batch)

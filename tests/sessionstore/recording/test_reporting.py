@@ -157,7 +157,7 @@ def test_refused_conflict_is_an_outcome_and_a_counter(store_file: Path) -> None:
 def test_conflict_that_the_store_settles_counts_as_retried(store_file: Path) -> None:
     with open_store(store_file) as store:
         store.put(A, entry(n=0))
-        seen = []
+        seen: list[int] = []
 
         def mutate(every: dict[str, dict[str, object]]) -> None:
             if not seen:
