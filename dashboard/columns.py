@@ -42,5 +42,13 @@ STORE_COLUMNS = (
     Column("biggest", _("Biggest session"), "biggest", numeric=True, starts_down=True),
     Column("newest", _("Newest write"), "newest", starts_down=True),
     Column("locks", _("Locks held"), "locks", numeric=True, starts_down=True),
+    Column("trend", _("Lock wait, 1 h")),
     Column("problems", _("Problems"), "problems", numeric=True, starts_down=True),
+)
+LOCK_COLUMNS = (
+    Column("lock", _("Lock"), "store"),
+    Column("holder", _("Holder"), "holder"),
+    Column("held", _("Held for"), "held", starts_down=True),
+    Column("waiters", _("Who waits"), "wait", starts_down=True),
+    Column("verdict", _("Verdict"), "verdict"),
 )

@@ -82,6 +82,7 @@ from .kept import Keeper, Version
 from .limitfindings import limit_findings
 from .locklimits import LockLimit, lock_limits
 from .locks import HeldLock, LockView, Waiter
+from .metrics import StoreStats, stats
 from .migration import (
     ExportReport,
     MigrationPlan,
@@ -146,6 +147,7 @@ __all__ = [
     "Store",
     "StoreIOError",
     "StorePaths",
+    "StoreStats",
     "UnprovenLockError",
     "UnsafeBackupError",
     "UnsafeFileError",
@@ -181,6 +183,7 @@ __all__ = [
     "restore",
     "restore_to",
     "rollback",
+    "stats",
     "undo",
     "verify_backup",
     "versions",

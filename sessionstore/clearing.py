@@ -133,14 +133,18 @@ def _no_writer(store: Store, scope: FileScope) -> Iterator[None]:
 
 
 def _settle(store: Store) -> None:
-    """Settle what killed clearings of transcript locks left."""
-    folder = lockfiles.legacy_lock_path(store.path).parent
+    """Settle what killed clearings left."""
+    path = lockfiles.legacy_lock_path(store.path)
     try:
-        settle_asides(folder, lockfiles.is_transcript_lock, is_dead=_is_dead_beyond_doubt)
+        settle_asides(
+            path.parent,
+            lambda name: name == path.name or lockfiles.is_transcript_lock(name),
+            is_dead=_is_dead_beyond_doubt,
+        )
     except FileNotFoundError:
         return
     except OSError as error:
-        raise io_error("clear up", folder, error) from error
+        raise io_error("clear up", path.parent, error) from error
 
 
 def _is_dead_beyond_doubt(found: LegacyFile) -> bool:

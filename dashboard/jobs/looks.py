@@ -17,7 +17,7 @@ from dashboard.live import LONGEST_S
 
 from .rows import JobRow
 
-_HEADER = re.compile(r"(\d{1,12}) (\d{1,4}) ([0-9a-f]{16}) ([0-9a-z.,-]{0,200})")
+_HEADER = re.compile(r"(\d{1,12}) (\d{1,4}) ([0-9a-f]{16})(?: ([0-9a-z.,-]{0,200}))?")
 _SLOWEST = 5
 
 
@@ -44,7 +44,8 @@ def look_of(request: HttpRequest) -> Look | None:
     found = _HEADER.fullmatch(request.headers.get("X-Live", ""))
     if found is None or not getattr(request, "htmx", False):
         return None
-    return Look(int(found[1]), int(found[2]), found[3], found[4])
+    # Browsers cut the space off when nothing was announced.
+    return Look(int(found[1]), int(found[2]), found[3], found[4] or "")
 
 
 def next_look(last: Look | None, *, every_s: int, stamp: str, said: str) -> Look:

@@ -27,3 +27,21 @@ def binary(count: int) -> str:
     step = min((count.bit_length() - 1) // 10, len(_UNITS))
     amount, unit = count / 1024**step, _UNITS[step - 1]
     return f"{amount:.0f} {unit}" if amount >= 100 else f"{amount:.1f} {unit}"
+
+
+def latency(milliseconds: float) -> str:
+    """As :func:`duration`, with two or three digits below 10 ms, where most waits are."""
+    if 0 < milliseconds < 1:
+        return f"{milliseconds:.3f} ms"
+    return f"{milliseconds:.1f} ms" if milliseconds < 10 else duration(milliseconds)
+
+
+def rate(count: int, seconds: float) -> str:
+    """How often, per second from one a second on, else per minute."""
+    if seconds <= 0:
+        return "–"
+    per_second = count / seconds
+    if per_second >= 1:
+        return f"{per_second:,.1f}/s"
+    per_minute = 60 * per_second
+    return f"{per_minute:.0f}/min" if per_minute >= 10 or not count else f"{per_minute:.2g}/min"

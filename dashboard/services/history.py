@@ -32,9 +32,15 @@ def steps_of(
 
 
 def look_at(
-    readers: Sequence[Reader], look: Callable[[History], Result]
+    readers: Sequence[Reader],
+    look: Callable[[History], Result],
+    *,
+    budget_s: float | None = None,
 ) -> dict[str, Result | Problem]:
-    """Refresh each store's history and look at it, in the store's thread, within one budget."""
+    """Refresh each store's history and look at it, in the store's thread, within one budget.
+
+    That is the page's, or ``budget_s`` where the page has spent some of it already.
+    """
     histories = {reader.paths.store_path: reader.history for reader in readers}
 
     def work(paths: StorePaths) -> Result:
@@ -42,4 +48,4 @@ def look_at(
         history.refresh()
         return look(history)
 
-    return read_all(readers, work, budget_s=page_budget_s())
+    return read_all(readers, work, budget_s=page_budget_s() if budget_s is None else budget_s)

@@ -10,16 +10,20 @@ register = template.Library()
 
 _PAGES = {
     "overview": "overview",
+    "checks": "checks check_rule check_acknowledge",
     "sessions": "sessions selected plans plan plan_make plan_again plan_apply",
     "stores": "stores store_sessions session session_edit session_edit_json session_act "
     "session_delete session_copy session_copy_whole session_change session_reveal "
     "session_versions version_restore",
+    "locks": "locks store_locks lock lock_clear",
+    "latency": "latency store_latency",
     "migration": "migrations migrations_check migrations_run store_migration store_rollback "
     "store_migration_check store_migration_run store_rollback_check store_rollback_run "
     "store_export store_mirror",
     "backups": "backups backup backup_new retention retention_apply schedules schedule_add "
     "backup_verify backup_hold backup_download backup_delete backup_place backup_compare "
     "comparison comparison_place comparison_restore store_recover store_recover_run",
+    "incidents": "incidents incident incident_new incident_end incident_title incident_note",
     "jobs": "jobs job",
     "changes": "changes change change_undo job_undo",
     "audit": "audit audit_event audit_verify",

@@ -14,11 +14,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from dashboard.preferences import Preferences, preferences_of
-from dashboard.services.amounts import binary, duration
+from dashboard.services.amounts import binary, duration, latency
 
 register = template.Library()
 register.filter(duration)
 register.filter(binary)
+register.filter(latency)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -131,3 +132,9 @@ def size(count: int | None) -> SafeString | str:
 def grouped(count: int | None) -> str:
     """A count with thousands grouped; a dash where there is none."""
     return "–" if count is None else f"{count:,}"
+
+
+@register.filter
+def unlocalized(number: float | int) -> str:
+    """A number as programs read it, in attributes: no grouping, a dot."""
+    return repr(number)

@@ -16,9 +16,11 @@ from dashboard.services.session import find_session
 
 from .answers import page_or_part, tells_problems
 from .edit_results import may_edit, result_context
+from .latency_session import writes_tab
+from .locks import locks_tab
 from .versions import versions_of_gone, versions_tab
 
-TABS = ("fields", "json", "file", "versions", "history", "problems")
+TABS = ("fields", "json", "file", "writes", "locks", "versions", "history", "problems")
 
 
 @require_safe
@@ -38,6 +40,10 @@ def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBas
         context |= {"made": result_context(request, store_id, ref)}
     if tab == "versions":
         context |= versions_tab(request, store_id, ref)
+    if tab == "locks":
+        context |= locks_tab(found)
+    if tab in ("writes", "locks"):
+        context |= writes_tab(request, store_id, ref)
     return page_or_part(request, "session.html", "_session_tab.html", context)
 
 

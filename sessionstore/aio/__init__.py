@@ -34,6 +34,7 @@ from ..kept import Keeper, Version
 from ..keys import check_key
 from ..layout import LayoutName
 from ..locks import HeldLock
+from ..metrics import StoreStats, stats
 from ..paths import StorePaths
 from ..recorder import Recorder
 from ..store import Store
@@ -249,6 +250,10 @@ class AsyncStore:
     async def held_locks(self, *, transcripts: bool = True) -> list[HeldLock]:
         """See :func:`sessionstore.held_locks`."""
         return await self._read(blocking.held_locks, self.blocking, transcripts=transcripts)
+
+    async def stats(self, *, window: float | tuple[int, int]) -> StoreStats:
+        """See :func:`sessionstore.stats`."""
+        return await self._run(stats, self.blocking, window=window)
 
     async def close(self) -> None:
         """Let begun and waiting calls finish, then let go of threads and descriptors."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .heldlock import Verdict
-from .identity import booted_at_ms, is_beyond_uptime
+from .identity import is_beyond_uptime
 from .legacypayload import UNREADABLE_GRACE_S, LegacyFile, owner_runs
 from .mounts import LOCAL
 from .neighbours import ELSEWHERE, Neighbours
@@ -62,7 +62,12 @@ def judge_file(found: LegacyFile, scope: FileScope, neighbours: Neighbours) -> J
         container = neighbours.container_of(inside[0]) or ELSEWHERE
         return _living(found, scope, _inside(found, inside[0], container), inside[0], container)
     verdict: Verdict = "pid-reused" if told == "pid-reused" else "owner-gone"
-    evidence = (sentence, *_of_boot(found), _held_for(age), *_reasons(found, scope, dead=told))
+    evidence = (
+        sentence,
+        *_of_boot(found, neighbours),
+        _held_for(age),
+        *_reasons(found, scope, dead=told),
+    )
     return Judgement(verdict, evidence, _doubts(found, neighbours), limit_s)
 
 
@@ -148,10 +153,10 @@ def _named(container: str) -> str:
     return container if container == ELSEWHERE else f"container {container}"
 
 
-def _of_boot(found: LegacyFile) -> tuple[str, ...]:
+def _of_boot(found: LegacyFile, neighbours: Neighbours) -> tuple[str, ...]:
     if found.start is not None and is_beyond_uptime(found.start):
         return ("This machine has not run as long as that start time: it was an earlier one.",)
-    booted = booted_at_ms()
+    booted = neighbours.booted_at_ms
     if booted and found.since_ms < booted and found.modified_s * 1000 < booted:
         return ("The lock was taken before this machine last started.",)
     return ()

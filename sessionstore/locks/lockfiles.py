@@ -15,10 +15,8 @@ from pathlib import Path
 
 from .filejudging import FileScope, judge_file
 from .heldlock import HeldLock
-from .identity import started_at_ms
 from .legacypayload import LegacyFile, legacy_lock_path, read_legacy_file
 from .neighbours import Neighbours
-from .procfs import command_of
 from .shown import age_s, holding_id, within_calendar
 from .shown import plain_path as display
 
@@ -72,13 +70,14 @@ def transcript_lock_paths(store_path: Path) -> Listing:
     folder = legacy_lock_path(store_path).parent
     try:
         with os.scandir(folder) as entries:
-            seen = [entry.name for entry in islice(entries, MOST_NAMES + 1)]
+            bounded = islice(entries, MOST_NAMES)
+            names = [entry.name for entry in bounded if entry.name.endswith(TRANSCRIPT_LOCK)]
+            is_cut = next(entries, None) is not None
     except (FileNotFoundError, NotADirectoryError):
         return Listing((), 0, False)
-    is_cut = len(seen) > MOST_NAMES
-    names = [name for name in seen if is_transcript_lock(name)]
     chosen = heapq.nsmallest(MOST_READ, names) if len(names) > MOST_READ else sorted(names)
-    return Listing(tuple(folder / name for name in chosen), len(names) - len(chosen), is_cut)
+    paths = tuple(folder / name for name in chosen)
+    return Listing(paths, len(names) - len(paths), is_cut)
 
 
 def look_at(path: Path, scope: FileScope) -> Looked | None:
@@ -96,14 +95,14 @@ def shown(looked: Looked, neighbours: Neighbours) -> HeldLock:
     if isinstance(found, OSError):
         return _unreadable(looked, found, neighbours)
     judged = judge_file(found, looked.scope, neighbours)
-    runs = judged.pid > 0
+    started, program = neighbours.who(judged.pid) if judged.pid else (0, "")
     return HeldLock(
         key=None,
         scope=looked.scope,
         host="" if judged.verdict == "other-host" else neighbours.own.host,
         pid=judged.pid or found.pid or 0,
-        started_at_ms=started_at_ms(judged.pid) if runs else 0,
-        program=command_of(judged.pid) if runs else "",
+        started_at_ms=started,
+        program=program,
         operation="",
         since_ms=within_calendar(found.since_ms),
         held_s=age_s(found.since_ms / 1000),

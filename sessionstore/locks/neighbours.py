@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from .identity import own_identity, pid_numbers, start_of
+from .identity import booted_at_ms, own_identity, pid_numbers, start_of, started_at_ms
 from .legacypayload import LegacyFile
 from .mounts import file_system_of
-from .procfs import FileId, Openers, all_pids
+from .procfs import FileId, Openers, all_pids, command_of
 
 ELSEWHERE = "another container"
 
@@ -33,6 +33,7 @@ class Neighbours:
     def __init__(self, files: Iterable[LegacyFile] = ()) -> None:
         self._files = {found.stamp[:2] for found in files}
         self._containers: dict[int, str] = {}
+        self._who: dict[int, tuple[int, str]] = {}
         self._systems: dict[Path, str] = {}
         self.own = own_identity()
 
@@ -46,6 +47,18 @@ class Neighbours:
         except OSError:
             return False  # hidepid: other users' processes are not shown
         return True
+
+    @cached_property
+    def booted_at_ms(self) -> int:
+        """When this machine started, by its clock; 0 where that cannot be told."""
+        return booted_at_ms()
+
+    def who(self, pid: int) -> tuple[int, str]:
+        """Start time (epoch ms) and program of a process of ours."""
+        found = self._who.get(pid)
+        if found is None:
+            found = self._who[pid] = started_at_ms(pid), command_of(pid)
+        return found
 
     def container_of(self, pid: int) -> str:
         """The container that a process of ours runs in, "" where none is known."""

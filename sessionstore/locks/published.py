@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 
 from .heldlock import HeldLock, Verdict, Waiter
-from .identity import Identity, started_at_ms
+from .identity import Identity
 from .neighbours import Neighbours
 from .probing import KernelLock
-from .procfs import OpenLocks, command_of
+from .procfs import OpenLocks
 from .shown import age_s, duration, holding_id, limit_of, plain, plain_path, seconds
 from .shown import within_calendar as calendar
 from .slots import Slot
@@ -83,14 +83,14 @@ def unexplained(
         evidence.append(
             "No process that we may look into has it: it is another user's or container's."
         )
-    started = started_at_ms(pid) if pids else 0
+    started, program = neighbours.who(pid) if pids else (0, "")
     return HeldLock(
         key=None,
         scope="store" if lock.is_store else "session",
         host=neighbours.own.host if pids else "",
         pid=pid,
         started_at_ms=started,
-        program=command_of(pid) if pids else "",
+        program=program,
         operation="",
         since_ms=int(time.time() * 1000),
         held_s=0.0,

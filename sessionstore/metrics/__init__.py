@@ -20,7 +20,9 @@ from ..recording.records import (
     Process,
     Window,
 )
-from .history import History, Step
+from .history import History, Reporter, Step
+from .spreads import Spread, spread
+from .storestats import OperationStats, StoreStats, stats, stats_of
 
 __all__ = [
     "CHANGED",
@@ -36,12 +38,19 @@ __all__ = [
     "HotSession",
     "KeptWrite",
     "Labels",
+    "OperationStats",
     "Phase",
     "Process",
+    "Reporter",
+    "Spread",
     "Step",
+    "StoreStats",
     "Window",
     "bucket_low",
     "bucket_middle",
     "bucket_of",
     "merge",
+    "spread",
+    "stats",
+    "stats_of",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
 from .merging import clamp, merge
@@ -9,12 +10,13 @@ from .records import MOST_FRAME_BYTES, encoder, frame_of
 from .scanning import Report
 from .tiers import KEPT_MS, resolution_of
 
-_SESSIONS, _WRITES = 32, 16
+_SESSIONS, _WRITES = 16, 8
 _GAP_SHARE = 3
+_YIELD_S = 0.001  # so that updates of this process wait for one sum at most
 
 
-def thinned(reports: Iterable[Report], *, now_ms: int) -> Iterator[bytes]:
-    """Frames of what is kept of these reports, oldest first.
+def thinned(reports: Iterable[Report], *, now_ms: int, finest_ms: int = 0) -> Iterator[bytes]:
+    """Frames of what is kept of these reports, oldest first, none finer than ``finest_ms``.
 
     Reports that end in the same stretch of their age's resolution become one, but not across a
     gap of a third of it: what nobody saw must stay to be seen. Shorter gaps are lost.
@@ -24,7 +26,7 @@ def thinned(reports: Iterable[Report], *, now_ms: int) -> Iterator[bytes]:
     cell: list[Report] = []
     place: tuple[int, int] | None = None
     for report in sorted(kept, key=lambda one: (one.until_ms, one.covered_from_ms)):
-        step_ms = resolution_of(now_ms - report.until_ms)
+        step_ms = max(resolution_of(now_ms - report.until_ms), finest_ms)
         here = step_ms, (report.until_ms - 1) // step_ms
         if here != place and cell:
             yield from _added_up(cell, step_ms)
@@ -49,6 +51,7 @@ def _added_up(cell: list[Report], step_ms: int) -> Iterator[bytes]:
 
 def _frames(run: list[Report]) -> Iterator[bytes]:
     if len(run) > 1:
+        time.sleep(_YIELD_S)
         windows = (report.window() for report in run)
         payload = encoder.encode(clamp(merge(windows, sessions=_SESSIONS, writes=_WRITES)))
         if len(payload) <= MOST_FRAME_BYTES:

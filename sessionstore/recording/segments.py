@@ -13,7 +13,7 @@ from .records import SUFFIX
 from .tiers import HOUR, SECOND
 
 MOST_FILES = 4_096
-MOST_FILE_BYTES = 16 << 20
+MOST_FILE_BYTES = 32 << 20
 TEMPORARY = ".merging-"
 
 _MERGED = re.compile(r"merged\.(\d{1,11})\.(\d{1,11})\.(\d{1,11})\.(\d{1,4})\.windows", re.ASCII)
@@ -51,6 +51,12 @@ def span_of(name: str) -> Span | None:
         return None
     oldest, newest, thinned_at, _ = (int(number) * SECOND for number in found.groups())
     return Span(oldest, newest, thinned_at)
+
+
+@functools.cache
+def host_name() -> str:
+    """This machine, as reports name it."""
+    return own_identity().host
 
 
 @functools.cache

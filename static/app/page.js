@@ -39,6 +39,17 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// What somebody has unfolded in a live part stays unfolded when the part is replaced.
+let unfolded = [];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  unfolded = [...event.detail.target.querySelectorAll("details[id][open]:not(.menu)")].map((e) => e.id);
+});
+
 document.addEventListener("htmx:afterSwap", () => {
+  for (const id of unfolded) {
+    const fold = document.getElementById(id);
+    if (fold) fold.open = true;
+  }
+  unfolded = [];
   document.dispatchEvent(new CustomEvent("rows-changed"));
 });

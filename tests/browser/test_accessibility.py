@@ -26,9 +26,9 @@ def addresses(page: Page) -> list[str]:
     text = page.content()
     session = re.search(r"/stores/[0-9a-f]+/sessions/[0-9a-f]+/", text)
     assert session
-    tabs = [f"{session[0]}?tab={tab}" for tab in ("fields", "json", "file", "problems")]
+    tabs = [f"{session[0]}?tab={tab}" for tab in ("fields", "json", "file", "locks", "problems")]
     return [
-        *("/", "/stores/", "/sessions/", "/sessions/?machine=yes&damaged=yes", "/help/"),
+        *("/", "/stores/", "/locks/", "/sessions/", "/sessions/?machine=yes&damaged=yes", "/help/"),
         *("/sessions/?q=nothing+like+this", "/sessions/?after=soon&bogus=1&page=99"),
         *("/stores/aaaaaaaaaaaa/sessions/", *tabs),
     ]
@@ -63,7 +63,7 @@ def test_nothing_sticks_out_of_a_phone(
 
 
 def test_everything_to_press_is_large_enough(page: Page, visit: Visit, watching_demo: Path) -> None:
-    for path in ("/", "/sessions/", "/stores/"):
+    for path in ("/", "/sessions/", "/stores/", "/locks/"):
         visit(path)
         small = page.evaluate(
             """() => [...document.querySelectorAll('main :is(button, .button, summary, label)')]

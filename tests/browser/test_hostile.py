@@ -20,7 +20,7 @@ def test_markup_in_every_field_runs_nowhere(page: Page, visit: Visit, hostile_st
     page.on("request", lambda request: asked.append(request.url))
     visit("/sessions/?machine=yes&cols=key&cols=id&cols=model&cols=notes")
     found = re.findall(r'href="(/stores/[0-9a-f]+/sessions/[0-9a-f]+/)"', page.content())
-    tabs = ("fields", "json", "file", "problems")
+    tabs = ("fields", "json", "file", "locks", "problems")
     for path in ["/", "/stores/", *(f"{one}?tab={tab}" for one in set(found) for tab in tabs)]:
         visit(path)
         assert page.evaluate("window.broken") is None

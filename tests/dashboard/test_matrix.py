@@ -21,7 +21,18 @@ from django.utils import timezone
 
 from dashboard import roles, tokens
 from dashboard.acting import Actor
-from dashboard.models import ApiToken, BackupSchedule, Change, Job, JobItem, SignIn
+from dashboard.models import (
+    Acknowledgement,
+    Alert,
+    ApiToken,
+    BackupSchedule,
+    Change,
+    Incident,
+    Job,
+    JobItem,
+    SignIn,
+)
+from dashboard.models.incidents import IncidentNote, IncidentStore
 from dashboard.models.jobs import JobStore
 from dashboard.services.backup_catalogue import catalogue
 from dashboard.services.fleet import fleet
@@ -48,7 +59,7 @@ ADDRESSES = all_addresses()
 KNOWN = frozenset(
     {
         *("store_id", "ref", "user_id", "token_id", "sign_in_id", "change_id", "job_id"),
-        *("backup_id", "comparison_id"),
+        *("backup_id", "comparison_id", "incident_id"),
     }
 )
 #: Operators may do these to what they asked for themselves; the job of the world is somebody's.
@@ -143,7 +154,20 @@ def _rows_about(agent: str, store_id: str, key: str, words: tuple[str, ...]) -> 
         not_before=now,
     )
     JobStore.objects.create(job=job, store_id=store_id, agent=agent, name=agent)
+    Alert.objects.create(
+        uid=store_id, kind="bad", store_id=store_id, agent=agent, check_name="backup",
+        state="bad", sentence=words[0], at=now,
+    )  # fmt: skip
+    Acknowledgement.objects.create(
+        check_name="backup", state="bad", note=words[0], actor="somebody", agents=[agent],
+        at=now, until=now + timedelta(days=1),
+    )  # fmt: skip
     JobItem.objects.create(job=job, position=0, store_id=store_id, key=key, message=words[1])
+    incident = Incident.objects.create(
+        title=words[0], started_at=now, marked_at=now, actor="somebody"
+    )
+    IncidentStore.objects.create(incident=incident, store_id=store_id, agent=agent, name=agent)
+    IncidentNote.objects.create(incident=incident, at=now, text=words[1])
 
 
 def _row_ids(make_user: MakeUser) -> dict[str, object]:
@@ -154,6 +178,7 @@ def _row_ids(make_user: MakeUser) -> dict[str, object]:
         "sign_in_id": SignIn.objects.get(user=target).pk,
         "change_id": Change.objects.get(agent=THIS).pk,
         "job_id": Job.objects.get(title=f"Zebra of {THIS}").pk,
+        "incident_id": Incident.objects.get(title=f"Zebra of {THIS}").pk,
     }
 
 

@@ -44,6 +44,7 @@ NAMES |= {"UnsupportedStoreError", "GatewayRunningError", "StoreIOError", "LockT
 NAMES |= {"LockReentryError"}
 NAMES |= {"versions", "undo", "Version", "Keeper", "merge", "merging", "edits_between"}
 NAMES |= {"FieldEdit", "Overlap", "OverlapError", "ABSENT"}
+NAMES |= {"stats", "StoreStats"}
 NAMES |= {"create_backup", "list_backups", "verify_backup", "Backup", "Verification"}
 
 
@@ -86,7 +87,7 @@ def test_both_openers_take_the_same_options() -> None:
 
 
 def test_functions_on_a_store_are_methods_of_the_twin() -> None:
-    for call in (sessionstore.versions, sessionstore.undo):
+    for call in (sessionstore.versions, sessionstore.undo, sessionstore.stats):
         ours = list(parameters(call).values())[1:]
         theirs = list(parameters(getattr(AsyncStore, call.__name__)).values())[1:]
         assert [(one.name, one.kind, one.default) for one in ours] == [

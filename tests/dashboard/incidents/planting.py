@@ -29,6 +29,7 @@ from dashboard.services.bulk_plans import make_plan
 from dashboard.services.bulk_selection import matching
 from dashboard.services.changing import FieldEdit, save
 from dashboard.services.fleet import fleet
+from dashboard.services.incidents.acts import Wish, mark
 from dashboard.services.problems import ProblemError
 from dashboard.services.restore_plans import Wanted as Restoring
 from dashboard.services.restore_plans import make_plan as compare_backup
@@ -155,6 +156,7 @@ def _doings(by: Actor, store_id: str, key: str, text: str) -> None:
     with suppress(ProblemError):
         edits = [FieldEdit("label", f"label {text}", f"{text} renamed")]
         save(by, store_id, key, edits, reason=f"because {text}")
+    mark(by, Wish(text, AT, None, (store_id,), f"saw {text}"))
     items = [(store_id, key, {"says": text})]
     queue.ask(by, kind=SAYS.name, title=f"Do {text}", reason=f"for {text}", items=items)
     hold = claiming.claim(life.new_name())

@@ -25,6 +25,7 @@ def marked(html: str) -> list[str]:
         ("/sessions/", "/sessions/"),
         ("/plans/", "/sessions/"),
         ("/stores/", "/stores/"),
+        ("/locks/", "/locks/"),
         ("/jobs/", "/jobs/"),
         ("/undo/", "/undo/"),
         ("/audit/", "/audit/"),

@@ -87,11 +87,11 @@ def test_a_transcript_path_outside_is_not_followed(
 
 def test_a_held_lock_is_shown_with_its_holder(small_state: Path, viewer_client: Client) -> None:
     store = open_store(small_state / "agents" / "main" / "sessions")
-    path = address(viewer_client, ADA) + "?tab=file"
+    path = address(viewer_client, ADA) + "?tab=locks"
     seen: list[str] = []
     store.update(ADA, lambda _entry: seen.append(text_of(viewer_client, path)))
-    assert "this session" in seen[0]
-    assert "Held" in seen[0]
+    assert "session lock" in seen[0]
+    assert "held, alive" in seen[0]
 
 
 def test_a_deleted_session_is_not_found_with_a_next_step(
@@ -130,7 +130,7 @@ def hostile_addresses(client: Client) -> list[str]:
     return [f"/stores/{row['store_id']}/sessions/{row['ref']}/" for row in rows]
 
 
-@pytest.mark.parametrize("tab", ["fields", "json", "file", "problems"])
+@pytest.mark.parametrize("tab", ["fields", "json", "file", "locks", "problems"])
 def test_hostile_entries_are_text_on_every_tab(
     tab: str, hostile_state: Path, viewer_client: Client
 ) -> None:

@@ -31,7 +31,7 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 ON_MACHINE = pytest.mark.skipif(
     not Neighbours().sees_machine, reason="this process is in a container itself"
 )
-IN_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc"]
+IN_NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 def may_unshare() -> bool:

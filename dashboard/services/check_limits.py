@@ -1,0 +1,161 @@
+"""The timeout sanity check: how long waiters wait beside how long holders hold, in words.
+
+Two sources, side by side: what configuration and the programs' own defaults say, and what those
+who hold and wait right now have said of themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from sessionstore.entries import redact
+from sessionstore.limitfindings import limit_findings
+from sessionstore.locklimits import LockLimit, lock_limits
+
+from .amounts import duration
+from .check import Check
+from .check_judging import SEVERITY
+from .fleet import fleet, page_budget_s
+from .problems import Problem
+from .stores import StoreList, StoreRow
+from .tree import shown
+
+
+@dataclass(frozen=True, slots=True)
+class LimitGroup:
+    """Limits of one kind of lock, in seconds; None where there is none, or none is known.
+
+    ``agent`` is empty for what configuration says, which counts for all. ``state`` is bad for
+    living locks whose limits do not fit, watch for configuration.
+    """
+
+    agent: str
+    lock: str
+    wait_s: float | None
+    hold_s: float | None
+    stale_s: float | None
+    sources: tuple[str, ...]
+    state: str = "ok"
+    findings: tuple[str, ...] = ()
+
+    @property
+    def lengths(self) -> tuple[str, str, str]:
+        """Waiter, holder and staleness in words."""
+        limits = (self.wait_s, self.hold_s, self.stale_s)
+        one, two, three = ("–" if limit is None else duration(limit * 1000) for limit in limits)
+        return one, two, three
+
+
+@dataclass(frozen=True, slots=True)
+class Sanity:
+    """All limits next to each other; those that do not fit come first."""
+
+    groups: tuple[LimitGroup, ...]
+
+    @property
+    def wrong(self) -> tuple[LimitGroup, ...]:
+        """Those that do not fit."""
+        return tuple(group for group in self.groups if group.findings)
+
+
+def sanity_of(stores: StoreList) -> Sanity:
+    """Every limit that is known now, and what is wrong with them together."""
+    by_lock: dict[tuple[str, str], list[LockLimit]] = {}
+    for limit in _configured(stores):
+        by_lock.setdefault((limit.lock, limit.releases), []).append(limit)
+    groups = [*map(_group, by_lock.values()), *filter(None, map(_living, stores.opened))]
+    return Sanity(tuple(sorted(groups, key=lambda group: -SEVERITY[group.state])))
+
+
+def _configured(stores: StoreList) -> tuple[LockLimit, ...]:
+    """What configuration says, read in the thread of a store; none where its disk hangs."""
+    readers = [reader for row in stores.opened if (reader := fleet().known(row.id)) is not None]
+    state_dir: Path | None = settings.STATE_DIR
+    if not readers or state_dir is None:
+        return ()
+    read = readers[0].read(lambda _paths: lock_limits(state_dir), budget_s=page_budget_s())
+    return () if isinstance(read, Problem) else read
+
+
+def _group(limits: list[LockLimit]) -> LimitGroup:
+    names = {
+        "session": _("a session’s lock, by this library"),
+        "legacy": _("sessions.json.lock"),
+        "transcript": _("a transcript’s lock"),
+    }
+    lock = names[limits[0].lock]
+    if limits[0].releases:
+        values = {"lock": lock, "releases": limits[0].releases}
+        lock = _("%(lock)s, OpenClaw %(releases)s") % values
+    values_s = {limit.kind: limit.value_s for limit in limits}
+    findings = tuple(redact(finding.message) for finding in limit_findings(limits))
+    return LimitGroup(
+        agent="",
+        lock=lock,
+        wait_s=values_s.get("wait"),
+        hold_s=values_s.get("hold"),
+        stale_s=values_s.get("stale"),
+        sources=tuple(dict.fromkeys(shown(limit.source) for limit in limits)),
+        state="watch" if findings else "ok",
+        findings=findings,
+    )
+
+
+def _living(store: StoreRow) -> LimitGroup | None:
+    """Those who wait and hold right now: the shortest wait beside the longest hold."""
+    waits = [waiter for lock in store.held for waiter in lock.waiters]
+    holds = [(lock, lock.limit_s) for lock in store.held if lock.limit_s is not None]
+    waiter = min(waits, key=lambda one: one.timeout_s, default=None)
+    holder, hold_s = max(holds, key=lambda pair: pair[1], default=(None, None))
+    if waiter is None and holder is None:
+        return None
+    is_longer = waiter is not None and hold_s is not None and hold_s > waiter.timeout_s
+    sentence = ""
+    if is_longer and waiter is not None and holder is not None and hold_s is not None:
+        sentence = _(
+            "%(holder)s may keep a lock for %(most)s, but %(waiter)s gives up after %(least)s."
+        ) % {
+            "holder": shown(holder.program) or _("an unknown program"),
+            "most": duration(hold_s * 1000),
+            "waiter": shown(waiter.program) or _("an unknown program"),
+            "least": duration(waiter.timeout_s * 1000),
+        }
+    return LimitGroup(
+        agent=store.name,
+        lock=_("locks that are held or awaited now"),
+        wait_s=waiter.timeout_s if waiter and math.isfinite(waiter.timeout_s) else None,
+        hold_s=hold_s,
+        stale_s=None,
+        sources=(_("the records of who holds and waits"),),
+        state="bad" if sentence else "ok",
+        findings=(sentence,) if sentence else (),
+    )
+
+
+def limits_check(stores: StoreList) -> Iterator[Check]:
+    """One sentence on whether the limits fit each other; grey while none are known."""
+    if not stores.opened:
+        return
+    seen = sanity_of(stores)
+    state, detail = "ok", ""
+    if wrong := seen.wrong:
+        state, detail = wrong[0].state, wrong[0].findings[0]
+        if wrong[0].agent:
+            detail = f"{wrong[0].agent}: {detail}"
+        sentence = ngettext(
+            "For %(n)d kind of lock, limits of waiters and holders do not fit each other.",
+            "For %(n)d kinds of locks, limits of waiters and holders do not fit each other.",
+            len(wrong),
+        ) % {"n": len(wrong)}
+    elif any(group.wait_s is not None and group.hold_s is not None for group in seen.groups):
+        sentence = _("No holder may keep a lock for longer than its waiters wait.")
+    else:
+        state, sentence = "unknown", _("No limits of holders and waiters are known to compare.")
+    yield Check("limits", state, sentence, detail, "checks", "", stores.read_at_ms)
