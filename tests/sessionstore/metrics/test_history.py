@@ -100,6 +100,14 @@ def test_what_is_shorter_than_the_time_between_two_reports_is_no_gap(tmp_path: P
     assert history.gaps(ended, ended + SECOND) == [(ended, ended + SECOND)]
 
 
+def test_nobody_is_believed_to_have_been_there_for_longer_than_reports_are_kept(
+    tmp_path: Path,
+) -> None:
+    report(paths_in(tmp_path), [window(NOW - MINUTE, covered_from_ms=0)])
+    history = history_of(tmp_path)
+    assert history.coverage() == [(NOW - MINUTE - 72 * HOUR, NOW - MINUTE)]
+
+
 def test_a_living_process_that_is_idle_covers_until_now(tmp_path: Path) -> None:
     paths = paths_in(tmp_path)
     owner = keep_open(report(paths, [window(NOW - 10 * MINUTE)]))

@@ -49,6 +49,17 @@ def test_a_file_that_has_just_been_written_rests(tmp_path: Path) -> None:
     assert thin_all(paths.sidecar) == Tidied()
 
 
+def test_a_file_that_its_owner_is_about_to_lock_is_not_looked_at(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    path = report(paths, [])
+    touch(path, NOW)
+    with injected("open", errno.EIO, when=lambda name, *rest, **more: name == path.name) as fault:
+        assert thin(paths.sidecar, now_ms=NOW) == Tidied()
+    assert fault.struck == 0
+    touch(path, NOW - HOUR)
+    assert thin_all(paths.sidecar).dropped == [path.name]
+
+
 def test_a_file_of_another_host_rests_longer(tmp_path: Path) -> None:
     paths = paths_in(tmp_path)
     path = report(paths, [window(NOW - HOUR // 2)], host="elsewhere")
