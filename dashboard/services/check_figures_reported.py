@@ -108,7 +108,7 @@ def _percentile(rule: str, row: StoreRow, groups: Iterable[Group], series: str) 
         **values,
         "p50": _length(histogram, 0.5),
         "p99": _length(histogram, 0.99),
-        "most": duration(histogram.maximum / 1e6),
+        "most": _spelt(histogram.maximum / 1e6),
     }
     sentence = _("%(what)s: p95 %(p95)s, of %(n)s in 5 minutes.") % values
     return Figure(
@@ -127,7 +127,12 @@ def _seconds(histogram: Histogram, share: float) -> float | None:
 
 
 def _length(histogram: Histogram, share: float) -> str:
-    return duration((histogram.percentile(share) or 0.0) / 1e6)
+    return _spelt((histogram.percentile(share) or 0.0) / 1e6)
+
+
+def _spelt(milliseconds: float) -> str:
+    """A length; of what is short, more than that it is short."""
+    return f"{milliseconds:.2g} ms" if 0 < milliseconds < 10 else duration(milliseconds)
 
 
 def _timeouts(groups: Iterable[Group]) -> int:

@@ -253,3 +253,13 @@ def test_limits_of_locks_are_next_to_each_other(state: Path, viewer_client: Clie
     check = checks_of(viewer_client)["limits"]
     assert check["state"] == "watch"
     assert "may be kept for 900 s" in check["detail"]
+
+
+def test_limits_of_a_release_that_nobody_knows_are_listed_and_not_judged(
+    state: Path, viewer_client: Client
+) -> None:
+    (state / "openclaw.json").write_text("{}")
+    check = checks_of(viewer_client)["limits"]
+    assert check["state"] == "unknown"
+    assert "is not known" in check["sentence"]
+    assert "2026.1.14 to 2026.2.12" in viewer_client.get("/checks/").content.decode()
