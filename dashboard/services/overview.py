@@ -12,6 +12,7 @@ from .check_memory import is_evaluated
 from .checks import all_checks
 from .fleet import LIVE_AGE_S
 from .pace import Pace, pace
+from .latency_trends import Trends, trends_of_stores
 from .stores import StoreList, StoreRow, list_stores
 
 _ORDER = {"bad": 0, "watch": 1, "ok": 2, "unknown": 3}
@@ -44,6 +45,7 @@ class Overview:
     is_settled: bool
     """A runner evaluates the checks, so that states do not flicker."""
     cost: Pace
+    trends: Trends
 
     @property
     def count(self) -> dict[str, int]:
@@ -71,6 +73,7 @@ def overview(*, live: bool = False) -> Overview:
         template=settings.STORE_TEMPLATE or "",
         is_settled=is_evaluated(),
         cost=pace(),
+        trends=trends_of_stores(stores),
     )
 
 

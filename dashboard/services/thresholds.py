@@ -103,6 +103,7 @@ _RULES = (
         bad_unit=OF_LIMIT,
         is_over=True,
         page=_LOCKS_PAGE,
+        query="waiters=yes&sort=-wait",
     ),
     Rule(
         "timeouts",
@@ -111,7 +112,7 @@ _RULES = (
         Limits(None, 1.0),
         _("Each one is a message that failed for somebody, so one is enough."),
         at_once=True,
-        page=_LATENCY_PAGE,
+        page=_LOCKS_PAGE,
     ),
     Rule(
         "hold",
@@ -177,7 +178,7 @@ _RULES = (
             " 6 s at 42 MB, in reports from the field."
         ),
         samples=FEWEST_SAMPLES,
-        page=_LATENCY_PAGE,
+        page="migrations",
     ),
     Rule(
         "index-size",
@@ -214,6 +215,7 @@ _RULES = (
         Limits(1_800.0, None),
         _("Backup tools call such a lock stale after 30 minutes. We only warn."),
         page=_LOCKS_PAGE,
+        query="verdict=other-host",
     ),
     Rule(
         "backup",

@@ -12,7 +12,10 @@ from django.conf import settings
 import sessionstore
 from sessionstore import open_store
 
+from ..locks_limits import LimitRow, limit_rows
 from ..threshold_changes import limits_now
+from ..thresholds import RULES
+from .disguise import Disguise
 
 README = """\
 An incident of a sessionstore console, to send to whoever can help.
@@ -62,7 +65,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def config() -> dict[str, Any]:
+def config(disguise: Disguise) -> dict[str, Any]:
     """Limits that bear on locks and waits. Nothing that is a secret, a place or a name."""
     defaults = inspect.signature(open_store).parameters
     return {
@@ -75,8 +78,21 @@ def config() -> dict[str, Any]:
             "versions_days": settings.VERSIONS_DAYS,
             "versions_kept": settings.VERSIONS_KEPT,
         },
+        "lock_limits": [_limit(row, disguise) for row in limit_rows()],
         "thresholds": {
-            name: {"watch": limits.watch, "bad": limits.bad}
-            for name, limits in limits_now().items()
+            name: {"watch": limits.watch, "bad": limits.bad, "unit": RULES[name].unit.name}
+            for name, limits in sorted(limits_now().items())
         },
+    }
+
+
+def _limit(row: LimitRow, disguise: Disguise) -> dict[str, str]:
+    """How long who waits, may hold, and until when a lock counts as left behind."""
+    cells = {"wait": row.wait, "hold": row.hold, "stale": row.stale}
+    return {
+        "lock": row.lock,
+        "program": disguise.text(row.program),
+        **{name: cell.words for name, cell in cells.items()},
+        **{f"{name}_source": disguise.text(cell.source) for name, cell in cells.items()},
+        "note": row.note,
     }
