@@ -11,8 +11,8 @@ from .check import Check
 from .check_memory import is_evaluated
 from .checks import all_checks
 from .fleet import LIVE_AGE_S
-from .pace import Pace, pace
 from .latency_trends import Trends, trends_of_stores
+from .pace import Pace, pace
 from .stores import StoreList, StoreRow, list_stores
 
 _ORDER = {"bad": 0, "watch": 1, "ok": 2, "unknown": 3}

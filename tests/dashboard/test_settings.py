@@ -267,3 +267,12 @@ def test_links_in_place_of_own_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("k" * 64)
     with pytest.raises(ImproperlyConfigured, match=r"secret\.key"):
         secret_key(elsewhere)
+
+
+@pytest.mark.parametrize("value", ["tooshort", "has a blank in its middle", "grün" * 8])
+def test_a_secret_that_is_none_is_refused_without_quoting_it(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        Environment({"SESSIONSTORE_METRICS_TOKEN": value}).secret(
+            "SESSIONSTORE_METRICS_TOKEN", least=20
+        )
+    assert value not in str(refused.value)
