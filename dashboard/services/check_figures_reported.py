@@ -16,8 +16,9 @@ from .history import look_at
 from .problems import Problem
 from .readers import Reader
 from .stores import StoreRow
+from .threshold_units import PERCENT
 from .threshold_words import said
-from .thresholds import FEWEST_SAMPLES, PERCENT, WINDOW_S
+from .thresholds import FEWEST_SAMPLES, WINDOW_S
 
 _HOUR_MS = 3_600_000
 REPORTED = ("lock-wait", "timeouts", "hold", "contended", "write-directory", "write-legacy")
