@@ -12,7 +12,11 @@ from django.conf import settings
 import sessionstore
 from sessionstore import open_store
 
-from .. import lock_checks, runs
+from ..check_limits import LimitGroup, sanity_of
+from ..stores import list_stores
+from ..threshold_changes import limits_now
+from ..thresholds import RULES
+from .disguise import Disguise
 
 README = """\
 An incident of a sessionstore console, to send to whoever can help.
@@ -62,7 +66,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def config() -> dict[str, Any]:
+def config(disguise: Disguise) -> dict[str, Any]:
     """Limits that bear on locks and waits. Nothing that is a secret, a place or a name."""
     defaults = inspect.signature(open_store).parameters
     return {
@@ -75,10 +79,22 @@ def config() -> dict[str, Any]:
             "versions_days": settings.VERSIONS_DAYS,
             "versions_kept": settings.VERSIONS_KEPT,
         },
-        "thresholds_s": {
-            "wait_watch": lock_checks.WATCH_WAIT_S,
-            "wait_bad": lock_checks.BAD_WAIT_S,
-            "hold_watch": runs.WATCH_HOLD_S,
-            "hold_bad": runs.BAD_HOLD_S,
+        "lock_limits": [_limit(group, disguise) for group in sanity_of(list_stores()).groups],
+        "thresholds": {
+            name: {"watch": limits.watch, "bad": limits.bad, "unit": RULES[name].unit.name}
+            for name, limits in sorted(limits_now().items())
         },
+    }
+
+
+def _limit(group: LimitGroup, disguise: Disguise) -> dict[str, Any]:
+    """How long who waits, may hold, and until when a lock counts as left behind; seconds."""
+    return {
+        "agent": disguise.text(group.agent),
+        "lock": group.lock,
+        "wait_s": group.wait_s,
+        "hold_s": group.hold_s,
+        "stale_s": group.stale_s,
+        "sources": [disguise.text(source) for source in group.sources],
+        "findings": [disguise.text(finding) for finding in group.findings],
     }

@@ -146,6 +146,9 @@ def test_versions_and_limits_are_in_it_and_settings_with_secrets_are_not(
     versions = json.loads(files["versions.json"])
     assert {"sessionstore", "django", "python", "system"} <= set(versions)
     assert json.loads(files["config.json"])["store_defaults"]["timeout"] == 10.0
+    config = json.loads(files["config.json"])
+    assert config["lock_limits"]
+    assert config["thresholds"]
     assert settings.SECRET_KEY not in "".join(files.values())
 
 
