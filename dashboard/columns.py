@@ -42,6 +42,7 @@ STORE_COLUMNS = (
     Column("biggest", _("Biggest session"), "biggest", numeric=True, starts_down=True),
     Column("newest", _("Newest write"), "newest", starts_down=True),
     Column("locks", _("Locks held"), "locks", numeric=True, starts_down=True),
+    Column("trend", _("Lock wait, 1 h")),
     Column("problems", _("Problems"), "problems", numeric=True, starts_down=True),
 )
 LOCK_COLUMNS = (

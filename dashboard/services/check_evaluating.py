@@ -77,7 +77,7 @@ def _claim(mine: datetime | None) -> datetime | None:
     if is_first:
         return row.begun_at
     after = EVERY if row.begun_at == mine else TAKEN_OVER_AFTER
-    due = Chore.objects.filter(pk=CHORE, begun_at=row.begun_at, begun_at__lte=Now() - after)
+    due = Chore.objects.filter(pk=CHORE, begun_at__lte=Now() - after)
     if not due.update(begun_at=Now()):
         return None
     return Chore.objects.get(pk=CHORE).begun_at

@@ -25,19 +25,25 @@ REPORTED = ("lock-wait", "timeouts", "hold", "contended", "write-directory", "wr
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """Five minutes of a store's reports, and the timeouts of the last hour."""
+    """Five minutes of a store's reports, and the timeouts of the last hour.
+
+    ``has_writers``: somebody was there to report, so that no report means that nothing was done.
+    """
 
     window: Window
     hour_timeouts: int
+    has_writers: bool
 
 
 def recent_of(readers: Sequence[Reader], now_ms: int) -> dict[str, Recent | Problem]:
     """What each store's writers reported lately, by store id."""
 
+    start_ms = now_ms - WINDOW_S * 1000
+
     def look(history: History) -> Recent:
-        hour = history.between(now_ms - _HOUR_MS, now_ms)
-        timeouts = sum(_timeouts(window.groups) for window in hour)
-        return Recent(history.total(now_ms - WINDOW_S * 1000, now_ms), timeouts)
+        hour = history.total(now_ms - _HOUR_MS, now_ms)
+        window = history.total(start_ms, now_ms)
+        return Recent(window, _timeouts(hour.groups), history.is_covered(start_ms, now_ms))
 
     return look_at(readers, look)
 
@@ -49,7 +55,7 @@ def reported_figures(row: StoreRow, recent: Recent | Problem | None) -> Iterator
         for rule in rules:
             sentence = _("%s: what writers reported could not be read.") % _what(rule)
             yield Figure(rule, row.id, row.name, sentence, stale=True)
-    elif not recent.window.until_ms:
+    elif not recent.window.until_ms and not recent.has_writers:
         for rule in rules:
             sentence = _("%s: no writer has reported anything in the last 5 minutes.")
             yield Figure(rule, row.id, row.name, sentence % _what(rule), samples=0)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from .amounts import binary, latency
 from .latency_report import Report
-from .latency_sums import CHANGED, HOLD, PHASES, WAIT, WRITE, WRITTEN, Figures, Sums
+from .latency_sums import CHANGED, PHASES, TIMES, WRITTEN, Figures, Sums
 
 Text = str | Promise
 Number = float | int | None
@@ -75,9 +75,9 @@ class Chart:
 def charts_of(report: Report) -> tuple[Chart, ...]:
     """The charts that were asked for."""
     made: dict[str, Callable[[Report], Chart]] = {
-        "wait": lambda one: _bands(one, WAIT, _WAIT_NOTE),
-        "hold": lambda one: _bands(one, HOLD, _HOLD_NOTE),
-        "write": lambda one: _bands(one, WRITE, _WRITE_NOTE),
+        "wait": lambda one: _bands(one, "wait", _WAIT_NOTE),
+        "hold": lambda one: _bands(one, "hold", _HOLD_NOTE),
+        "write": lambda one: _bands(one, "write", _WRITE_NOTE),
         "phases": _phases,
         "updates": _updates,
         "bytes": _bytes,
@@ -91,7 +91,7 @@ _HOLD_NOTE = lazy("From getting the lock to letting it go.")
 _WRITE_NOTE = lazy("The part of a hold that replaces the file.")
 
 
-def _bands(report: Report, series: str, note: Text) -> Chart:
+def _bands(report: Report, name: str, note: Text) -> Chart:
     columns = (
         Column("n", _("Updates")),
         Column("p50", "p50"),
@@ -100,13 +100,13 @@ def _bands(report: Report, series: str, note: Text) -> Chart:
         Column("max", _("Longest")),
     )
     return Chart(
-        name=series,
-        title=str(SERIES_WORDS[series]),
+        name=name,
+        title=str(SERIES_WORDS[name]),
         kind="bands",
         unit="ms",
         note=str(note),
         columns=columns,
-        rows=_rows(report, lambda step: _band_cells(step.figures(series))),
+        rows=_rows(report, lambda step: _band_cells(step.figures(TIMES[name]))),
     )
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from sessionstore.metrics import History
-
-from .latency_span import HOUR_MS, Span
-
 Spell = tuple[int, int]
 """A start and an end in epoch milliseconds."""
 
-_BRIEF_MS = 15_000
-"""Writers report every few seconds: less than this between two reports is no gap."""
+_BRIEF_MS = 10_000
+"""Writers report every five seconds: less than twice that between two reports is no gap."""
 
 
 def is_covered(coverage: Sequence[Spell], start_ms: int, end_ms: int) -> bool:
@@ -48,13 +44,3 @@ def gaps_between(coverage: Sequence[Spell], start_ms: int, end_ms: int) -> tuple
     if end_ms - at >= _BRIEF_MS:
         gaps.append((at, end_ms))
     return tuple(gaps)
-
-
-def resolution_of(history: History, span: Span) -> int:
-    """How fine steps may be: what is reported as one cannot be told apart any more.
-
-    Reports that claim more than an hour are not believed.
-    """
-    inside = history.between(span.start_ms, span.end_ms)
-    lengths = (window.until_ms - window.from_ms for window in inside)
-    return max((length for length in lengths if 0 < length <= HOUR_MS), default=0)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .history import look_at
-from .latency_coverage import gaps_between, joined, resolution_of
+from .latency_coverage import gaps_between, joined
 from .latency_hot import HotSessions, hot_sessions
-from .latency_look import HEAT_HOURS, StoreLook, Wanted, look_at_store
+from .latency_look import HEAT_HOURS, Hour, StoreLook, Wanted, look_at_store, resolution_of
 from .latency_span import Span, span_of
 from .latency_sums import Sums
 from .problems import Problem
@@ -50,7 +50,7 @@ class Report:
     read_at_ms: int
     steps: tuple[Sums | None, ...]
     total: Sums
-    hours: tuple[tuple[int, ...] | None, ...]
+    hours: tuple[Hour, ...]
     gaps: tuple[tuple[int, int], ...]
     since_ms: int | None
     latest_ms: int | None
@@ -60,6 +60,7 @@ class Report:
     hot: HotSessions
     stores: int
     late: tuple[Late, ...]
+    refused: int
 
     @property
     def has_reports(self) -> bool:
@@ -76,7 +77,7 @@ def report_of(readers: Sequence[Reader], wanted: Wanted) -> Report:
     """Look at each store's history in its own thread, within the page's budget, and add up."""
     now_ms = time.time_ns() // 1_000_000
     first = span_of(wanted.start_ms, wanted.end_ms)
-    finest = look_at(readers, lambda history: resolution_of(history, first))
+    finest = look_at(readers, lambda history: resolution_of(history, first.start_ms))
     known = [found for found in finest.values() if not isinstance(found, Problem)]
     span = span_of(wanted.start_ms, wanted.end_ms, finest_ms=max(known, default=0))
     answers = look_at(
@@ -102,8 +103,8 @@ def _added_up(read: _Read) -> Report:
     looks = list(read.looks.values())
     coverage = joined(spell for look in looks for spell in look.coverage)
     total = Sums()
-    for look in looks:
-        total.merge(look.total)
+    for step in (step for look in looks for step in look.steps if step is not None):
+        total.merge(step)
     hot = hot_sessions(read.readers, {ident: look.sessions for ident, look in read.looks.items()})
     processes = list(dict.fromkeys(process for look in looks for process in look.processes))
     return Report(
@@ -130,6 +131,7 @@ def _added_up(read: _Read) -> Report:
         operations=tuple(sorted({name for look in looks for name in look.operations}))[:100],
         hot=hot,
         stores=len(looks),
+        refused=sum(look.refused for look in looks),
         late=tuple(
             Late(one.id, one.name, read.late[one.id]) for one in read.readers if one.id in read.late
         ),
@@ -146,6 +148,6 @@ def _sum_of_step(parts: Sequence[Sums | None]) -> Sums | None:
     return total
 
 
-def _sum_of_hour(parts: Sequence[list[int] | None]) -> tuple[int, ...] | None:
+def _sum_of_hour(parts: Sequence[Hour]) -> Hour:
     known = [part for part in parts if part is not None]
     return tuple(map(sum, zip(*known, strict=True))) if known else None

@@ -17,8 +17,9 @@ SHORTEST_MS, LONGEST_MS = 10_000, 366 * 86_400_000
 HOUR_MS = 3_600_000
 
 _S, _MIN = 1_000, 60_000
+# No 30 s: the last hour would have 120 steps at some seconds and 61 at others.
 _LADDER_MS = (
-    *(1 * _S, 2 * _S, 5 * _S, 10 * _S, 15 * _S, 30 * _S),
+    *(1 * _S, 2 * _S, 5 * _S, 10 * _S, 15 * _S),
     *(1 * _MIN, 2 * _MIN, 5 * _MIN, 10 * _MIN, 15 * _MIN, 30 * _MIN),
     *(HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS),
     *(24 * HOUR_MS, 72 * HOUR_MS, 168 * HOUR_MS),
@@ -58,7 +59,7 @@ class Span:
 def span_of(start_ms: int, end_ms: int, *, finest_ms: int = 0) -> Span:
     """The span for a window: its start moved back to a whole step, to the second.
 
-    Steps are at least ``finest_ms``, which is what thinning has left of the window. The same
+    Steps are at least, and a multiple of, ``finest_ms``, which is what thinning has left. The same
     span asked for by its own ends is the same span, so pages and their twins agree.
     """
     end_ms = end_ms // _S * _S
@@ -67,7 +68,7 @@ def span_of(start_ms: int, end_ms: int, *, finest_ms: int = 0) -> Span:
     for step_ms in _LADDER_MS:
         aligned_ms = start_ms // step_ms * step_ms
         is_fine_enough = -(-(end_ms - aligned_ms) // step_ms) <= MOST_STEPS
-        if step_ms >= finest_ms and is_fine_enough:
+        if is_fine_enough and (not finest_ms or step_ms % finest_ms == 0):
             return Span(aligned_ms, end_ms, step_ms)
     step_ms = _LADDER_MS[-1]
     return Span(start_ms // step_ms * step_ms, end_ms, step_ms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .amounts import binary, rate
 from .latency_charts import Cell, amplification, time_cell
 from .latency_report import Report
-from .latency_sums import CHANGED, HOLD, WAIT, WRITE, WRITTEN, Sums
+from .latency_sums import CHANGED, TIMES, WRITTEN, Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def summary_of(report: Report) -> Summary:
         timeouts=total.timeouts,
         contended=total.contended,
         contended_share=100 * total.contended / total.updates if total.updates else None,
-        times=tuple(times_of(total, series) for series in (WAIT, HOLD, WRITE)),
+        times=tuple(times_of(total, name) for name in TIMES),
         written=binary(written),
         written_bytes=written,
         changed=binary(changed),
@@ -63,11 +63,11 @@ def summary_of(report: Report) -> Summary:
     )
 
 
-def times_of(sums: Sums, series: str) -> Times:
+def times_of(sums: Sums, name: str) -> Times:
     """Percentiles of one kind of time, said."""
-    figures = sums.figures(series)
+    figures = sums.figures(TIMES[name])
     p50, p95, p99, longest = (
         time_cell(figures, value)
         for value in (figures.p50, figures.p95, figures.p99, figures.maximum)
     )
-    return Times(series, figures.n, p50, p95, p99, longest)
+    return Times(name, figures.n, p50, p95, p99, longest)

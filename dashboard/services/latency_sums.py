@@ -1,8 +1,7 @@
 """What writers reported of one step, added up: counts, and histograms that give percentiles.
 
 Made in a store's own thread from its windows, then added up over stores. Percentiles come from
-merged histograms and are never averaged. What a window file says is checked where it is added:
-anybody who can write to a store can write one.
+merged histograms and are never averaged.
 """
 
 from __future__ import annotations
@@ -19,14 +18,13 @@ from sessionstore.metrics import (
     WRITTEN,
     Group,
     Histogram,
-    bucket_of,
 )
 
-__all__ = ["CHANGED", "HOLD", "PHASES", "WAIT", "WRITE", "WRITTEN", "Figures", "Sums"]
+__all__ = ["CHANGED", "HOLD", "PHASES", "TIMES", "WAIT", "WRITE", "WRITTEN", "Figures", "Sums"]
 
 TIMEOUT = "timeout"
-_LAST_BUCKET = bucket_of(1 << 63)
-_MOST = 1 << 62
+TIMES = {"wait": WAIT, "hold": HOLD, "write": WRITE}
+"""The times that addresses and charts name, and the series that holds each."""
 _NS_PER_MS = 1e6
 
 
@@ -68,14 +66,13 @@ class Sums:
 
     def add(self, group: Group) -> None:
         """Add what was reported of one group."""
-        count = _sane(group.count)
-        self.updates += count
-        self.contended += min(_sane(group.contended), count)
-        self.outcomes[group.labels.outcome] += count
+        self.updates += group.count
+        self.contended += group.contended
+        self.outcomes[group.labels.outcome] += group.count
         for name, histogram in group.series.items():
-            _merge(self.series.setdefault(name, Histogram({})), histogram)
+            self.series.setdefault(name, Histogram({})).merge(histogram)
         if group.labels.outcome == TIMEOUT and WAIT in group.series:
-            _merge(self.given_up, group.series[WAIT])
+            self.given_up.merge(group.series[WAIT])
 
     def merge(self, other: Sums) -> None:
         """Add what another store reported."""
@@ -96,28 +93,14 @@ class Sums:
         found = self.series.get(name)
         if found is None or not found.counts:
             return Figures(0)
-        given_up = self.given_up.percentile(0.0) if name == WAIT else None
         return Figures(
             n=found.count,
             p50=_ms(found.percentile(0.50)),
             p95=_ms(found.percentile(0.95)),
             p99=_ms(found.percentile(0.99)),
-            maximum=_ms(float(found.maximum)),
-            from_timeouts_ms=_ms(given_up),
+            maximum=_ms(found.maximum),
+            from_timeouts_ms=_ms(self.given_up.percentile(0.0)) if name == WAIT else None,
         )
-
-
-def _merge(mine: Histogram, reported: Histogram) -> None:
-    counts = mine.counts
-    for bucket, count in reported.counts.items():
-        if 0 <= bucket <= _LAST_BUCKET and 0 < count < _MOST:
-            counts[bucket] = counts.get(bucket, 0) + count
-    mine.total += _sane(reported.total)
-    mine.maximum = max(mine.maximum, _sane(reported.maximum))
-
-
-def _sane(number: int) -> int:
-    return number if 0 <= number < _MOST else 0
 
 
 def _ms(nanoseconds: float | None) -> float | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from .amounts import latency, rate
+from .fleet import fleet, page_budget_s
 from .history import look_at
 from .latency_look import Wanted, step_sums
 from .latency_span import HOUR_MS, Span, span_of
@@ -20,8 +21,11 @@ from .latency_sums import WAIT, Sums
 from .problems import Problem
 from .readers import Reader
 from .sparklines import Sparkline, sparkline_of
+from .stores import StoreList
 
 _FINEST_MS = 60_000
+_LEAST_S = 0.2
+"""A store that took all of the page's time may still have its history in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,13 @@ def trends_of(readers: Sequence[Reader], *, budget_s: float | None = None) -> Tr
         },
         late=tuple(r.name for r in readers if isinstance(found[r.id], Problem)),
     )
+
+
+def trends_of_stores(stores: StoreList) -> Trends:
+    """The last hour of stores that a page has looked at, in what that look left of its budget."""
+    known = (fleet().known(row.id) for row in stores.opened)
+    left_s = max(_LEAST_S, page_budget_s() - stores.took_s)
+    return trends_of([reader for reader in known if reader is not None], budget_s=left_s)
 
 
 def _together(stores: Sequence[Sequence[Sums | None]], span: Span) -> list[Sums | None]:

@@ -125,13 +125,15 @@ def writes_of(reader: Reader, key: str, *, hours: int) -> Writes:
 
 
 def _found(history: History, key: str, start_ms: int, end_ms: int) -> _Found:
+    windows = history.between(start_ms, end_ms)
+    kept = [write for window in windows for write in window.writes if write.key == key]
     hot = [
         (window.until_ms, session)
-        for window in history.between(start_ms, end_ms)
+        for window in windows
         for session in window.sessions
         if session.key == key
     ]
-    return _Found(history.writes(key, start_ms, end_ms), hot, history.coverage())
+    return _Found(sorted(kept, key=lambda write: -write.at_ms), hot, history.coverage())
 
 
 def _points(

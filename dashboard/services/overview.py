@@ -11,6 +11,7 @@ from .check import Check
 from .check_memory import is_evaluated
 from .checks import all_checks
 from .fleet import LIVE_AGE_S
+from .latency_trends import Trends, trends_of_stores
 from .pace import Pace, pace
 from .stores import StoreList, StoreRow, list_stores
 
@@ -44,6 +45,7 @@ class Overview:
     is_settled: bool
     """A runner evaluates the checks, so that states do not flicker."""
     cost: Pace
+    trends: Trends
 
     @property
     def count(self) -> dict[str, int]:
@@ -71,6 +73,7 @@ def overview(*, live: bool = False) -> Overview:
         template=settings.STORE_TEMPLATE or "",
         is_settled=is_evaluated(),
         cost=pace(),
+        trends=trends_of_stores(stores),
     )
 
 

@@ -77,9 +77,7 @@ class Rule:
         return self.bad_unit or self.unit
 
 
-# Until there is a page of locks and one of latency, these are the pages that prove most.
-_LOCKS_PAGE, _LOCKED = "sessions", "locked=yes&machine=yes"
-_LATENCY_PAGE = "stores"
+_LOCKS_PAGE, _LATENCY_PAGE = "locks", "latency"
 _RULES = (
     Rule(
         "lock-wait",
@@ -105,7 +103,7 @@ _RULES = (
         bad_unit=OF_LIMIT,
         is_over=True,
         page=_LOCKS_PAGE,
-        query=_LOCKED,
+        query="waiters=yes&sort=-wait",
     ),
     Rule(
         "timeouts",
@@ -114,7 +112,7 @@ _RULES = (
         Limits(None, 1.0),
         _("Each one is a message that failed for somebody, so one is enough."),
         at_once=True,
-        page=_LATENCY_PAGE,
+        page=_LOCKS_PAGE,
     ),
     Rule(
         "hold",
@@ -139,7 +137,6 @@ _RULES = (
         ),
         is_over=True,
         page=_LOCKS_PAGE,
-        query=_LOCKED,
     ),
     Rule(
         "locks",
@@ -151,7 +148,6 @@ _RULES = (
             " given up. The judgement is ours."
         ),
         page=_LOCKS_PAGE,
-        query=_LOCKED,
     ),
     Rule(
         "contended",
@@ -219,7 +215,7 @@ _RULES = (
         Limits(1_800.0, None),
         _("Backup tools call such a lock stale after 30 minutes. We only warn."),
         page=_LOCKS_PAGE,
-        query=_LOCKED,
+        query="verdict=other-host",
     ),
     Rule(
         "backup",

@@ -42,5 +42,6 @@ def overview_json(request: HttpRequest) -> HttpResponseBase:
         ],
         "totals": asdict(seen.totals),
         "own_cost": asdict(seen.cost),
+        "last_hour": {"late_stores": seen.trends.late, **asdict(seen.trends.together)},
     }
     return twins.json_response("overview", content)

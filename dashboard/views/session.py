@@ -42,7 +42,7 @@ def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBas
         context |= versions_tab(request, store_id, ref)
     if tab == "locks":
         context |= locks_tab(found)
-    if tab == "writes":
+    if tab in ("writes", "locks"):
         context |= writes_tab(request, store_id, ref)
     return page_or_part(request, "session.html", "_session_tab.html", context)
 

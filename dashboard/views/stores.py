@@ -13,6 +13,7 @@ from dashboard import listing, twins
 from dashboard.columns import STORE_COLUMNS
 from dashboard.links import Link
 from dashboard.roles import role_required
+from dashboard.services.latency_trends import trends_of_stores
 from dashboard.services.stores import SORTS, StoreRow, list_stores
 
 from .answers import page_or_part, tells_problems
@@ -31,8 +32,10 @@ def stores(request: HttpRequest) -> HttpResponseBase:
     order, link = _order(request)
     listed = list_stores(sort=order.lstrip("-"), descending=order.startswith("-"))
     query = f"?{request.GET.urlencode()}" if request.GET else ""
+    trends = trends_of_stores(listed).by_store
     context = {
         "list": listed,
+        "trends": [(row, trends.get(row.id)) for row in listed.rows],
         "headings": [listing.heading(column, order, link) for column in STORE_COLUMNS],
         "json_url": reverse("stores_json") + query,
         "csv_url": reverse("stores_csv") + query,

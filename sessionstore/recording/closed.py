@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import StoreIOError
 from ..files import list_names, remove_file
-from ..locks.owned import read_owned
+from ..locks.owned import Held, read_owned
 from .scanning import AHEAD_MS, HEAD_BYTES, MOST_HEADER_BYTES, Scan, identity_of, scan, sources_in
 from .segments import MOST_FILE_BYTES, MOST_FILES, TEMPORARY, Span, is_own_host, names_in, span_of
 
@@ -74,11 +74,14 @@ def find_closed(folder_fd: int, *, but: set[str]) -> list[Closed]:
     return found
 
 
-def read_closed(folder_fd: int, one: Closed, now_ms: int) -> Scan:
-    """Its reports; one that is too large to read is refused whole."""
+def read_closed(folder_fd: int, one: Closed, now_ms: int, held: Held) -> Scan:
+    """Its reports. Nothing where it is too large, or its owner has come back to it."""
     if one.size > MOST_FILE_BYTES:
         return Scan(refused=1)
-    return scan(_read(folder_fd, one.name, MOST_FILE_BYTES), latest_ms=now_ms + AHEAD_MS)
+    data = held.read(one.name, dir_fd=folder_fd, max_bytes=MOST_FILE_BYTES)
+    if data is None:
+        return Scan(refused=1)
+    return scan(data, latest_ms=now_ms + AHEAD_MS)
 
 
 def _read(folder_fd: int, name: str, most: int) -> bytes:

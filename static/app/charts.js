@@ -43,8 +43,8 @@
         borderDash: DASHES[name],
         borderWidth: name === "max" ? 0 : 1.75,
         showLine: name !== "max",
-        pointStyle: name === "max" ? "triangle" : "circle",
-        pointRadius: (context) => (name === "max" ? 2.5 : isAlone(context) ? 2.5 : 0),
+        pointStyle: name === "max" ? "triangle" : "line",
+        pointRadius: (context) => (name === "max" || isAlone(context) ? 3 : 0),
         spanGaps: false,
       };
     });
@@ -94,9 +94,34 @@
       data: chart.rows.map((row) => (row ? row[at] : null)),
       texts: chart.texts.map((row) => row && row[at]),
       name: column.name,
-      backgroundColor: column.name === "updates" || column.name === "written"
-        ? colours[column.name] : fill(colours[column.name], 1, ink.raised),
+      ...(column.name === "timeouts" ? timeoutStyle(ink) : barStyle(column.name, colours, ink)),
     })).filter((set) => set.name !== "amplification");
+  }
+
+  // What is part of another amount stands before it, not beside it.
+  function barStyle(name, colours, ink) {
+    const isWhole = name === "updates" || name === "written";
+    return {
+      backgroundColor: isWhole ? colours[name] : fill(colours[name], 1, ink.raised),
+      grouped: false,
+      order: isWhole ? 2 : 1,
+      categoryPercentage: 1,
+      barPercentage: 0.86,
+      pointStyle: "rect",
+    };
+  }
+
+  // A single timeout beside thousands of updates would be no bar at all.
+  function timeoutStyle(ink) {
+    return {
+      type: "line",
+      showLine: false,
+      order: 0,
+      borderColor: ink.longest,
+      backgroundColor: ink.longest,
+      pointStyle: "triangle",
+      pointRadius: ({ raw }) => (raw ? 5 : 0),
+    };
   }
 
   const SETS = { bands: bandSets, shares: shareSets, counts: barSets, bytes: barSets };
@@ -110,8 +135,11 @@
     return `${Math.round(value * 10) / 10} ${steps[at]}`;
   }
 
-  function isDecade(value) {
-    return Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
+  // Ticks at decades; at twice and five times those too where the axis spans fewer than two.
+  function isTold(value, scale) {
+    const told = scale.max / scale.min < 100 ? [1, 2, 5] : [1];
+    const decade = 10 ** Math.floor(Math.log10(value) + 1e-9);
+    return told.some((part) => Math.abs(value / decade - part) < 1e-6);
   }
 
   function valueAxis(chart, ink) {
@@ -123,8 +151,12 @@
     if (chart.kind === "bands") {
       axis.type = "logarithmic";
       axis.ticks.maxTicksLimit = undefined;
-      axis.ticks.callback = (value) => (isDecade(value) ? amount(value, chart.unit) : null);
-      axis.grid.color = ({ tick }) => (tick && isDecade(tick.value) ? ink.line : "transparent");
+      axis.ticks.callback = function callback(value) {
+        return isTold(value, this) ? amount(value, chart.unit) : null;
+      };
+      axis.grid.color = ({ tick, scale }) => (
+        tick && isTold(tick.value, scale) ? ink.line : "transparent"
+      );
     }
     if (chart.kind === "shares") Object.assign(axis, { stacked: true, max: 100 });
     if (chart.kind === "counts" || chart.kind === "bytes") axis.beginAtZero = true;
@@ -211,7 +243,7 @@
         plugins: {
           legend: {
             position: "bottom",
-            labels: { color: ink.text, boxWidth: 22, boxHeight: 8, usePointStyle: false },
+            labels: { color: ink.text, boxWidth: 22, boxHeight: 8, usePointStyle: chart.kind !== "shares" },
           },
           tooltip: {
             animation: false,

@@ -12,7 +12,8 @@ from django.conf import settings
 import sessionstore
 from sessionstore import open_store
 
-from ..locks_limits import LimitRow, limit_rows
+from ..check_limits import LimitGroup, sanity_of
+from ..stores import list_stores
 from ..threshold_changes import limits_now
 from ..thresholds import RULES
 from .disguise import Disguise
@@ -78,7 +79,7 @@ def config(disguise: Disguise) -> dict[str, Any]:
             "versions_days": settings.VERSIONS_DAYS,
             "versions_kept": settings.VERSIONS_KEPT,
         },
-        "lock_limits": [_limit(row, disguise) for row in limit_rows()],
+        "lock_limits": [_limit(group, disguise) for group in sanity_of(list_stores()).groups],
         "thresholds": {
             name: {"watch": limits.watch, "bad": limits.bad, "unit": RULES[name].unit.name}
             for name, limits in sorted(limits_now().items())
@@ -86,13 +87,14 @@ def config(disguise: Disguise) -> dict[str, Any]:
     }
 
 
-def _limit(row: LimitRow, disguise: Disguise) -> dict[str, str]:
-    """How long who waits, may hold, and until when a lock counts as left behind."""
-    cells = {"wait": row.wait, "hold": row.hold, "stale": row.stale}
+def _limit(group: LimitGroup, disguise: Disguise) -> dict[str, Any]:
+    """How long who waits, may hold, and until when a lock counts as left behind; seconds."""
     return {
-        "lock": row.lock,
-        "program": disguise.text(row.program),
-        **{name: cell.words for name, cell in cells.items()},
-        **{f"{name}_source": disguise.text(cell.source) for name, cell in cells.items()},
-        "note": row.note,
+        "agent": disguise.text(group.agent),
+        "lock": group.lock,
+        "wait_s": group.wait_s,
+        "hold_s": group.hold_s,
+        "stale_s": group.stale_s,
+        "sources": [disguise.text(source) for source in group.sources],
+        "findings": [disguise.text(finding) for finding in group.findings],
     }

@@ -32,7 +32,7 @@ def state(tmp_path: Path, settings: Any) -> Path:
     """Two agents, one session each, watched."""
     path = tmp_path / "state"
     for agent in ("main", "work"):
-        with open_store(path / "agents" / agent / "sessions") as store:
+        with open_store(path / "agents" / agent / "sessions", report=False) as store:
             store.put(f"agent:{agent}:one", {"sessionId": agent, "updatedAt": 1_790_000_000_000})
     settings.STATE_DIR = path
     settings.DATA_DIR = tmp_path / "var"

@@ -252,4 +252,4 @@ def test_limits_of_locks_are_next_to_each_other(state: Path, viewer_client: Clie
     assert "openclaw.json: session.writeLock.maxHoldMs" in text
     check = checks_of(viewer_client)["limits"]
     assert check["state"] == "watch"
-    assert "may be kept for 900 s" in check["sentence"]
+    assert "may be kept for 900 s" in check["detail"]

@@ -1,12 +1,25 @@
-"""Window files as writers leave them beside a store, with the raw samples they were made of."""
+"""Window files as writers leave them beside a store, and the raw samples they were made of."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from sessionstore.metrics import Group, Histogram, HotSession, KeptWrite, Labels, Process, Window
+from sessionstore.metrics import (
+    CHANGED,
+    HOLD,
+    WAIT,
+    WRITE,
+    WRITTEN,
+    Group,
+    Histogram,
+    HotSession,
+    KeptWrite,
+    Labels,
+    Process,
+    Window,
+)
 from sessionstore.paths import StorePaths
 from sessionstore.recording.records import FOLDER, VERSION, pack_frame
 from sessionstore.store import open_store
@@ -34,16 +47,16 @@ def group(
     write: Sequence[int] | None = None,
     written: Sequence[int] = (),
     changed: Sequence[int] = (),
-    phases: dict[str, Sequence[int]] | None = None,
+    phases: Mapping[str, Sequence[int]] | None = None,
 ) -> Group:
     """Updates with the same labels; ``hold`` and ``write`` are as ``wait`` unless given."""
     hold = wait if hold is None else hold
     series = {
-        "wait": wait,
-        "hold": hold,
-        "write": hold if write is None else write,
-        "written_bytes": written,
-        "changed_bytes": changed,
+        WAIT: wait,
+        HOLD: hold,
+        WRITE: hold if write is None else write,
+        WRITTEN: written,
+        CHANGED: changed,
         **(phases or {}),
     }
     return Group(
@@ -132,14 +145,14 @@ def plant_hours(
 ) -> list[tuple[int, int]]:
     """Fill the hours before now with reports; returns each wait with the end of its window.
 
-    Nobody reports within ``silent_ms``. Once in a while somebody waits for long, or gives up.
+    Older reports are thinned, as writers do. Nobody reports within ``silent_ms``. Once in a while
+    somebody waits for long, or gives up.
     """
     chance = random.Random(seed)
     waits: list[tuple[int, int]] = []
     for pid in range(100, 100 + processes):
         windows = []
-        for start_ms in range(now_ms - hours * 3_600_000, now_ms - 999, every_s * 1000):
-            until_ms = min(now_ms, start_ms + every_s * 1000)
+        for start_ms, until_ms in _tiers(now_ms - hours * 3_600_000, now_ms, every_s * 1000):
             if silent_ms and start_ms < silent_ms[1] and until_ms > silent_ms[0]:
                 continue
             values = [int(chance.lognormvariate(12.5, 1.6)) for _ in range(chance.randrange(3, 9))]
@@ -151,6 +164,18 @@ def plant_hours(
                 windows[-1].groups.append(group(outcome="timeout", wait=[given_up], hold=[0]))
         report(directory, windows, pid=pid)
     return waits
+
+
+def _tiers(start_ms: int, now_ms: int, every_ms: int) -> Iterator[tuple[int, int]]:
+    """Windows as thinning leaves them: a minute, five and fifteen with age, at least ``every``."""
+    at = start_ms
+    while at < now_ms:
+        age_ms = now_ms - at
+        thinned_ms = 900_000 if age_ms > 86_400_000 else 300_000 if age_ms > 21_600_000 else 60_000
+        length_ms = max(every_ms, thinned_ms if age_ms > 3_600_000 else 5_000)
+        until_ms = min(now_ms, (at // length_ms + 1) * length_ms)
+        yield at, until_ms
+        at = until_ms
 
 
 def _busy_window(

@@ -68,7 +68,7 @@ def test_a_held_lock_and_who_waits_are_told(agents: Agents, scrape: Scraper) -> 
         asked.set()
         assert answered.wait(30)
 
-    with open_store(main / "sessions.json") as store:
+    with open_store(main / "sessions.json", report=False) as store:
         held = threading.Thread(target=store.update, args=("agent:main:main", hold))
         held.start()
         assert asked.wait(30)
@@ -115,7 +115,7 @@ def test_an_answer_is_shared_for_some_seconds(
 ) -> None:
     [main] = agents("main")
     first = scrape()
-    with open_store(main / "sessions.json") as store:
+    with open_store(main / "sessions.json", report=False) as store:
         store.put("agent:main:second", {"updatedAt": 2})
     shared = Client().get("/metrics", headers=RIGHT).content.decode()
     assert 'sessionstore_sessions{agent="main",layout="directory"} 1.0' in shared
@@ -171,7 +171,7 @@ def agents_in(seen: Scrape) -> set[str]:
 
 def test_no_key_path_host_or_program_is_ever_a_label(agents: Agents, scrape: Scraper) -> None:
     [main] = agents("main")
-    with open_store(main / "sessions.json") as store:
+    with open_store(main / "sessions.json", report=False) as store:
         store.put("agent:main:telegram:direct:4915112345678", {"updatedAt": 1})
     append(main, window(process(1, host="secret-host"), NOW - 5000, NOW, group([1])))
     Follower().finish()
@@ -218,7 +218,7 @@ def test_backups_are_told_with_never_as_zero(
     state = fleet().state_dir
     assert state is not None
     [reader] = fleet().scan().readers
-    with open_store(main / "sessions.json") as store:
+    with open_store(main / "sessions.json", report=False) as store:
         backup = create_backup(store, root=default_root(reader.paths), reason="test")
     note_proven(backup, at_ms=NOW)
     monkeypatch.setattr(metrics_kept, "_catalogue", None)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sessionstore import SessionStoreError
+from sessionstore import SessionStoreError, open_store
 from sessionstore.files import status_of
 from sessionstore.metrics import History, Window, loading, merge
 from sessionstore.recording.records import FOLDER, pack_frame
+from sessionstore.recording.segments import names_in
 from sessionstore.recording.thinning import thin
 from tests.sessionstore.faults import injected
 from tests.sessionstore.metrics.reporting import (
@@ -56,6 +61,29 @@ def test_total_is_the_sum_of_all_processes(tmp_path: Path) -> None:
             assert figures(history.total(start, end)) == figures(merge(inside))
 
 
+@given(
+    ends=st.lists(st.integers(1, 2 * HOUR), min_size=1, max_size=60),
+    start=st.integers(0, 2 * HOUR),
+    length=st.integers(1, 2 * HOUR),
+    step=st.integers(4 * SECOND, HOUR),
+)
+@settings(max_examples=40, deadline=None)
+def test_steps_part_any_stretch_without_losing_or_doubling(
+    ends: list[int], start: int, length: int, step: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = paths_in(Path(folder))
+        windows = [window(NOW - end, holds=[end]) for end in sorted(ends, reverse=True)]
+        report(paths, windows)
+        history = history_of(Path(folder))
+        begin = NOW - 2 * HOUR + start
+        steps = history.steps(begin, begin + length, step)
+        assert steps[0].start_ms == begin and steps[-1].end_ms == begin + length
+        inside = merge(one for one in windows if begin < one.until_ms <= begin + length)
+        assert figures(merge(s.window for s in steps if s.window is not None)) == figures(inside)
+        assert figures(history.total(begin, begin + length)) == figures(inside)
+
+
 def test_steps_add_up_to_the_total(tmp_path: Path) -> None:
     paths = paths_in(tmp_path)
     report(paths, [window(NOW - n * 5 * SECOND) for n in range(200, 0, -1)])
@@ -80,6 +108,16 @@ def test_nobody_there_is_a_gap_and_calm_is_not(tmp_path: Path) -> None:
         (NOW - 10 * MINUTE, NOW - 2 * MINUTE - 5 * SECOND),
         (NOW - 2 * MINUTE, NOW),
     ]
+
+
+def test_what_is_shorter_than_the_time_between_two_reports_is_no_gap(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    report(paths, [window(NOW - MINUTE), window(NOW - MINUTE + 8 * SECOND)])
+    history = history_of(tmp_path)
+    ended = NOW - MINUTE + 8 * SECOND
+    assert history.gaps(NOW - MINUTE - 8 * SECOND, ended + 4 * SECOND) == []
+    assert history.gaps(NOW - MINUTE, ended + 5 * SECOND) == [(ended, ended + 5 * SECOND)]
+    assert history.gaps(ended, ended + SECOND) == [(ended, ended + SECOND)]
 
 
 def test_a_living_process_that_is_idle_covers_until_now(tmp_path: Path) -> None:
@@ -211,6 +249,51 @@ def test_thinning_changes_no_total_of_one_who_watches(tmp_path: Path) -> None:
     history.refresh(now_ms=NOW + 20 * HOUR)
     seen.add(updates(history.total(0, NOW)))
     assert seen == {expected}
+
+
+def test_a_merge_between_listing_and_reading_goes_unnoticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = paths_in(tmp_path)
+    for pid in (1, 2):
+        report(paths, [window(NOW - 5 * HOUR, pid=pid)], pid=pid)
+    real = names_in
+
+    def slow(folder_fd: int) -> list[str]:
+        names = real(folder_fd)
+        thin(paths.sidecar, now_ms=NOW)
+        return names
+
+    monkeypatch.setattr(loading, "names_in", slow)
+    assert updates(history_of(tmp_path).total(0, NOW)) == 2
+
+
+def test_a_file_that_appears_while_others_are_read_is_read_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing may miss both a merged file that comes and its source that goes."""
+    paths = paths_in(tmp_path)
+    report(paths, [window(NOW - 5 * HOUR)])
+    real, calls = names_in, list[int]()
+
+    def blind(folder_fd: int) -> list[str]:
+        calls.append(folder_fd)
+        return [] if len(calls) == 1 else real(folder_fd)
+
+    monkeypatch.setattr(loading, "names_in", blind)
+    assert updates(history_of(tmp_path).total(0, NOW)) == 1
+
+
+def test_a_process_that_closed_the_store_and_lives_is_alive(tmp_path: Path) -> None:
+    with open_store(tmp_path / "sessions.json") as store:
+        store.put("a", {"n": 1})
+    history = History(store.paths)
+    history.refresh()
+    (one,) = history.reporters()
+    assert (one.pid, one.state) == (os.getpid(), "alive")
+    history.refresh(now_ms=time.time_ns() // 1_000_000 + HOUR)
+    assert len(history.coverage()) == 1
+    assert history.coverage()[0][1] <= one.last_report_ms
 
 
 def test_steps_are_no_shorter_than_the_windows_they_show(tmp_path: Path) -> None:
