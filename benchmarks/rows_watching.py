@@ -17,6 +17,7 @@ from .console import Console
 from .livepages import Watching
 from .results import Result
 from .rows_viewers import PACE, VIEWERS, writer
+from .viewers import burning
 from .workers import Window, Work, run_window
 
 _KEYS = 2_000
@@ -45,23 +46,26 @@ def _row(
     seconds: float,
     pace: int,
 ) -> Result:
-    """Alone, watched for as long as asked, alone again: the two alone tell how even it is."""
+    """Alone, watched for as long as asked, beside a load that only burns as much, alone again."""
     alone_s = max(seconds / 5, 5.0)
     before = run_window(writers, prepare, alone_s)
     used_s = -console.cpu_s()
     with Watching(console, screens, VIEWERS, token) as watch:
         watched = run_window(writers, prepare, seconds)
     cores = (used_s + console.cpu_s()) / seconds
+    with burning(cores):
+        burnt = run_window(writers, prepare, alone_s)
     after = run_window(writers, prepare, alone_s)
     alone = (before.per_second + after.per_second) / 2
-    kept = watched.per_second / alone
+    kept, beside = watched.per_second / alone, watched.per_second / burnt.per_second
     return Result(
         *(0, _what(writers, pace, seconds), f"HTTP, P={writers}, {os.cpu_count()} cores"),
-        *("–", "≥ 95 %", _told(kept, cores, before, watched, watch.looks / seconds)),
+        *("–", "≥ 95 %", _told(kept, cores, before, watched, watch.looks / seconds, beside)),
         kept >= 0.95,
         {
             "kept": kept,
             "console_cores": cores,
+            "beside_burner": beside,
             "looks": float(watch.looks),
             "uneven": abs(before.per_second - after.per_second) / alone,
             "p99_ratio": watched.percentile_us(0.99) / before.percentile_us(0.99),
@@ -75,6 +79,9 @@ def _what(writers: int, pace: int, seconds: float) -> str:
     return f"{VIEWERS} browsers with every live screen open, {length}, leave {who}"
 
 
-def _told(kept: float, cores: float, before: Window, watched: Window, looks: float) -> str:
+def _told(
+    kept: float, cores: float, before: Window, watched: Window, looks: float, beside: float
+) -> str:
     p99 = f"p99 {watched.percentile_us(0.99):.0f} µs, alone {before.percentile_us(0.99):.0f}"
-    return f"{kept:.0%}; {p99} ({looks:.1f} looks/s, {cores:.0%} of a core)"
+    equal = f"{beside:.0%} of what an equal load leaves"
+    return f"{kept:.0%}, {equal}; {p99} ({looks:.1f} looks/s, {cores:.0%} of a core)"
