@@ -44,7 +44,7 @@ def test_the_page_tells_what_writers_reported(
     assert told["worst_sessions"][0]["key"] == KEY
     page = viewer_client.get(f"/incidents/{made.pk}/").text
     assert "no writer reported" in page
-    assert "4.0 s" in page
+    assert re.search(r"1\d\.?\d* ms, ≥ 4\.\d* s", page)
 
 
 def test_silence_is_not_shown_as_calm(mark: Mark, viewer_client: Client) -> None:
