@@ -48,6 +48,7 @@ def _why(why: str) -> str:
     return {
         "named": _("named by sessionFile"),
         "derived": _("derived from the session id"),
+        "moved": _("named by sessionFile, in the place that the state directory has now"),
         "none": _("the entry has no session id that can be a file name"),
     }[why]
 
@@ -56,5 +57,8 @@ def _refusal(refused: str) -> str:
     return {
         "missing": _("sessionFile names a file that is not there"),
         "outside": _("sessionFile leads out of the sessions directory, so it is not followed"),
+        "not-text": _("sessionFile is not a text, so it is not followed"),
+        "too-long": _("sessionFile is longer than a path can be, so it is not followed"),
+        "a-folder": _("sessionFile names a folder, so it is not followed"),
         "not-a-file": _("it is not a regular file"),
     }.get(refused, "")
