@@ -39,6 +39,8 @@ def run(options: dict[str, Any], write: Write) -> int:
         options["agent"] or (), options["store"] or (), everything=bool(options["all"])
     )
     results = [work.checked(reader, options["rule"]) for reader in readers]
+    if options["all"]:
+        results += work.skipped()
     status = work.status_of(results)
     if options["json"]:
         content = {

@@ -17,6 +17,7 @@ from sessionstore.paths import StorePaths
 
 from .command_stores import UsageError, chosen
 from .findings import masked_finding
+from .fleet import fleet
 from .migration_command import NOTHING, OK
 from .readers import Reader
 
@@ -27,12 +28,14 @@ __all__ = [
     "checked",
     "chosen",
     "rule_slugs",
+    "skipped",
     "status_of",
     "summary",
     "title_of",
 ]
 
 FOUND = 10
+_FOUND_S = 30.0
 _UNOPENED = "not-opened"
 
 
@@ -94,8 +97,14 @@ def checked(reader: Reader, rules: Sequence[str] | None) -> Checked:
             found = examine(take(store), rules=rules)
     except SessionStoreError as error:
         unopened = (_unopened(reader.paths, error),)
-        return _result(reader, unopened, looked_for, 0, 0)
-    return _result(reader, found.findings, len(found.rules), found.entries, found.files)
+        return _result(reader.name, unopened, looked_for, 0, 0)
+    return _result(reader.name, found.findings, len(found.rules), found.entries, found.files)
+
+
+def skipped() -> list[Checked]:
+    """The stores of the state directory that are found and must not be opened, as findings."""
+    found = fleet().scan(budget_s=_FOUND_S).skipped
+    return [_result(one.agent, (one.finding,), 0, 0, 0) for one in found]
 
 
 def _unopened(paths: StorePaths, error: SessionStoreError) -> Finding:
@@ -105,17 +114,17 @@ def _unopened(paths: StorePaths, error: SessionStoreError) -> Finding:
 
 
 def _result(
-    reader: Reader, findings: Sequence[Finding], rules: int, sessions: int, files: int
+    name: str, findings: Sequence[Finding], rules: int, sessions: int, files: int
 ) -> Checked:
     masked = tuple(masked_finding(finding) for finding in findings)
     told = {
-        "agent": reader.name,
+        "agent": name,
         "rules": rules,
         "sessions": sessions,
         "files": files,
         "findings": [asdict(finding) for finding in masked],
     }
-    return Checked(reader.name, masked, rules, sessions, files, told)
+    return Checked(name, masked, rules, sessions, files, told)
 
 
 def status_of(results: Sequence[Checked]) -> int:

@@ -18,7 +18,8 @@ from ..index.naming import printable
 from ..keys import MARKER_NAME, SIDE_AREA
 from ..locks.staging import is_in_use
 from ..paths import StorePaths
-from .file_kinds import BLOB_FOLDER, Named, classify, is_blob
+from ..transcripts import PRIMARY_KINDS, Named, classify
+from .prompt_texts import BLOB_FOLDER, is_blob
 from .shapes import FileFacts, FileKind, FolderFacts
 
 SMALL_BYTES = 2048
@@ -28,7 +29,6 @@ STAGING, QUARANTINE = "tmp", "quarantine"
 
 _CLAIMING_MS = 60_000
 _MOST_DEPTH = 8
-_PLAIN = ("transcript", "topic", "fork")
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ def _beside(found: Found, name: str, named: Named, fd: int) -> None:
         return
     found.named[name] = named
     content = ""
-    if named.kind in _PLAIN and facts.size_bytes <= SMALL_BYTES:
+    if named.kind in PRIMARY_KINDS and facts.size_bytes <= SMALL_BYTES:
         content = _content(found, name, facts.size_bytes, fd)
     found.files[name] = replace(
         facts,

@@ -12,31 +12,7 @@ from typing import Literal
 
 from ..errors import Finding
 from ..paths import StorePaths
-
-FileKind = Literal[
-    "transcript",
-    "topic",
-    "fork",
-    "checkpoint",
-    "trajectory",
-    "trajectory-pointer",
-    "archive-deleted",
-    "archive-reset",
-    "archive-bak",
-    "transcript-lock",
-    "store-lock",
-    "store-backup",
-    "repair-backup",
-    "store-temp",
-    "staging",
-    "quarantined",
-    "blob",
-    "entry",
-    "store-file",
-    "marker",
-    "other",
-]
-"""What a file beside a store is, by its name (openclaw-format §6.1) and place."""
+from ..transcripts import FileKind as FileKind
 
 Confidence = Literal["certain", "likely", "possible"]
 Action = Literal["keep", "archive", "slim", "delete"]
