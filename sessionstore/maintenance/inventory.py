@@ -73,6 +73,7 @@ def take(
         other_ids=frozenset(others.ids),
         backups=backups,
         backup_bytes=backup_bytes,
+        is_listed=found.is_listed,
     )
 
 

@@ -37,6 +37,7 @@ class Found:
 
     at_ms: int
     base: str = ""
+    is_listed: bool = True
     files: dict[str, FileFacts] = field(default_factory=dict)
     named: dict[str, Named] = field(default_factory=dict)
     folders: dict[str, FolderFacts] = field(default_factory=dict)
@@ -65,6 +66,7 @@ def look(paths: StorePaths, at_ms: int) -> Found:
     """
     found = Found(at_ms, str(paths.store_path.parent))
     with _folder(found, paths.store_path.parent, "", named=True) as fd:
+        found.is_listed = not found.unreadable
         if fd is not None:
             _store_folder(found, paths, fd)
     _sidecar(found, paths)
@@ -103,7 +105,9 @@ def _names(found: Found, fd: int, shown: str) -> list[str]:
 
 def _store_folder(found: Found, paths: StorePaths, fd: int) -> None:
     store_name, directory = paths.store_path.name, paths.directory.name
-    for name in _names(found, fd, str(paths.store_path.parent)):
+    names = _names(found, fd, str(paths.store_path.parent))
+    found.is_listed = not found.unreadable
+    for name in names:
         if name == directory:
             _directory(found, name, fd)
         elif name == BLOB_FOLDER.partition("/")[0]:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sessionstore.errors import Finding
 from sessionstore.maintenance import RULES, examine, take
-from tests.sessionstore.maintenance.state import PLANTS, State, clean
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = State(tmp_path / "state")
-    clean(made)
-    yield made
-    made.store.close()
+from tests.sessionstore.maintenance.state import PLANTS, State
 
 
 def found_in(state: State) -> list[Finding]:
