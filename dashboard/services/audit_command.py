@@ -23,6 +23,8 @@ from .readers import Reader
 
 __all__ = [
     "FOUND",
+    "NOTHING",
+    "OK",
     "Checked",
     "UsageError",
     "checked",
