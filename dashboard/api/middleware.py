@@ -23,8 +23,9 @@ class ApiMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: ConsoleRequest) -> HttpResponseBase:
-        if is_api(request):
+        if is_api(request) or request.path_info == "/metrics":
             request.META.pop("HTTP_COOKIE", None)
+        if is_api(request):
             if settings.HTTPS_ONLY and not request.is_secure():
                 raise RefusedError(
                     _("The API answers over HTTPS only; this came in the clear."),

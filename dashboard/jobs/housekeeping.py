@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from dashboard.models import Change, Chore, Job, Plan, SignIn
 from dashboard.models.jobs import FINISHED
+from dashboard.services.alert_raising import remove_old_alerts
+from dashboard.services.check_acknowledging import remove_expired_acknowledgements
 from dashboard.services.migration_plans import remove_old_plans
 from dashboard.services.versions import sweep_all
 
@@ -66,6 +68,8 @@ CHORES: dict[str, Callable[[datetime], int]] = {
     "browser sessions": remove_expired_sessions,
     "changes": remove_expired_changes,
     "versions": sweep_all,
+    "alerts": remove_old_alerts,
+    "acknowledgements": remove_expired_acknowledgements,
 }
 
 

@@ -6,18 +6,23 @@ from .api import ApiUse
 from .audit import AuditEvent, AuditHead
 from .backups import BackupSchedule
 from .changes import Change, Plan
+from .checks import Acknowledgement, Alert, AlertDelivery, CheckState, Threshold
 from .incidents import Incident, IncidentNote, IncidentStore
 from .jobs import Chore, Job, JobItem, JobRunner, JobStore
 from .migration import StorePlan, StorePlanSession
 
 __all__ = [
+    "Acknowledgement",
     "AgentScope",
+    "Alert",
+    "AlertDelivery",
     "ApiToken",
     "ApiUse",
     "AuditEvent",
     "AuditHead",
     "BackupSchedule",
     "Change",
+    "CheckState",
     "Chore",
     "Incident",
     "IncidentNote",
@@ -33,4 +38,5 @@ __all__ = [
     "SsoName",
     "StorePlan",
     "StorePlanSession",
+    "Threshold",
 ]

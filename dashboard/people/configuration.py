@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from ..services.alert_targets import place_of
 from ..services.tree import shown
 
 
@@ -55,11 +56,22 @@ _SETTINGS = (
     ("SESSIONSTORE_VERSIONS_KEPT", "VERSIONS_KEPT", lazy("how many are kept per session")),
     ("SESSIONSTORE_PAGE_WAIT_S", "PAGE_WAIT_S", lazy("seconds that a page waits for a slow disk")),
     (
+        "SESSIONSTORE_BUDGET_PERCENT",
+        "BUDGET_PERCENT",
+        lazy("percent of a core for reading stores"),
+    ),
+    (
         "SESSIONSTORE_RECENT_MINUTES",
         "RECENT_MINUTES",
         lazy("minutes until a password is asked again"),
     ),
     ("SESSIONSTORE_JOBS_KEPT_DAYS", "JOBS_KEPT_DAYS", lazy("days that finished jobs are kept")),
+    ("SESSIONSTORE_ALERT_WEBHOOK", "ALERT_WEBHOOKS", lazy("hosts of webhooks that get alerts")),
+    ("SESSIONSTORE_ALERT_SECRET", "ALERT_SECRET", lazy("signs what webhooks get")),
+    ("SESSIONSTORE_ALERT_MAIL", "ALERT_MAIL", lazy("who gets alerts by mail")),
+    ("SESSIONSTORE_EMAIL_URL", "MAIL_SERVER", lazy("the mail server, without its password")),
+    ("SESSIONSTORE_EMAIL_FROM", "DEFAULT_FROM_EMAIL", lazy("the sender of mail")),
+    ("SESSIONSTORE_CONSOLE_URL", "CONSOLE_URL", lazy("what links in alerts begin with")),
     ("SESSIONSTORE_LOG_LEVEL", "LOG_LEVEL", lazy("what is written to the log")),
     ("SESSIONSTORE_DEBUG", "DEBUG", lazy("error pages for developers")),
     ("DATABASE_URL", "DATABASES", lazy("where accounts, jobs and the audit are")),
@@ -87,6 +99,10 @@ def _source(name: str) -> str:
 def _text(attribute: str, value: Any) -> str:
     if attribute == "DATABASES":
         return _database(value["default"])
+    if attribute == "ALERT_WEBHOOKS":
+        value = [place_of(url) for url in value]
+    if attribute == "ALERT_SECRET":
+        return _("set, not shown") if value else _("not set")
     if attribute.endswith("_S"):
         minutes: int = value // 60
         return _("%d minutes") % minutes

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from .check_acknowledging import Acknowledged
 from .stores import StoreList
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One sentence. ``state`` is ok, watch, bad or unknown; ``page`` and ``query`` prove it."""
+    """One sentence. ``state`` is ok, watch, bad or unknown; ``page`` and ``query`` prove it.
+
+    ``rule`` names the rule with the limits that it goes by, where there is one; ``found`` is what
+    this look alone would say. ``agents`` are those in the worst state.
+    """
 
     name: str
     state: str
@@ -20,6 +25,11 @@ class Check:
     page: str = ""
     query: str = ""
     checked_at_ms: int | None = None
+    rule: str = ""
+    found: str = ""
+    since_ms: int | None = None
+    agents: tuple[str, ...] = ()
+    acknowledged: Acknowledged | None = None
 
 
 def told(

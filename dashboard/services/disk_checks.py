@@ -1,8 +1,4 @@
-"""Checks of the disk: room, kind of file system, and who else may open the files.
-
-Free space under twice the stores is watched, under once it is bad: migration and backup need
-room for both.
-"""
+"""Checks of the disk: kind of file system, and who else may open the files."""
 
 from __future__ import annotations
 
@@ -10,29 +6,13 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from .amounts import binary
 from .check import Check, names_of, told
 from .stores import StoreList
 
 
-def disk(stores: StoreList) -> Iterator[Check]:
-    known = [(row, row.disk) for row in stores.opened if row.disk is not None]
-    if not known:
-        return
-    tightest = min((disk for _row, disk in known), key=lambda disk: disk.free_bytes)
-    size = sum(row.bytes or 0 for row in stores.opened)
-    free = tightest.free_bytes
-    state = "ok" if free > 2 * size else "watch" if free > size else "bad"
-    values = {"free": binary(free), "size": binary(size)}
-    if state == "ok":
-        sentence = _("%(free)s of disk are free, more than twice the %(size)s that the stores use.")
-    else:
-        sentence = _(
-            "Only %(free)s of disk are free for %(size)s of stores; "
-            "migration and backup need room for both."
-        )
-    yield told(stores, "disk", state, sentence % values)
-    if any(disk.read_only for _row, disk in known):
+def mounted(stores: StoreList) -> Iterator[Check]:
+    known = [row.disk for row in stores.opened if row.disk is not None]
+    if any(disk.read_only for disk in known):
         yield told(
             stores, "read-only-disk", "watch", _("A store is on a file system mounted read-only.")
         )

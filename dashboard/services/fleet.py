@@ -20,6 +20,7 @@ from sessionstore.files import real_path
 from sessionstore.paths import StorePaths, discover
 
 from .. import scope
+from . import pace
 from .problems import Problem, not_there, problem_of, still_reading
 from .readers import Reader, agent_name, refresh_all
 from .refs import store_id
@@ -154,6 +155,7 @@ class Fleet:
         """
         budget_s = page_budget_s() if budget_s is None else budget_s
         began = time.monotonic()
+        max_age_s *= pace.stretch()
         last = self._last
         if last is not None and began - last[0] < max_age_s:
             everything = last[1]

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from .check import Check
+from .check_memory import is_evaluated
 from .checks import all_checks
 from .fleet import LIVE_AGE_S
 from .latency_trends import Trends, trends_of_stores
+from .pace import Pace, pace
 from .stores import StoreList, StoreRow, list_stores
 
 _ORDER = {"bad": 0, "watch": 1, "ok": 2, "unknown": 3}
@@ -41,6 +43,9 @@ class Overview:
     read_only: bool
     template: str
     trends: Trends
+    is_settled: bool
+    """A runner evaluates the checks, so that states do not flicker."""
+    cost: Pace
 
     @property
     def count(self) -> dict[str, int]:
@@ -67,6 +72,8 @@ def overview(*, live: bool = False) -> Overview:
         read_only=settings.READ_ONLY,
         template=settings.STORE_TEMPLATE or "",
         trends=trends_of_stores(stores),
+        is_settled=is_evaluated(),
+        cost=pace(),
     )
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from . import own_cost
+
 Result = TypeVar("Result")
 
 _Task = tuple[Future[Any], Callable[[], Any]]
@@ -28,6 +30,7 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._operation = name.partition("-")[0]
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -82,7 +85,9 @@ class Worker:
                 continue
             self._busy_since = time.monotonic()
             try:
-                future.set_result(work())
+                with own_cost.measured(self._operation):
+                    result = work()
+                future.set_result(result)
             except BaseException as error:
                 future.set_exception(error)
             finally:

@@ -85,9 +85,43 @@ INVITE_LIFETIME = timedelta(hours=24)
 # How long a page waits for disks before it says which store is still being read.
 PAGE_WAIT_S = _environment.number("SESSIONSTORE_PAGE_WAIT_S", default=1, least=1, most=30)
 
+# What /metrics asks for; without one there is no such address.
+METRICS_TOKEN = _environment.secret("SESSIONSTORE_METRICS_TOKEN", least=20)
+# How much of one core reading stores may take before live parts look less often; 0: no limit.
+BUDGET_PERCENT = _environment.number("SESSIONSTORE_BUDGET_PERCENT", default=5, least=0, most=100)
+
 # How long, and how many per session, of what changes replaced is kept for taking it back.
 VERSIONS_DAYS = _environment.number("SESSIONSTORE_VERSIONS_DAYS", default=90, least=1, most=3650)
 VERSIONS_KEPT = _environment.number("SESSIONSTORE_VERSIONS_KEPT", default=50, least=1, most=1000)
+
+# --- Where alerts go: only what is named here, never what a page says --------------------------
+
+ALERT_WEBHOOKS = _environment.web_addresses("SESSIONSTORE_ALERT_WEBHOOK")
+ALERT_SECRET = _environment.text("SESSIONSTORE_ALERT_SECRET")
+ALERT_MAIL = _environment.mail_addresses("SESSIONSTORE_ALERT_MAIL")
+_mail_server = _environment.mail_server("SESSIONSTORE_EMAIL_URL")
+_mail_from = _environment.mail_addresses("SESSIONSTORE_EMAIL_FROM")
+if ALERT_MAIL and (_mail_server is None or len(_mail_from) != 1):
+    raise ImproperlyConfigured(
+        "SESSIONSTORE_ALERT_MAIL needs SESSIONSTORE_EMAIL_URL and one SESSIONSTORE_EMAIL_FROM"
+    )
+if _mail_server is not None:
+    EMAIL_HOST, EMAIL_PORT = _mail_server.host, _mail_server.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail_server.user, _mail_server.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _mail_server.starttls, _mail_server.tls
+EMAIL_TIMEOUT = 10
+MAIL_SERVER = f"{_mail_server.host}:{_mail_server.port}" if _mail_server else ""
+DEFAULT_FROM_EMAIL = _mail_from[0] if _mail_from else "sessionstore@localhost"
+_console_urls = _environment.web_addresses("SESSIONSTORE_CONSOLE_URL")
+if len(_console_urls) > 1:
+    raise ImproperlyConfigured("SESSIONSTORE_CONSOLE_URL: more than one address")
+# What links in alerts begin with.
+CONSOLE_URL = (
+    _console_urls[0].rstrip("/")
+    if _console_urls
+    else f"{'https' if HTTPS_ONLY or TLS_KEY else 'http'}://"
+    + (NAMED_HOSTS[0].lstrip(".") if NAMED_HOSTS else f"localhost:{PORT}")
+)
 
 # --- Django ----------------------------------------------------------------------------------
 
@@ -261,7 +295,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS_ONLY
 # A program that is redirected has sent its token in the clear already: better that it hears so.
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/"]
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$", r"^api/"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 # What other names of the domain do is not for this console to promise.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

@@ -11,8 +11,10 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -29,7 +31,22 @@ _TAKEN_HEADERS = re.compile(
     re.IGNORECASE,
 )
 
+_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+_MAIL_ADDRESS = re.compile(r"[^\s@,;:<>\"()]+@[^\s@,;:<>\"()]+")
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed in, and how."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    starttls: bool
+    tls: bool
 
 
 class Environment:
@@ -70,6 +87,15 @@ class Environment:
                 f"{name}: {value!r} is not a whole number from {least} to {most}"
             )
         return int(value)
+
+    def secret(self, name: str, *, least: int) -> str:
+        """Return a secret of visible ASCII characters, "" when unset; errors do not quote it."""
+        value = self.text(name, longest=512)
+        if value and (len(value) < least or not re.fullmatch(r"[!-~]+", value)):
+            raise ImproperlyConfigured(
+                f"{name}: shorter than {least} characters, or not of visible ASCII characters"
+            )
+        return value
 
     def choice(self, name: str, choices: Iterable[str], *, default: str) -> str:
         """Return one of a fixed set of words."""
@@ -143,6 +169,46 @@ class Environment:
             # The URL holds a password, and the parser's error may quote the URL.
             raise ImproperlyConfigured(f"{name}: not a valid database address") from error
 
+    def web_addresses(self, name: str) -> list[str]:
+        """Return http(s) addresses; a message never holds one, since its path may be a secret."""
+        return [_web_address(name, item) for item in self._items(name)]
+
+    def mail_addresses(self, name: str) -> list[str]:
+        """Return mail addresses, without names."""
+        items = self._items(name)
+        for item in items:
+            if _MAIL_ADDRESS.fullmatch(item) is None:
+                raise ImproperlyConfigured(f"{name}: {item!r} is not a mail address")
+        return items
+
+    def mail_server(self, name: str) -> MailServer | None:
+        """Return a mail server from ``smtp://``, ``smtp+tls://`` (STARTTLS) or ``smtps://``.
+
+        The message never holds the address, which may hold a password.
+        """
+        url = self.text(name)
+        if not url:
+            return None
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise ImproperlyConfigured(f"{name}: not the address of a mail server") from None
+        if parts.scheme not in _MAIL_PORTS or not parts.hostname:
+            raise ImproperlyConfigured(
+                f"{name}: not the address of a mail server, such as smtp+tls://name:password@host"
+            )
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ImproperlyConfigured(f"{name}: nothing may follow host and port")
+        return MailServer(
+            host=parts.hostname,
+            port=port or _MAIL_PORTS[parts.scheme],
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            starttls=parts.scheme == "smtp+tls",
+            tls=parts.scheme == "smtps",
+        )
+
     def given(self) -> frozenset[str]:
         """Names that were asked for and are set: what is not a default."""
         return frozenset(name for name in self._known if self._variables.get(name, "").strip())
@@ -157,6 +223,19 @@ class Environment:
 
     def _items(self, name: str) -> list[str]:
         return [item.strip() for item in self.text(name).split(",") if item.strip()]
+
+
+def _web_address(name: str, item: str) -> str:
+    try:
+        parts = urlsplit(item)
+        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or parts.username is not None or parts.fragment or " " in item:
+        raise ImproperlyConfigured(
+            f"{name}: one is not an http or https address without user and fragment"
+        )
+    return item
 
 
 def _host(name: str, item: str) -> str:

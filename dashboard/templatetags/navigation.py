@@ -10,6 +10,7 @@ register = template.Library()
 
 _PAGES = {
     "overview": "overview",
+    "checks": "checks check_rule check_acknowledge",
     "sessions": "sessions selected plans plan plan_make plan_again plan_apply",
     "stores": "stores store_sessions session session_edit session_edit_json session_act "
     "session_delete session_copy session_copy_whole session_change session_reveal "

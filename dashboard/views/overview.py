@@ -13,6 +13,7 @@ from dashboard.roles import role_required
 from dashboard.services.overview import overview as look
 
 from .answers import page_or_part, tells_problems
+from .sessions import may_change
 
 
 @require_safe
@@ -21,7 +22,8 @@ from .answers import page_or_part, tells_problems
 def overview(request: HttpRequest) -> HttpResponseBase:
     """Show every check; the page's live part reads them again."""
     seen = look(live="X-Live" in request.headers)
-    return page_or_part(request, "overview.html", "_overview_live.html", {"seen": seen})
+    context = {"seen": seen, "may_acknowledge": may_change(request)}
+    return page_or_part(request, "overview.html", "_overview_live.html", context)
 
 
 @require_safe
@@ -33,11 +35,13 @@ def overview_json(request: HttpRequest) -> HttpResponseBase:
     content = {
         "state": seen.state,
         "state_dir": seen.stores.state_dir,
+        "evaluated_by_runner": seen.is_settled,
         "read_at": twins.iso(seen.stores.read_at_ms),
         "checks": [
             {**asdict(check), "checked_at": twins.iso(check.checked_at_ms)} for check in seen.checks
         ],
         "totals": asdict(seen.totals),
         "last_hour": {"late_stores": seen.trends.late, **asdict(seen.trends.together)},
+        "own_cost": asdict(seen.cost),
     }
     return twins.json_response("overview", content)

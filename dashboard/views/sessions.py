@@ -21,6 +21,7 @@ from dashboard.live import Live, stamp_of
 from dashboard.preferences import preferences_of
 from dashboard.roles import includes, role_required
 from dashboard.row_html import RowHtml
+from dashboard.services.page_times import timed
 from dashboard.services.sessions import SessionList, list_sessions, watch_sessions
 from dashboard.services.vocabulary import Wanted
 
@@ -42,6 +43,13 @@ def sessions(request: HttpRequest, store_id: str | None = None) -> HttpResponseB
     live = Live.of(request)
     if live is not None:
         return _look_again(request, form, wanted, live, store_id)
+    return _read_anew(request, form, wanted, store_id)
+
+
+@timed
+def _read_anew(
+    request: HttpRequest, form: SessionFilters, wanted: Wanted, store_id: str | None
+) -> HttpResponse:
     listed = list_sessions(wanted, store_id=store_id)
     context = _context(request, form, listed, store_id)
     response = page_or_part(request, "sessions.html", "_session_view.html", context)

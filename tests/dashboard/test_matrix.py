@@ -21,7 +21,17 @@ from django.utils import timezone
 
 from dashboard import roles, tokens
 from dashboard.acting import Actor
-from dashboard.models import ApiToken, BackupSchedule, Change, Incident, Job, JobItem, SignIn
+from dashboard.models import (
+    Acknowledgement,
+    Alert,
+    ApiToken,
+    BackupSchedule,
+    Change,
+    Incident,
+    Job,
+    JobItem,
+    SignIn,
+)
 from dashboard.models.incidents import IncidentNote, IncidentStore
 from dashboard.models.jobs import JobStore
 from dashboard.services.backup_catalogue import catalogue
@@ -144,6 +154,14 @@ def _rows_about(agent: str, store_id: str, key: str, words: tuple[str, ...]) -> 
         not_before=now,
     )
     JobStore.objects.create(job=job, store_id=store_id, agent=agent, name=agent)
+    Alert.objects.create(
+        uid=store_id, kind="bad", store_id=store_id, agent=agent, check_name="backup",
+        state="bad", sentence=words[0], at=now,
+    )  # fmt: skip
+    Acknowledgement.objects.create(
+        check_name="backup", state="bad", note=words[0], actor="somebody", agents=[agent],
+        at=now, until=now + timedelta(days=1),
+    )  # fmt: skip
     JobItem.objects.create(job=job, position=0, store_id=store_id, key=key, message=words[1])
     incident = Incident.objects.create(
         title=words[0], started_at=now, marked_at=now, actor="somebody"

@@ -16,7 +16,10 @@ from dashboard.roles import declared_role, wants_token
 
 #: What may be opened without signing in, and nothing else.
 OPEN_NAMES = frozenset(
-    {"login", "sso_login", "setup", "invite", "livez", "readyz", "csp-report", "favicon"}
+    {
+        *("login", "sso_login", "setup", "invite", "livez", "readyz", "metrics"),
+        *("csp-report", "favicon"),
+    }
 )
 
 

@@ -1,4 +1,4 @@
-"""``manage.py jobs``: run jobs, and keep up mirrors, until told to stop."""
+"""``manage.py jobs``: run jobs, mirrors, metrics and checks, until told to stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.jobs.runner import Runner
+from dashboard.services.metrics_follow import Follower
 from dashboard.services.mirrors import Mirrors
+from dashboard.services.watching import Watching
 from dashboard.serving import preparation
 
 
@@ -43,10 +45,14 @@ class Command(BaseCommand):
             signal.signal(number, stop)
         if once:
             runner.run(once=True)
+            Watching().once()
+            Follower().finish()
             return
-        mirrors = Mirrors()
-        mirrors.start()
+        helpers = (Mirrors(), Follower(), Watching())
+        for helper in helpers:
+            helper.start()
         try:
             runner.run()
         finally:
-            mirrors.stop()
+            for helper in reversed(helpers):
+                helper.stop()

@@ -96,6 +96,9 @@ class Command(BaseCommand):
             runner = [sys.executable, str(settings.BASE_DIR / "manage.py"), "jobs"]
             for number in range(1, _RUNNERS + 1):
                 children.start_again_and_again(f"job runner {number}", runner, environment)
+        elif settings.METRICS_TOKEN:
+            collector = [sys.executable, str(settings.BASE_DIR / "manage.py"), "collect"]
+            children.start_again_and_again("collector", collector, environment)
         return children.wait()
 
     def _print_setup_link(self) -> None:

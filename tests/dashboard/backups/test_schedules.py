@@ -118,7 +118,7 @@ def test_a_typing_error_stops_it(admin_client: Client, store: Path, fields: dict
 
 def test_the_overview_goes_by_the_backups(admin_client: Client, store: Path) -> None:
     checks = checks_of(admin_client)
-    assert checks["backup"]["sentence"] == "Without a verified backup: main."
+    assert checks["backup"]["sentence"] == "main: There is no verified backup."
     schedule(hour=3, drill=True, slot_at=datetime(2026, 11, 28, 3, 0, tzinfo=UTC))
     backup_schedules.run_due(datetime(2026, 11, 29, 3, 0, 1, tzinfo=UTC))
     run_jobs()

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from dashboard.services.lock_checks import locks
+from dashboard.services.check_figures_locks import lock_figures
+from dashboard.services.check_judging import grade
 from dashboard.services.runs import run_state
-from dashboard.services.stores import StoreList, StoreRow
+from dashboard.services.stores import StoreRow
+from dashboard.services.thresholds import RULES
 from sessionstore.locks import HeldLock
 from sessionstore.store import open_store
 from tests.dashboard.pages.conftest import Watch
@@ -31,7 +33,7 @@ def test_overview_names_damage_links_to_it_and_says_when_it_looked(demo_client: 
 
 def test_overview_leaves_grey_what_nobody_checks(demo_client: Client) -> None:
     checks = checks_of(demo_client)
-    for name in ("orphans", "write-latency", "timeouts"):
+    for name in ("orphans", "lock-wait", "timeouts", "transcript-size"):
         assert checks[name]["state"] == "unknown"
         assert checks[name]["checked_at"] is None
 
@@ -74,10 +76,9 @@ def test_a_long_held_lock_is_said_with_its_holder(held_s: float, state: str) -> 
         id="", name="main", path="", origin="default", layout="directory", layout_note="",
         is_open=True, locks=1, held=(lock,),
     )  # fmt: skip
-    check = next(locks(StoreList("/state", 0, 0.0, (row,), None)))
-    assert (check.name, check.state) == ("locks", state)
-    assert ("gateway, process 42" in check.detail) is (state != "ok")
-    assert (check.page, check.query) == ("sessions", "locked=yes&machine=yes")
+    figure = next(one for one in lock_figures(row) if one.rule == "locks")
+    assert grade(RULES["locks"], RULES["locks"].default, figure) == state
+    assert "gateway, process 42" in figure.detail
 
 
 def test_overview_names_keys_that_collide(demo_client: Client) -> None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dashboard", "0006_backup_schedules"),
+        ("dashboard", "0007_checks_and_alerts"),
     ]
 
     operations = [

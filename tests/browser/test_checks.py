@@ -1,0 +1,97 @@
+"""Checks in a real browser: a limit, a note and a test alert, without scripts too, and axe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.services.alert_delivering import deliver_due
+from tests.browser.test_accessibility import SIZES, violations
+from tests.conftest import SignIn
+from tests.dashboard.checks import conftest as shared
+from tests.dashboard.checks.conftest import Hook, evaluate, report
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+state, hook = shared.state, shared.hook
+
+SCREENS = ("/", "/checks/", "/checks/rules/waits/", "/checks/backup/acknowledge/")
+
+
+def walk_through(page: Page, url: str) -> None:
+    """Change a limit, come back to its rule, note something, send a test."""
+    page.goto(f"{url}/")
+    page.locator("#rule-of-lock-wait").click()
+    page.locator("#change-lock-wait").click()
+    page.locator("#limit-watch").fill("20")
+    page.locator("#limit-bad").fill("150")
+    page.locator("#limits-go").click()
+    expect(page.locator("#rule-lock-wait")).to_contain_text("≥ 150 ms")
+    expect(page.locator("#rule-lock-wait")).to_contain_text("by alice")
+    page.goto(f"{url}/")
+    page.locator("[id^=acknowledge-backup-]").click()
+    page.locator("#ack-note").fill("The new disk comes on Monday")
+    page.locator("#acknowledge-go").click()
+    expect(page.locator(".check-note")).to_contain_text("alice knows: The new disk")
+    page.goto(f"{url}/checks/")
+    page.locator("#test-alert-go").click()
+    expect(page.locator("#alerts")).to_contain_text("not sent yet")
+    deliver_due()
+    page.reload()
+    expect(page.locator("#alerts")).to_contain_text("arrived")
+
+
+def test_an_admin_sets_a_limit_notes_and_tests(
+    page: Page, live_server: Any, alice: User, sign_in: SignIn, state: Path, hook: Hook
+) -> None:
+    report(state, wait_ms=200)
+    sign_in(page, alice)
+    walk_through(page, live_server.url)
+    assert [one["kind"] for one in hook.alerts] == ["test"]
+
+
+def test_it_works_without_scripts(
+    browser: Browser, live_server: Any, alice: User, sign_in: SignIn, state: Path, hook: Hook
+) -> None:
+    report(state, wait_ms=200)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, alice)
+    walk_through(page, live_server.url)
+    context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("screen", ["desktop", "phone"])
+def test_no_screen_has_a_violation(
+    theme: Any,
+    screen: str,
+    page: Page,
+    live_server: Any,
+    alice: User,
+    sign_in: SignIn,
+    state: Path,
+    hook: Hook,
+) -> None:
+    width, height = SIZES[screen]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=theme)
+    report(state, "main", wait_ms=2_000)
+    report(state, "work", outcome="timeout", count=1)
+    hook.answers = [503]
+    evaluate(2)
+    deliver_due()
+    sign_in(page, alice)
+    found = {}
+    for path in SCREENS:
+        page.goto(f"{live_server.url}{path}")
+        if bad := violations(page):
+            found[path] = bad
+        if width < 400:
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    assert found == {}
