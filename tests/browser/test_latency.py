@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +42,12 @@ def reported(tmp_path: Path, settings: Any) -> int:
 
 
 @pytest.fixture
-def policy_reports(page: Page) -> Iterator[list[str]]:
+def policy_reports(page: Page) -> list[str]:
     """What the page's content policy refused, as it reported it."""
     found: list[str] = []
     page.on("request", lambda r: found.append(r.url) if "csp-report" in r.url else None)
     page.on("console", lambda m: found.append(m.text) if "Content Security" in m.text else None)
-    yield found
+    return found
 
 
 def wait_for_charts(page: Page, count: int = 6) -> None:
