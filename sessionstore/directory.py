@@ -28,7 +28,6 @@ from .layout import (
     REMOVE,
     Bulk,
     LayoutMovedError,
-    New,
     Scanned,
     Spent,
     Terms,
@@ -40,7 +39,7 @@ from .opened import Directory, OpenDirectory, check_protocol
 from .paths import StorePaths
 from .quarantine import set_aside
 from .recorder import Outcome, Recorder
-from .recording.rows import PLAIN_FULL
+from .recording.rows import PlainRow
 from .recording.telling import RetriedError, Telling, times_of
 
 _AGAIN = (ConflictError, CorruptEntryError, UnsafeFileError)
@@ -101,6 +100,7 @@ class DirectoryStore:
         self.max_entry_bytes = max_entry_bytes
         self.telling = Telling(recorder, scope="session", layout=self.name)
         self._is_timed = self.telling.is_heard
+        self._reporter = self.telling.reporter
         self.directory = Directory(paths)
         self._known: OpenDirectory | None = None
 
@@ -148,29 +148,34 @@ class DirectoryStore:
         """Replace one entry under its session's lock. See :class:`layout.Terms`."""
         hold = self._acquire(place, terms, reenter=reenter)
         entered = perf_counter_ns() if reenter else 0
+        is_timed, reporter = self._is_timed, self._reporter
+        wants_phases = reporter is not None and reporter.wants_phases
         outcome: Outcome | None = "failed"
-        new: New = None
-        read = started = written = 0
-        marks: list[int] | None = [] if self._is_timed else None
+        read = started = written = size = 0
         try:
             opened = self._opened_under_lock()
             old, damage = self._read(opened, place, terms)
-            if marks is not None:
+            if wants_phases:
                 read = perf_counter_ns()
             new = transform(old)
             if new is None:
                 outcome = "unchanged"
                 return
             started = perf_counter_ns()
-            self._check_turn(hold, started, terms)
+            if started - hold.asked_ns > terms.timeout * 1e9 > 0:
+                raise _too_slow(hold, terms)
+            if not self.locks.is_valid(hold):
+                raise LayoutMovedError
             if damage is not None:
                 self._set_aside(opened, place, damage)
+                old = None
             if new is REMOVE:
                 self._remove(opened, place, terms)
                 outcome = "removed"
             else:
-                created = old is None or damage is not None
-                written = self._write(opened, place, new, terms, created=created, marks=marks)
+                size = len(new)
+                marks = hold if wants_phases else None
+                written = self._write(opened, place, new, terms, created=old is None, marks=marks)
                 outcome = "written"
         except LayoutMovedError:
             outcome = None  # it is done again, and told then
@@ -181,59 +186,34 @@ class DirectoryStore:
         finally:
             ended = perf_counter_ns()
             self.locks.release(hold)
-            if outcome is not None and marks is not None:
-                changed = new if written else None
-                stamps = (entered, read, started, ended)
-                self._tell(hold, place, terms, outcome, stamps, marks, written, changed, spent)
-
-    def _check_turn(self, hold: Hold, now_ns: int, terms: Terms) -> None:
-        if now_ns - hold.asked_ns > terms.timeout * 1e9 > 0:
-            raise _too_slow(hold, terms)
-        if not self.locks.is_valid(hold):
-            raise LayoutMovedError
+            if is_timed and outcome is not None:
+                merged, changed = (spent.merged_ns, spent.changed_bytes) if spent else (0, 0)
+                row = (
+                    place.key,
+                    hold.asked_ns,
+                    hold.acquired_ns,
+                    read,
+                    merged or started,
+                    started,
+                    hold.staged_ns if written and wants_phases else 0,
+                    ended,
+                    written,
+                    changed or size,
+                )
+                is_odd = hold.contended or entered or terms.queued_ns
+                if is_odd or not written or terms.durability != "none" or reporter is None:
+                    self._tell(terms, outcome, row, hold, entered)
+                else:
+                    reporter.add_plain(terms.operation, row)
 
     def _tell(
-        self,
-        hold: Hold,
-        place: Place,
-        terms: Terms,
-        outcome: Outcome,
-        stamps: tuple[int, int, int, int],
-        marks: list[int],
-        written: int,
-        new: New,
-        spent: Spent | None,
+        self, terms: Terms, outcome: Outcome, row: PlainRow, hold: Hold, entered: int
     ) -> None:
-        entered, read, started, ended = stamps
-        merged, changed = started, 0
-        if spent is not None:
-            merged, changed = spent.merged_ns or started, spent.changed_bytes
-        if written and not changed:
-            changed = len(new) if isinstance(new, bytes) else 0
-        reporter = self.telling.reporter
-        is_plain = written and len(marks) == 1 and not (hold.contended or terms.queued_ns)
-        if is_plain and reporter is not None and not entered:
-            rows = reporter.plain[terms.operation]
-            asked, acquired = hold.asked_ns, hold.acquired_ns
-            rows += (
-                place.key,
-                asked,
-                acquired,
-                read,
-                merged,
-                started,
-                marks[0],
-                ended,
-                written,
-                changed,
-            )
-            if len(rows) >= PLAIN_FULL or not reporter.is_armed:
-                reporter.settle()
-            return
         times = times_of(hold, queued_ns=terms.queued_ns, entered=entered)
-        times.read, times.merged, times.started, times.ended = read, merged, started, ended
-        times.marks = marks
-        self.telling.tell(place.key, terms.operation, outcome, times, written, changed)
+        key, _, _, times.read, times.merged, times.started, times.staged, times.ended, *sizes = row
+        if terms.durability != "none" and times.staged:
+            times.note_syncs(hold)
+        self.telling.tell(key, terms.operation, outcome, times, *sizes)
 
     def _acquire(self, place: Place, terms: Terms, *, reenter: bool) -> Hold:
         try:
@@ -291,7 +271,7 @@ class DirectoryStore:
         terms: Terms,
         *,
         created: bool,
-        marks: list[int] | None,
+        marks: Hold | None,
     ) -> int:
         name = place.file_name
         if "/" in name:

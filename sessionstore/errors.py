@@ -42,7 +42,8 @@ class Finding:
 
     ``rule`` is a stable slug (``damaged-entry``), ``message`` says what is so, ``hint`` what
     to do next. ``key`` and ``path`` name the subject where there is one. A sound store has no
-    finding above ``info``.
+    finding above ``info``. ``confidence`` (certain, likely or possible) and ``evidence`` come with
+    the findings of a check; ``size_bytes`` and ``at_ms`` say how much it is about and since when.
     """
 
     rule: str
@@ -51,6 +52,10 @@ class Finding:
     path: str | None
     message: str
     hint: str = ""
+    confidence: str = ""
+    evidence: tuple[str, ...] = ()
+    size_bytes: int = 0
+    at_ms: int | None = None
 
 
 class SessionStoreError(Exception):

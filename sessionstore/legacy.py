@@ -44,7 +44,7 @@ from .locks.staging import Staging
 from .paths import StorePaths
 from .quarantine import keep_bytes
 from .recorder import Outcome, Recorder
-from .recording.telling import Telling, Times, times_of
+from .recording.telling import Stamps, Telling, times_of
 
 Edit = Callable[[LegacyFile], bool]
 """Changes the parsed file; False when nothing changed."""
@@ -284,7 +284,7 @@ class LegacyStore:
                 to_fd=fd,
                 durability=durability,
                 created=True,
-                marks=run.marks,
+                marks=run.times,
             )
         except OSError as error:
             if isinstance(error, SessionStoreError):
@@ -299,7 +299,8 @@ class LegacyStore:
         times = times_of(hold, queued_ns=terms.queued_ns)
         got = run.times
         times.read, times.merged, times.started = got.read, got.merged, got.started
-        times.file_wait_ns, times.marks = run.file_wait_ns, run.marks
+        times.file_wait_ns, times.staged = run.file_wait_ns, got.staged_ns
+        times.note_syncs(got)
         times.ended = perf_counter_ns()
         written = run.written
         changed = run.changed if written else 0
@@ -311,8 +312,7 @@ class _Run:
     """One rewrite in progress; ``key`` is None where it changes many sessions."""
 
     key: str | None
-    times: Times = field(default_factory=Times)
-    marks: list[int] = field(default_factory=list)
+    times: Stamps = field(default_factory=Stamps)
     file_wait_ns: int = 0
     written: int = 0
     changed: int = 0

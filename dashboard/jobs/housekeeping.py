@@ -17,6 +17,7 @@ from dashboard.models.jobs import FINISHED
 from dashboard.services.alert_raising import remove_old_alerts
 from dashboard.services.check_acknowledging import remove_expired_acknowledgements
 from dashboard.services.migration_plans import remove_old_plans
+from dashboard.services.report_tidying import tidy_all_reports
 from dashboard.services.versions import sweep_all
 
 _log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ CHORES: dict[str, Callable[[datetime], int]] = {
     "browser sessions": remove_expired_sessions,
     "changes": remove_expired_changes,
     "versions": sweep_all,
+    "reports": tidy_all_reports,
     "alerts": remove_old_alerts,
     "acknowledgements": remove_expired_acknowledgements,
 }

@@ -55,6 +55,7 @@ _SETTINGS = (
     ("SESSIONSTORE_VERSIONS_DAYS", "VERSIONS_DAYS", lazy("days that replaced entries are kept")),
     ("SESSIONSTORE_VERSIONS_KEPT", "VERSIONS_KEPT", lazy("how many are kept per session")),
     ("SESSIONSTORE_PAGE_WAIT_S", "PAGE_WAIT_S", lazy("seconds that a page waits for a slow disk")),
+    ("SESSIONSTORE_METRICS_TOKEN", "METRICS_TOKEN", lazy("what /metrics asks for")),
     (
         "SESSIONSTORE_BUDGET_PERCENT",
         "BUDGET_PERCENT",
@@ -101,9 +102,9 @@ def _text(attribute: str, value: Any) -> str:
         return _database(value["default"])
     if attribute == "ALERT_WEBHOOKS":
         value = [place_of(url) for url in value]
-    if attribute == "ALERT_SECRET":
+    if attribute in ("ALERT_SECRET", "METRICS_TOKEN"):
         return _("set, not shown") if value else _("not set")
-    if attribute.endswith("_S"):
+    if attribute.startswith("SESSION_"):
         minutes: int = value // 60
         return _("%d minutes") % minutes
     if isinstance(value, bool):

@@ -16,8 +16,9 @@ from .history import look_at
 from .problems import Problem
 from .readers import Reader
 from .stores import StoreRow
+from .threshold_units import PERCENT
 from .threshold_words import said
-from .thresholds import FEWEST_SAMPLES, PERCENT, WINDOW_S
+from .thresholds import FEWEST_SAMPLES, WINDOW_S
 
 _HOUR_MS = 3_600_000
 REPORTED = ("lock-wait", "timeouts", "hold", "contended", "write-directory", "write-legacy")
@@ -25,19 +26,25 @@ REPORTED = ("lock-wait", "timeouts", "hold", "contended", "write-directory", "wr
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """Five minutes of a store's reports, and the timeouts of the last hour."""
+    """Five minutes of a store's reports, and the timeouts of the last hour.
+
+    ``has_writers``: somebody was there to report, so that no report means that nothing was done.
+    """
 
     window: Window
     hour_timeouts: int
+    has_writers: bool
 
 
 def recent_of(readers: Sequence[Reader], now_ms: int) -> dict[str, Recent | Problem]:
     """What each store's writers reported lately, by store id."""
 
+    start_ms = now_ms - WINDOW_S * 1000
+
     def look(history: History) -> Recent:
-        hour = history.between(now_ms - _HOUR_MS, now_ms)
-        timeouts = sum(_timeouts(window.groups) for window in hour)
-        return Recent(history.total(now_ms - WINDOW_S * 1000, now_ms), timeouts)
+        hour = history.total(now_ms - _HOUR_MS, now_ms)
+        window = history.total(start_ms, now_ms)
+        return Recent(window, _timeouts(hour.groups), history.is_covered(start_ms, now_ms))
 
     return look_at(readers, look)
 
@@ -49,7 +56,7 @@ def reported_figures(row: StoreRow, recent: Recent | Problem | None) -> Iterator
         for rule in rules:
             sentence = _("%s: what writers reported could not be read.") % _what(rule)
             yield Figure(rule, row.id, row.name, sentence, stale=True)
-    elif not recent.window.until_ms:
+    elif not recent.window.until_ms and not recent.has_writers:
         for rule in rules:
             sentence = _("%s: no writer has reported anything in the last 5 minutes.")
             yield Figure(rule, row.id, row.name, sentence % _what(rule), samples=0)
@@ -102,7 +109,7 @@ def _percentile(rule: str, row: StoreRow, groups: Iterable[Group], series: str) 
         **values,
         "p50": _length(histogram, 0.5),
         "p99": _length(histogram, 0.99),
-        "most": duration(histogram.maximum / 1e6),
+        "most": _spelt(histogram.maximum / 1e6),
     }
     sentence = _("%(what)s: p95 %(p95)s, of %(n)s in 5 minutes.") % values
     return Figure(
@@ -121,7 +128,12 @@ def _seconds(histogram: Histogram, share: float) -> float | None:
 
 
 def _length(histogram: Histogram, share: float) -> str:
-    return duration((histogram.percentile(share) or 0.0) / 1e6)
+    return _spelt((histogram.percentile(share) or 0.0) / 1e6)
+
+
+def _spelt(milliseconds: float) -> str:
+    """A length; of what is short, more than that it is short."""
+    return f"{milliseconds:.2g} ms" if 0 < milliseconds < 10 else duration(milliseconds)
 
 
 def _timeouts(groups: Iterable[Group]) -> int:

@@ -7,12 +7,13 @@ who hold and wait right now have said of themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from sessionstore.entries import redact
 from sessionstore.limitfindings import limit_findings
@@ -20,68 +21,64 @@ from sessionstore.locklimits import LockLimit, lock_limits
 
 from .amounts import duration
 from .check import Check
+from .check_judging import SEVERITY
 from .fleet import fleet, page_budget_s
 from .problems import Problem
 from .stores import StoreList, StoreRow
 from .tree import shown
 
-WAITER, HOLDER, STALENESS = "waiter", "holder", "staleness"
-_KINDS = {"wait": WAITER, "hold": HOLDER, "stale": STALENESS}
-
 
 @dataclass(frozen=True, slots=True)
-class LimitRow:
-    """One limit of a waiter, a holder, or until a lock counts as stale; where it is from.
+class LimitGroup:
+    """Limits of one kind of lock, in seconds; None where there is none, or none is known.
 
-    ``seconds`` is None where there is no such limit. ``agent`` is empty for what configuration
-    says, which counts for all.
+    ``agent`` is empty for what configuration says, which counts for all. ``state`` is bad for
+    living locks whose limits do not fit, watch for configuration.
     """
 
-    kind: str
     agent: str
-    who: str
-    seconds: float | None
-    source: str
+    lock: str
+    wait_s: float | None
+    hold_s: float | None
+    stale_s: float | None
+    sources: tuple[str, ...]
+    state: str = "ok"
+    findings: tuple[str, ...] = ()
+    release: str = ""
 
     @property
-    def length(self) -> str:
-        """The limit in words."""
-        return _("none") if self.seconds is None else duration(self.seconds * 1000)
-
-    @property
-    def kind_word(self) -> str:
-        """What the limit is of."""
-        words = {
-            WAITER: _("a waiter gives up"),
-            HOLDER: _("a holder may keep it"),
-            STALENESS: _("it counts as left behind"),
-        }
-        return words[self.kind]
-
-
-@dataclass(frozen=True, slots=True)
-class LimitFinding:
-    """Something that does not fit. ``state`` is bad for living locks, watch for configuration."""
-
-    state: str
-    sentence: str
-    hint: str = ""
+    def lengths(self) -> tuple[str, str, str]:
+        """Waiter, holder and staleness in words."""
+        limits = (self.wait_s, self.hold_s, self.stale_s)
+        one, two, three = ("–" if limit is None else duration(limit * 1000) for limit in limits)
+        return one, two, three
 
 
 @dataclass(frozen=True, slots=True)
 class Sanity:
-    """All limits next to each other, and what does not fit, worst first."""
+    """All limits next to each other; those that do not fit come first."""
 
-    rows: tuple[LimitRow, ...]
-    findings: tuple[LimitFinding, ...]
+    groups: tuple[LimitGroup, ...]
+
+    @property
+    def is_release_known(self) -> bool:
+        """Whether one release at most is meant: of several, nobody knows which limits count."""
+        return len({group.release for group in self.groups if group.release}) <= 1
+
+    @property
+    def wrong(self) -> tuple[LimitGroup, ...]:
+        """Those that count for sure and do not fit."""
+        is_sure = self.is_release_known
+        return tuple(one for one in self.groups if one.findings and (is_sure or not one.release))
 
 
 def sanity_of(stores: StoreList) -> Sanity:
     """Every limit that is known now, and what is wrong with them together."""
-    configured = _configured(stores)
-    living = [row for store in stores.opened for row in _living(store)]
-    rows = tuple(dict.fromkeys([*map(_row, configured), *living]))
-    return Sanity(rows, (*_clashes(living), *_told(configured)))
+    by_lock: dict[tuple[str, str], list[LockLimit]] = {}
+    for limit in _configured(stores):
+        by_lock.setdefault((limit.lock, limit.releases), []).append(limit)
+    groups = [*map(_group, by_lock.values()), *filter(None, map(_living, stores.opened))]
+    return Sanity(tuple(sorted(groups, key=lambda group: -SEVERITY[group.state])))
 
 
 def _configured(stores: StoreList) -> tuple[LockLimit, ...]:
@@ -94,59 +91,60 @@ def _configured(stores: StoreList) -> tuple[LockLimit, ...]:
     return () if isinstance(read, Problem) else read
 
 
-def _row(limit: LockLimit) -> LimitRow:
+def _group(limits: list[LockLimit]) -> LimitGroup:
     names = {
-        "session": _("a session’s lock"),
+        "session": _("a session’s lock, by this library"),
         "legacy": _("sessions.json.lock"),
         "transcript": _("a transcript’s lock"),
     }
-    who = names[limit.lock]
-    if limit.releases:
-        who = _("%(lock)s of OpenClaw %(releases)s") % {"lock": who, "releases": limit.releases}
-    return LimitRow(_KINDS[limit.kind], "", who, limit.value_s, shown(limit.source))
+    lock = names[limits[0].lock]
+    if limits[0].releases:
+        values = {"lock": lock, "releases": limits[0].releases}
+        lock = _("%(lock)s, OpenClaw %(releases)s") % values
+    values_s = {limit.kind: limit.value_s for limit in limits}
+    findings = tuple(redact(finding.message) for finding in limit_findings(limits))
+    return LimitGroup(
+        agent="",
+        lock=lock,
+        wait_s=values_s.get("wait"),
+        hold_s=values_s.get("hold"),
+        stale_s=values_s.get("stale"),
+        sources=tuple(dict.fromkeys(shown(limit.source) for limit in limits)),
+        state="watch" if findings else "ok",
+        findings=findings,
+        release=limits[0].releases,
+    )
 
 
-def _told(limits: Iterable[LockLimit]) -> Iterator[LimitFinding]:
-    for finding in limit_findings(limits):
-        yield LimitFinding("watch", redact(finding.message), redact(finding.hint))
-
-
-def _living(store: StoreRow) -> Iterator[LimitRow]:
-    for lock in store.held:
-        if lock.limit_s is not None and math.isfinite(lock.limit_s):
-            who = shown(lock.program) or _("unknown program")
-            source = _("the record of the lock that it holds now")
-            yield LimitRow(HOLDER, store.name, who, lock.limit_s, source)
-        for waiter in lock.waiters:
-            if math.isfinite(waiter.timeout_s):
-                who = shown(waiter.program) or _("unknown program")
-                source = _("its live table, while it waits now")
-                yield LimitRow(WAITER, store.name, who, waiter.timeout_s, source)
-
-
-def _clashes(rows: Iterable[LimitRow]) -> Iterator[LimitFinding]:
-    """Each living holder that may keep its lock for longer than somebody of its agent waits."""
-    by_agent: dict[str, list[LimitRow]] = {}
-    for row in rows:
-        by_agent.setdefault(row.agent, []).append(row)
-    for agent, mine in by_agent.items():
-        waits = [row for row in mine if row.kind == WAITER]
-        holds = [row for row in mine if row.kind == HOLDER]
-        least = min(waits, key=lambda row: row.seconds or 0.0, default=None)
-        most = max(holds, key=lambda row: row.seconds or 0.0, default=None)
-        if least is None or most is None or (least.seconds or 0.0) >= (most.seconds or 0.0):
-            continue
+def _living(store: StoreRow) -> LimitGroup | None:
+    """Those who wait and hold right now: the shortest wait beside the longest hold."""
+    waits = [waiter for lock in store.held for waiter in lock.waiters]
+    holds = [(lock, lock.limit_s) for lock in store.held if lock.limit_s is not None]
+    waiter = min(waits, key=lambda one: one.timeout_s, default=None)
+    holder, hold_s = max(holds, key=lambda pair: pair[1], default=(None, None))
+    if waiter is None and holder is None:
+        return None
+    is_longer = waiter is not None and hold_s is not None and hold_s > waiter.timeout_s
+    sentence = ""
+    if is_longer and waiter is not None and holder is not None and hold_s is not None:
         sentence = _(
-            "%(agent)s: %(holder)s may keep a lock for %(most)s, but %(waiter)s gives up after"
-            " %(least)s."
+            "%(holder)s may keep a lock for %(most)s, but %(waiter)s gives up after %(least)s."
         ) % {
-            "agent": agent,
-            "holder": most.who,
-            "most": most.length,
-            "waiter": least.who,
-            "least": least.length,
+            "holder": shown(holder.program) or _("an unknown program"),
+            "most": duration(hold_s * 1000),
+            "waiter": shown(waiter.program) or _("an unknown program"),
+            "least": duration(waiter.timeout_s * 1000),
         }
-        yield LimitFinding("bad", sentence)
+    return LimitGroup(
+        agent=store.name,
+        lock=_("locks that are held or awaited now"),
+        wait_s=waiter.timeout_s if waiter and math.isfinite(waiter.timeout_s) else None,
+        hold_s=hold_s,
+        stale_s=None,
+        sources=(_("the records of who holds and waits"),),
+        state="bad" if sentence else "ok",
+        findings=(sentence,) if sentence else (),
+    )
 
 
 def limits_check(stores: StoreList) -> Iterator[Check]:
@@ -154,12 +152,21 @@ def limits_check(stores: StoreList) -> Iterator[Check]:
     if not stores.opened:
         return
     seen = sanity_of(stores)
-    detail = ""
-    if seen.findings:
-        state, sentence = seen.findings[0].state, seen.findings[0].sentence
-        detail = " ".join(finding.sentence for finding in seen.findings[1:3])
-    elif {WAITER, HOLDER} <= {row.kind for row in seen.rows}:
-        state, sentence = "ok", _("No holder may keep a lock for longer than its waiters wait.")
+    state, detail = "ok", ""
+    if wrong := seen.wrong:
+        state, detail = wrong[0].state, wrong[0].findings[0]
+        if wrong[0].agent:
+            detail = f"{wrong[0].agent}: {detail}"
+        sentence = ngettext(
+            "For %(n)d kind of lock, limits of waiters and holders do not fit each other.",
+            "For %(n)d kinds of locks, limits of waiters and holders do not fit each other.",
+            len(wrong),
+        ) % {"n": len(wrong)}
+    elif not seen.is_release_known:
+        state, sentence = "unknown", _("Which OpenClaw release writes here is not known.")
+        detail = _("The limits of all releases that use lock files are listed; none is judged.")
+    elif any(group.wait_s is not None and group.hold_s is not None for group in seen.groups):
+        sentence = _("No holder may keep a lock for longer than its waiters wait.")
     else:
         state, sentence = "unknown", _("No limits of holders and waiters are known to compare.")
     yield Check("limits", state, sentence, detail, "checks", "", stores.read_at_ms)

@@ -1,8 +1,8 @@
 """What happened to stores and when: marks for charts, and a list under them.
 
 What this console knows of: its jobs (migrations, backups, restores, bulk edits and the rest, also
-those that the command line ran), single changes by operators, and mirrors switched. Within the
-scope of whoever asks.
+those that the command line ran), single changes by operators, mirrors switched, and incidents that
+somebody marked. Within the scope of whoever asks.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from django.utils.translation import gettext_lazy as lazy
 
 from dashboard.jobs.kinds import KINDS
 from dashboard.jobs.seeing import visible_jobs
-from dashboard.models import AuditEvent, Job
+from dashboard.models import AuditEvent, Incident, Job
 
 from .backup_work import KINDS as BACKUP_KINDS
 from .backup_work import RESTORE
 from .bulk_apply import KIND as BULK
 from .change_rows import visible_changes
 from .edit_work import KIND as EDIT
+from .incidents.seeing import visible_incidents
 from .migration_work import RUN, UNDO
 from .readers import Reader
 from .rows import readable
@@ -38,7 +39,7 @@ MOST_MARKS = 200
 """Marks of one kind of source at most, the latest."""
 
 MIGRATION, ROLLBACK, BACKUP, RESTORED = "migration", "rollback", "backup", "restore"
-BULK_EDIT, EDITED, MIRROR, JOB = "bulk", "edit", "mirror", "job"
+BULK_EDIT, EDITED, MIRROR, JOB, INCIDENT = "bulk", "edit", "mirror", "job", "incident"
 WORDS: dict[str, Promise] = {
     MIGRATION: lazy("Migration"),
     ROLLBACK: lazy("Undo of a migration"),
@@ -48,6 +49,7 @@ WORDS: dict[str, Promise] = {
     EDITED: lazy("Edit"),
     MIRROR: lazy("Mirror"),
     JOB: lazy("Job"),
+    INCIDENT: lazy("Incident"),
 }
 _KIND_OF_JOB = {
     RUN: MIGRATION,
@@ -92,9 +94,9 @@ class Mark:
 
 
 def marks_between(readers: Sequence[Reader], start_ms: int, end_ms: int) -> list[Mark]:
-    """What happened to these stores within a window, oldest first. Three queries."""
+    """What happened to these stores within a window, oldest first. Few queries."""
     stores = {reader.id: reader.name for reader in readers}
-    sources: tuple[Callable[[_Asked], list[Mark]], ...] = (_jobs, _changes, _mirrors)
+    sources: tuple[Callable[[_Asked], list[Mark]], ...] = (_jobs, _changes, _mirrors, _incidents)
     asked = _Asked(stores, _moment(start_ms), _moment(end_ms))
     found = [mark for source in sources for mark in source(asked)]
     return sorted(found, key=lambda mark: (mark.at_ms, mark.kind, mark.title))
@@ -172,6 +174,27 @@ def _mark_of_mirror(event: AuditEvent, stores: dict[str, str]) -> Mark | None:
     url = reverse("store_migration", args=[store_id])
     title = said.get(step, _("The mirror was changed"))
     return Mark(_ms(event.at), None, MIRROR, title, url, store_id)
+
+
+def _incidents(asked: _Asked) -> list[Mark]:
+    still = Q(ended_at=None) | Q(ended_at__gte=asked.start)
+    about = Q(everywhere=True) | Q(stores__store_id__in=asked.stores)
+    found = visible_incidents().filter(still, about, started_at__lt=asked.end).distinct()
+    incidents = found.prefetch_related("stores").order_by("-started_at", "-pk")[:MOST_MARKS]
+    return [_mark_of_incident(one) for one in incidents]
+
+
+def _mark_of_incident(one: Incident) -> Mark:
+    stores = [store.store_id for store in one.stores.all()]
+    return Mark(
+        at_ms=_ms(one.started_at),
+        until_ms=None if one.ended_at is None else _ms(one.ended_at),
+        kind=INCIDENT,
+        title=shown(one.title),
+        url=reverse("incident", args=[one.pk]),
+        store_id=stores[0] if len(stores) == 1 else "",
+        is_running=one.ended_at is None,
+    )
 
 
 def _moment(at_ms: int) -> datetime:

@@ -22,4 +22,4 @@ def unexplained(stores: StoreList) -> Iterator[Check]:
             "%(n)d locks have no living owner that is known.",
             len(odd),
         ) % {"n": len(odd)}
-        yield told(stores, "unexplained-locks", "watch", sentence)
+        yield told(stores, "unexplained-locks", "watch", sentence, page="locks")

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from dashboard import audit
 from dashboard.acting import Actor
 from dashboard.jobs import queue
-from sessionstore import Cleared, StalePlanError, UnprovenLockError, clear_lock
-from sessionstore.errors import SessionStoreError
+from sessionstore.clearing import Cleared, clear_lock
+from sessionstore.errors import SessionStoreError, StalePlanError, UnprovenLockError
 from sessionstore.store import open_store
 
 from .fleet import below_state

@@ -28,6 +28,7 @@ from .tree import shown
 HOUR_MS, RECENT_MS = 3_600_000, 300_000
 MOST_TIMEOUTS = 20
 _SHARED_S = 5.0
+_TOLD_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class TimeoutRow:
 class LockFigures:
     """The last hour, of the stores whose writers reported. ``silent`` are the names of others.
 
-    ``last_report_ms`` is when anybody reported last, None if nobody ever did.
+    ``is_reported``: somebody was there to report, whether there was anything or not. ``silent_s``
+    is for how much of the hour nobody was, in the worst of these stores. ``last_report_ms`` is
+    when anybody was last, None if nobody ever was.
     """
 
     acquisitions: int = 0
@@ -65,16 +68,13 @@ class LockFigures:
     longest_wait_ms: float | None = None
     processes: int = 0
     dropped: int = 0
+    is_reported: bool = False
+    silent_s: float = 0.0
     until_ms: int = 0
     last_report_ms: int | None = None
     silent: tuple[str, ...] = ()
     examples: tuple[TimeoutRow, ...] = ()
     problems: tuple[Problem, ...] = ()
-
-    @property
-    def is_reported(self) -> bool:
-        """Whether anybody reported in the last hour."""
-        return self.until_ms > 0
 
     @property
     def more_timeouts(self) -> int:
@@ -86,27 +86,37 @@ class LockFigures:
         """The last hour in a sentence, or that nobody reported it."""
         if not self.is_reported:
             return _("No writer has reported in the last hour, so there are no exact numbers.")
-        return _(
-            "In the last hour: %(acquisitions)s, longest wait %(longest)s, %(timeouts)s; exact, "
-            "from %(processes)s."
-        ) % {
+        processes = ngettext("%s process that reports", "%s processes that report", self.processes)
+        told = {
             "acquisitions": ngettext("%s acquisition", "%s acquisitions", self.acquisitions)
             % f"{self.acquisitions:,}",
-            "longest": _("unknown")
-            if self.longest_wait_ms is None
-            else duration(self.longest_wait_ms),
+            "longest": duration(self.longest_wait_ms or 0),
             "timeouts": ngettext("%s timeout", "%s timeouts", self.timeouts) % f"{self.timeouts:,}",
-            "processes": ngettext(
-                "%s process that reports", "%s processes that report", self.processes
-            )
-            % f"{self.processes:,}",
+            "processes": processes % f"{self.processes:,}",
         }
+        if not self.acquisitions and not self.timeouts:
+            return _("In the last hour: no lock was asked for; exact, from %(processes)s.") % told
+        return (
+            _(
+                "In the last hour: %(acquisitions)s, longest wait %(longest)s, %(timeouts)s; "
+                "exact, from %(processes)s."
+            )
+            % told
+        )
+
+    @property
+    def silent_words(self) -> str:
+        """For how much of the hour nobody was there to report; empty for less than a minute."""
+        return duration(self.silent_s * 1000) if self.silent_s >= _TOLD_S else ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
     hour: Window
     recent: Window
+    is_covered: bool
+    silent_s: float
+    processes: frozenset[tuple[str, int]]
     last_ms: int | None
 
 
@@ -173,10 +183,16 @@ def _read(readers: Sequence[Reader]) -> dict[str, _Sums | Problem]:
 
 
 def _sums(history: History, now_ms: int) -> _Sums:
-    coverage = history.coverage()
+    coverage, start_ms = history.coverage(), now_ms - HOUR_MS
+    hour = history.total(start_ms, now_ms)
+    gaps = history.gaps(start_ms, now_ms)
+    there = {(one.host, one.pid) for one in history.reporters() if one.state == "alive"}
     return _Sums(
-        hour=history.total(now_ms - HOUR_MS, now_ms),
+        hour=hour,
         recent=history.total(now_ms - RECENT_MS, now_ms),
+        is_covered=history.is_covered(start_ms, now_ms),
+        silent_s=sum(end - start for start, end in gaps) / 1000,
+        processes=frozenset(there | {(one.host, one.pid) for one in hour.processes}),
         last_ms=coverage[-1][1] if coverage else None,
     )
 
@@ -184,18 +200,21 @@ def _sums(history: History, now_ms: int) -> _Sums:
 def _figures(readers: Sequence[Reader], sums: Mapping[str, _Sums | Problem]) -> LockFigures:
     told = [(reader, sums[reader.id]) for reader in readers]
     known = [(reader, one) for reader, one in told if isinstance(one, _Sums)]
-    counts = [waits_of(one.hour) for _reader, one in known]
+    covered = [one for _reader, one in known if one.is_covered]
+    counts = [waits_of(one.hour) for one in covered]
     return LockFigures(
         acquisitions=sum(count[0] for count in counts),
         contended=sum(count[1] for count in counts),
         timeouts=sum(count[2] for count in counts),
         recent_timeouts=sum(waits_of(one.recent)[2] for _reader, one in known),
         longest_wait_ms=max((c[3] for c in counts if c[3] is not None), default=None),
-        processes=len({process for _reader, one in known for process in one.hour.processes}),
+        processes=len(frozenset().union(*(one.processes for one in covered))),
         dropped=sum(one.hour.counters.get("dropped", 0) for _reader, one in known),
-        until_ms=max((one.hour.until_ms for _reader, one in known), default=0),
+        is_reported=bool(covered),
+        silent_s=max((one.silent_s for one in covered), default=0.0),
+        until_ms=max((one.last_ms or 0 for one in covered), default=0),
         last_report_ms=max((one.last_ms for _reader, one in known if one.last_ms), default=None),
-        silent=tuple(reader.name for reader, one in known if not one.hour.until_ms),
+        silent=tuple(reader.name for reader, one in known if not one.is_covered),
         examples=_examples(known),
         problems=tuple(one for _reader, one in told if isinstance(one, Problem)),
     )

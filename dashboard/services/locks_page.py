@@ -106,7 +106,7 @@ def _lines(page: LockPage, row: LockRow) -> Iterator[str]:
         (_("Process started"), _time(row.started_at_ms) if row.started_at_ms else _("unknown")),
         (_("Container"), row.container),
         (_("Operation"), row.operation),
-        (_("Held for"), row.limit_words or row.held_words),
+        (_("Held for"), row.held_words if row.limit_percent is None else row.limit_words),
         (_("Held since"), _time(row.since_ms) if row.is_since_known else _("unknown")),
     )
     yield from (f"{name}: {value}" for name, value in facts if value)

@@ -9,22 +9,24 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from sessionstore.metrics import History
-from sessionstore.recording.records import HotSession, KeptWrite
+from sessionstore.recording.records import KeptWrite
 
 from .amounts import duration
 from .fleet import fleet
 from .history import look_at
+from .latency_writes import writes_of
 from .locks_figures import HOUR_MS
 from .locks_look import StoreLook, look_at_locks
 from .locks_rows import LockRow, lock_row
 from .problems import Problem
 from .readers import Reader
 from .session import key_behind
+from .sparklines import Sparkline
 from .tree import shown
 
 SPANS_H = (1, 6, 24, 72)
 MOST_EXAMPLES = 20
-_FEW = 20
+_FEW, _LINE_H = 20, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class SessionLocks:
     read_at_ms: int
     spans: tuple[SpanFigures, ...]
     examples: tuple[ExampleRow, ...]
+    waited: Sparkline
+    held: Sparkline
     problem: Problem | None
     history_problem: Problem | None
 
@@ -118,12 +122,15 @@ def session_locks(store_id: str, ref: str, transcript: str) -> SessionLocks:
     look = look_at_locks([reader])[reader.id]
     now_ms = time.time_ns() // 1_000_000
     told = look_at([reader], lambda history: _told(history, key, now_ms))[reader.id]
+    writes = writes_of(reader, key, hours=_LINE_H)
     spans, examples = ((), ()) if isinstance(told, Problem) else told
     return SessionLocks(
         rows=_rows(reader, look, key, transcript) if isinstance(look, StoreLook) else (),
         read_at_ms=look.at_ms if isinstance(look, StoreLook) else now_ms,
         spans=tuple(spans),
         examples=tuple(map(_example, examples)),
+        waited=writes.waited,
+        held=writes.held,
         problem=look if isinstance(look, Problem) else None,
         history_problem=told if isinstance(told, Problem) else None,
     )
@@ -156,18 +163,23 @@ def _span(
     history: History, key: str, hours: int, now_ms: int, kept: Sequence[KeptWrite]
 ) -> SpanFigures:
     start_ms = now_ms - hours * HOUR_MS
-    total = history.total(start_ms, now_ms)
-    mine = next((one for one in total.sessions if one.key == key), HotSession(key))
+    mine = [
+        one
+        for window in history.between(start_ms, now_ms)
+        for one in window.sessions
+        if one.key == key
+    ]
+    covered = [max(start, start_ms) for start, end in history.coverage() if end > start_ms]
     return SpanFigures(
         hours=hours,
-        is_reported=total.until_ms > 0,
-        is_counted=mine.count > 0,
-        since_ms=max(total.covered_from_ms, start_ms),
-        count=mine.count,
-        over_count=mine.over_count,
-        contended=mine.contended,
-        wait_s=mine.wait_ns / 1e9,
-        hold_s=mine.hold_ns / 1e9,
+        is_reported=bool(covered),
+        is_counted=bool(mine),
+        since_ms=min(covered, default=now_ms),
+        count=sum(one.count for one in mine),
+        over_count=sum(one.over_count for one in mine),
+        contended=sum(one.contended for one in mine),
+        wait_s=sum(one.wait_ns for one in mine) / 1e9,
+        hold_s=sum(one.hold_ns for one in mine) / 1e9,
         timeouts=sum(one.outcome == "timeout" and one.at_ms > start_ms for one in kept),
     )
 

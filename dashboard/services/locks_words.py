@@ -103,8 +103,8 @@ def _steps(lock: HeldLock) -> Iterator[str]:
         yield from _about_an_unknown_holder(lock)
     else:
         yield _(
-            "It can be cleared below. Its owner is proven gone, and that is looked at once more, "
-            "with the file held, at the moment of removal."
+            "An operator can clear it here. Its owner is proven gone, and that is looked at once "
+            "more at the moment of removal."
         )
     if is_kernel(lock):
         yield _(

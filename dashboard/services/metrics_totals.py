@@ -27,6 +27,7 @@ from sessionstore.recording.histograms import MOST_BUCKETS
 from . import own_files
 from .metrics_words import (
     CANCELLED,
+    HELD,
     LAYOUTS,
     OPERATIONS,
     OTHER,
@@ -149,7 +150,7 @@ def _add_window(totals: Totals, window: Window, layout: str, is_own: bool) -> No
 def _bounded(labels: Labels) -> Labels:
     return Labels(
         _one_of(labels.operation, _OPERATIONS),
-        _one_of(labels.outcome, (*WRITE_OUTCOMES, CANCELLED)),
+        _one_of(labels.outcome, (*WRITE_OUTCOMES, HELD, CANCELLED)),
         _one_of(labels.scope, SCOPES),
         _one_of(labels.layout, LAYOUTS),
     )

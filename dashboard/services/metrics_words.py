@@ -17,10 +17,12 @@ BYTES = tuple(float(4**power) for power in range(4, 14))
 
 OTHER = "other"
 OPERATIONS = ("update", "patch", "put", "create", "delete", "reset", "route", "update_all", "save")
-RARE_OPERATIONS = ("adopt", "backup", "migrate", "rollback", "restore", "undo")
+RARE_OPERATIONS = ("adopt", "backup", "clear-lock", "migrate", "rollback", "restore")
 """They are not there from the start but from the first time on."""
-READS = ("get", "load", "keys", "updated_at", "etag", "history", "problems")
-WRITE_OUTCOMES = ("written", "unchanged", "removed", "failed", "timeout")
+READS = ("get",)
+WRITE_OUTCOMES = ("written", "unchanged", "removed", "conflict", "failed", "timeout")
+HELD = "held"
+"""The outcome of an exclusive hold that is no update."""
 CANCELLED = "cancelled"
 WAITS = ("acquired", "timeout", "cancelled")
 HOLDS = ("released", "reclaimed", "lost")

@@ -42,10 +42,10 @@ class Overview:
     environment: str
     read_only: bool
     template: str
-    trends: Trends
     is_settled: bool
     """A runner evaluates the checks, so that states do not flicker."""
     cost: Pace
+    trends: Trends
 
     @property
     def count(self) -> dict[str, int]:
@@ -71,9 +71,9 @@ def overview(*, live: bool = False) -> Overview:
         environment=settings.ENVIRONMENT_NAME,
         read_only=settings.READ_ONLY,
         template=settings.STORE_TEMPLATE or "",
-        trends=trends_of_stores(stores),
         is_settled=is_evaluated(),
         cost=pace(),
+        trends=trends_of_stores(stores),
     )
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from dashboard import twins
 from dashboard.roles import role_required
 from dashboard.services.incidents.listing import every_incident
+from dashboard.services.incidents.meanwhile import marks_of
 from dashboard.services.incidents.notes import notes_of
 from dashboard.services.incidents.seeing import (
     IncidentRow,
@@ -57,7 +58,7 @@ def incidents_csv(request: HttpRequest) -> HttpResponseBase:
 def incident_json(request: HttpRequest, incident_id: int) -> HttpResponseBase:
     """Give one incident as JSON: its notes, what writers reported, and the locks as marked."""
     found = find_incident(incident_id)
-    row = row_of(found)
+    row, readers = row_of(found), readers_of(found)
     end_ms = time.time_ns() // 1_000_000 if row.end_ms is None else row.end_ms
     content = {
         **_plain(row),
@@ -65,7 +66,17 @@ def incident_json(request: HttpRequest, incident_id: int) -> HttpResponseBase:
             {"at": twins.iso(one.at_ms), "by": one.actor, "text": one.text}
             for one in notes_of(found)
         ],
-        "summary": plain(summary_of(readers_of(found), row.start_ms, end_ms)),
+        "events": [
+            {
+                "kind": mark.kind,
+                "title": mark.title,
+                "from": twins.iso(mark.at_ms),
+                "until": twins.iso(mark.until_ms),
+                "url": mark.url,
+            }
+            for mark in marks_of(found, readers, end_ms)
+        ],
+        "summary": plain(summary_of(readers, row.start_ms, end_ms)),
         "locks_when_marked": Seen.of(found.seen).plain(),
     }
     return twins.json_response(f"incident-{incident_id}", content)

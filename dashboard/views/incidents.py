@@ -9,15 +9,18 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard import incident_listing
+from dashboard import incident_listing, twins
 from dashboard.forms_incidents import STATES, EndForm, IncidentFilters, NoteForm, RetitleForm
+from dashboard.links import Link
 from dashboard.preferences import preferences_of
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import includes, role_required
 from dashboard.services.incidents.listing import WantedIncidents, list_incidents
+from dashboard.services.incidents.meanwhile import marks_of
 from dashboard.services.incidents.notes import notes_of
 from dashboard.services.incidents.seeing import find_incident, readers_of, row_of
 from dashboard.services.incidents.summary import summary_of
@@ -87,6 +90,8 @@ def page_of(
         "seen": Seen.of(found.seen),
         "store_names": {reader.id: reader.name for reader in readers},
         "notes": notes_of(found),
+        "marks": marks_of(found, readers, end_ms),
+        "latency_url": _latency_url(row.start_ms, end_ms),
         "end_form": EndForm(zone=zone),
         "title_form": RetitleForm(initial={"title": row.title}),
         "note_form": NoteForm(),
@@ -95,6 +100,12 @@ def page_of(
         **(extra or {}),
     }
     return render(request, "incident.html", context, status=status)
+
+
+def _latency_url(start_ms: int, end_ms: int) -> str:
+    """The page of latencies, of this span."""
+    ends = (("from", twins.iso(start_ms) or ""), ("to", twins.iso(end_ms) or ""))
+    return str(Link(reverse("latency"), ends))
 
 
 def powers(request: ConsoleRequest) -> dict[str, bool]:

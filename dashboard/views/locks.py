@@ -19,7 +19,6 @@ from dashboard.jobs import looks
 from dashboard.links import Link
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import includes, role_required
-from dashboard.services.locks_limits import limit_rows
 from dashboard.services.locks_list import LockList, list_locks
 from dashboard.services.locks_page import lock_page, not_held, support_text
 from dashboard.services.locks_session import session_locks
@@ -66,7 +65,6 @@ def list_of(
         "links": _links(link, listed, store_id),
         "look": look,
         "is_live": form.cleaned_data.get("live") != "off",
-        "limits": () if request.htmx else limit_rows(),
         **(extra or {}),
     }
     if last is None:

@@ -41,7 +41,7 @@ def overview_json(request: HttpRequest) -> HttpResponseBase:
             {**asdict(check), "checked_at": twins.iso(check.checked_at_ms)} for check in seen.checks
         ],
         "totals": asdict(seen.totals),
-        "last_hour": {"late_stores": seen.trends.late, **asdict(seen.trends.together)},
         "own_cost": asdict(seen.cost),
+        "last_hour": {"late_stores": seen.trends.late, **asdict(seen.trends.together)},
     }
     return twins.json_response("overview", content)

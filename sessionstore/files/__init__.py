@@ -37,6 +37,7 @@ from .syncing import (
 from .writing import (
     CREATE_FLAGS,
     FILE_MODE,
+    Marks,
     append_line,
     open_list,
     restrict_file,
@@ -54,6 +55,7 @@ __all__ = [
     "READ_FLAGS",
     "SIDECAR_ROOT",
     "Durability",
+    "Marks",
     "Room",
     "append_line",
     "close_directory",

@@ -28,8 +28,9 @@ def settle_asides(
 ) -> int:
     """Settle what dead processes left of the locks with these names; returns how many there were.
 
-    One that ``is_dead`` is removed. So is one whose owner lives and has let go of it: it found no
-    lock to release. Any other gets its name back, unless somebody has locked anew.
+    One that ``is_dead`` is removed. So is one whose owner lives or is not named, if nobody has it
+    open: its owner found no lock to release. Any other gets its name back, unless somebody has
+    locked anew.
 
     Raises:
         OSError: the directory cannot be listed or changed.
@@ -58,7 +59,7 @@ def _settle(aside: Path, lock: Path, is_dead: Callable[[LegacyFile], bool]) -> b
 
 def _is_released(found: LegacyFile) -> bool:
     """Whether its owner lives without it: OpenClaw keeps its lock file open while it holds it."""
-    if found.pid is None or owner_runs(found.pid, found.start)[0] != "alive":
+    if found.pid is not None and owner_runs(found.pid, found.start)[0] != "alive":
         return False
     neighbours = Neighbours([found])
     return not neighbours.openers(found) and not neighbours.may_be_open_unseen(found)

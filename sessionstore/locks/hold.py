@@ -23,7 +23,8 @@ class Hold:
     ``asked_ns`` and ``acquired_ns`` are ``perf_counter_ns`` stamps: their difference is the
     wait. ``contended`` says that the lock was not free at once; only then is there a
     ``queued_ns``: how much of the wait was behind other threads of this process. The other
-    fields belong to this package.
+    fields belong to this package, and to whoever times what is done under the lock (see
+    ``files.Marks``).
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class Hold:
         "contended",
         "depth",
         "error",
+        "folder_sync_ns",
         "gate",
         "granted",
         "helped",
@@ -44,10 +46,15 @@ class Hold:
         "operation",
         "queued_ns",
         "slot",
+        "staged_ns",
+        "sync_ns",
         "thread",
         "timeout",
     )
     is_told: bool  # set for the whole store alone
+    staged_ns: int
+    sync_ns: int
+    folder_sync_ns: int
 
     def __init__(
         self, home: State, key: str | None, offset: int, operation: str, timeout: float

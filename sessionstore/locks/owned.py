@@ -50,6 +50,40 @@ def read_owned(name: str, *, dir_fd: int, offset: int = 0, max_bytes: int = 0) -
         os.close(fd)
 
 
+class Held:
+    """Files that no owner can come back to while they are being replaced.
+
+    The lock is shared: others still see that the owner has let go.
+    """
+
+    def __init__(self) -> None:
+        self._fds: list[int] = []
+
+    def read(self, name: str, *, dir_fd: int, max_bytes: int) -> bytes | None:
+        """Hold a file and read it; None where it is gone, odd or its owner has it again.
+
+        Raises:
+            StoreIOError: the disk refused.
+        """
+        try:
+            fd = os.open(name, READ_FLAGS, dir_fd=dir_fd)
+        except OSError:
+            return None
+        self._fds.append(fd)
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode) or _is_locked(fd):
+                return None
+            return os.pread(fd, max_bytes, 0)
+        except OSError as error:
+            raise io_error("read", name, error) from error
+
+    def release(self) -> None:
+        """Let go of all of them."""
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+
+
 def _is_locked(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

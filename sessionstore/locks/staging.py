@@ -28,6 +28,7 @@ from ..files import (
     DIRECTORY_MODE,
     FILE_MODE,
     Durability,
+    Marks,
     ensure_directory,
     folder_of,
     io_error,
@@ -80,14 +81,13 @@ class Staging:
         to_fd: int,
         durability: Durability = "none",
         created: bool = False,
-        marks: list[int] | None = None,
+        marks: Marks | None = None,
     ) -> None:
         """Write ``data`` and rename it to ``target`` below the directory ``to_fd``.
 
         Four system calls (``relaxed`` adds fdatasync, ``strict`` fsync of file and directory).
         ``created`` sets the mode explicitly; a replaced file relies on the umask probed when
-        the folder was opened. ``marks`` gets ``perf_counter_ns`` stamps: before and after a sync
-        of the file, before the rename, and after it where the directory is synced.
+        the folder was opened. ``marks`` is told where the time went.
 
         Raises:
             FileNotFoundError: the target's directory is gone.
@@ -107,13 +107,15 @@ class Staging:
         for _ in range(_TRIES):
             folder = self._folder or self._open()
             name = str(next(folder.names))
+            if durability != "none" and marks is not None:
+                marks.sync_ns = marks.folder_sync_ns = 0
             try:
                 set_mode = created or folder.umask_strips
                 write_new(
                     name, data, dir_fd=folder.fd, sync=durability, set_mode=set_mode, marks=marks
                 )
                 if marks is not None:
-                    marks.append(perf_counter_ns())
+                    marks.staged_ns = perf_counter_ns()
                 self._rename(folder, name, target, to_fd)
             except FileNotFoundError:
                 if status_of(name, dir_fd=folder.fd) is not None:
@@ -122,13 +124,12 @@ class Staging:
                 # Somebody removed our folder under us: a new one serves as well.
                 self._on_lost()
                 self._replace(folder)
-                if marks is not None:
-                    marks.clear()
                 continue
             if durability == "strict":
-                if marks is not None:
-                    marks.append(perf_counter_ns())
+                began = perf_counter_ns()
                 sync_all(to_fd)
+                if marks is not None:
+                    marks.folder_sync_ns = perf_counter_ns() - began
             return
         raise StoreIOError(
             f"cannot keep a staging folder in {self.root}: each is removed at once",

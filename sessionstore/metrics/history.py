@@ -6,19 +6,21 @@ import time
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from ..locks.identity import start_of
 from ..paths import StorePaths
-from ..recording.merging import clamp, merge
-from ..recording.records import KeptWrite, Process, Window, decoder, encoder
+from ..recording.merging import merge
+from ..recording.records import KeptWrite, Process, Window
 from ..recording.scanning import Report
-from ..recording.tiers import MINUTE, SECOND, resolution_of, thinning_time
+from ..recording.segments import host_name
+from ..recording.tiers import HOUR, KEPT_MS, MINUTE, SECOND, resolution_of, thinning_time
 from . import spans
 from .loading import ReportFiles, State
 from .spans import Span
+from .sums import Sums
 
 FLUSH_MS = 5 * SECOND
 """How often writers report: what is shorter between two reports is no gap."""
 
-_MOST_MINUTES = 4_096
 _MOST_REPORTERS = 512
 
 
@@ -33,8 +35,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """A process that reports or did. ``state``: ``alive`` and ``dead`` are proven by the kernel;
-    of a process on another host that does not show it is ``unknown``."""
+    """A process that reports or did.
+
+    ``state``: ``alive`` and ``dead`` are proven by the kernel, though one that is alive may have
+    closed the store; of a process on another host that does not show it is ``unknown``.
+    """
 
     host: str
     pid: int
@@ -49,8 +54,8 @@ class History:
     A window belongs to the step that its end lies in. Windows are some 5 s long for an hour, then a
     minute, five and fifteen (docs/metrics.md); :meth:`resolution_ms` says which.
 
-    Memory: the reports' bytes, at most 96 MiB; a busy store of 8 processes has some 20 MB. Cost: a
-    window takes some 0.2 ms to add up; each minute is added up once and kept.
+    Memory: the reports' bytes, at most 128 MiB, and of sums kept for the next time, at most 64.
+    Cost: a window takes 0.2 to 2 ms to add up, by how much happened in it.
     """
 
     def __init__(self, paths: StorePaths) -> None:
@@ -61,7 +66,7 @@ class History:
         self._untils: list[int] = []
         self._reported: list[Span] = []
         self._covered: list[Span] = []
-        self._minutes: dict[int, bytes] = {}
+        self._sums = Sums()
 
     def refresh(self, *, now_ms: int | None = None) -> None:
         """Read what was reported since the last time: only the bytes that are new.
@@ -78,9 +83,12 @@ class History:
             counted = (report for file in self._files.counted() for report in file.reports)
             self._reports = sorted(counted, key=lambda report: report.until_ms)
             self._untils = [report.until_ms for report in self._reports]
-            for report in changed:
-                self._minutes.pop(_minute_of(report.until_ms), None)
-            covered = ((report.covered_from_ms, report.until_ms) for report in self._reports)
+            self._sums.forget(changed)
+            # Nobody's word counts for longer than reports are kept.
+            covered = (
+                (max(report.covered_from_ms, report.until_ms - KEPT_MS), report.until_ms)
+                for report in self._reports
+            )
             self._reported = spans.joined(covered, slack_ms=FLUSH_MS)
         self._covered = spans.joined([*self._reported, *self._idle()], slack_ms=FLUSH_MS)
 
@@ -105,7 +113,8 @@ class History:
         """Equal steps from ``start_ms``; the last may be shorter.
 
         Steps are as long as the windows of ``start_ms`` at least, and a multiple of them: a window
-        that spans several steps would show as a burst in one and calm in the others.
+        that spans several steps would show as a burst in one and calm in the others. Where
+        ``start_ms`` is a multiple of the step, sums are kept for the next time.
         """
         if step_ms <= 0:
             raise ValueError("a step has a length")
@@ -116,7 +125,7 @@ class History:
         found = []
         for start in range(start_ms, end_ms, step_ms):
             end = min(start + step_ms, end_ms)
-            inside = merge(self._parts(start, end))
+            inside = self._step(start, end, step_ms)
             is_covered = inside.until_ms or self.is_covered(start, end)
             found.append(Step(start, end, inside if is_covered else None))
         return found
@@ -134,8 +143,10 @@ class History:
         return list(self._covered)
 
     def gaps(self, start_ms: int, end_ms: int) -> list[Span]:
-        """When nobody was there to report in between, oldest first."""
-        return spans.gaps_in(self._covered, start_ms, end_ms)
+        """When nobody was there to report in between, oldest first; from five seconds on."""
+        found = spans.gaps_in(self._covered, start_ms, end_ms)
+        whole = start_ms, end_ms
+        return [gap for gap in found if gap[1] - gap[0] >= FLUSH_MS or gap == whole]
 
     def reporters(self, now_ms: int | None = None) -> list[Reporter]:
         """Processes that reported, the last to do so first; at most 512."""
@@ -145,11 +156,15 @@ class History:
                 seen = file.state == "alive", until_ms, file.state
                 latest[process] = max(latest.get(process, seen), seen)
         found = [
-            Reporter(process.host, process.pid, process.program, state, until_ms)
+            (until_ms, process, state)
             for process, (_, until_ms, state) in latest.items()
             if now_ms is None or until_ms <= now_ms or state == "alive"
         ]
-        return sorted(found, key=lambda one: -one.last_report_ms)[:_MOST_REPORTERS]
+        found.sort(key=lambda one: -one[0])
+        return [
+            Reporter(one.host, one.pid, one.program, _state_of(one, state), until_ms)
+            for until_ms, one, state in found[:_MOST_REPORTERS]
+        ]
 
     def writes(self, key: str, start_ms: int, end_ms: int) -> list[KeptWrite]:
         """Kept updates of one session, newest first: the slowest and latest, not all."""
@@ -159,30 +174,39 @@ class History:
     def _slice(self, start_ms: int, end_ms: int) -> slice:
         return slice(bisect_right(self._untils, start_ms), bisect_right(self._untils, end_ms))
 
+    def _step(self, start_ms: int, end_ms: int, step_ms: int) -> Window:
+        if start_ms % step_ms or end_ms % step_ms:
+            return merge(self._parts(start_ms, end_ms))
+        return self._sum(start_ms, end_ms)
+
     def _parts(self, start_ms: int, end_ms: int) -> list[Window]:
-        """Windows whose sum is that of all in between, whole minutes as one."""
+        """Windows whose sum is that of all in between, whole hours and minutes as one."""
         inside = self._slice(start_ms, end_ms)
         found: list[Window] = []
         at = inside.start
         while at < inside.stop:
-            minute = _minute_of(self._untils[at])
-            whole = self._slice(minute * MINUTE, (minute + 1) * MINUTE)
-            if whole.stop - whole.start > 1 and whole.start == at and whole.stop <= inside.stop:
-                found.append(self._minute(minute, whole))
+            until_ms = self._untils[at]
+            for length_ms in (HOUR, MINUTE):
+                block_ms = (until_ms - 1) // length_ms * length_ms
+                if start_ms <= block_ms and block_ms + length_ms <= end_ms:
+                    found.append(self._sum(block_ms, block_ms + length_ms))
+                    at = self._slice(block_ms, block_ms + length_ms).stop
+                    break
             else:
-                stop = min(whole.stop, inside.stop)
-                found.extend(report.window() for report in self._reports[at:stop])
-            at = min(whole.stop, inside.stop)
+                found.append(self._reports[at].window())
+                at += 1
         return found
 
-    def _minute(self, minute: int, whole: slice) -> Window:
-        known = self._minutes.get(minute)
+    def _sum(self, start_ms: int, end_ms: int) -> Window:
+        """The sum of a stretch that will be asked for again."""
+        inside = self._slice(start_ms, end_ms)
+        if inside.stop - inside.start < 2:
+            return merge(report.window() for report in self._reports[inside])
+        known = self._sums.get(start_ms, end_ms)
         if known is not None:
-            return decoder.decode(known)
-        total = merge(report.window() for report in self._reports[whole])
-        if len(self._minutes) >= _MOST_MINUTES:
-            self._minutes.clear()
-        self._minutes[minute] = encoder.encode(clamp(total))
+            return known
+        total = merge(report.window() for report in self._reports[inside])
+        self._sums.keep(start_ms, end_ms, total)
         return total
 
     def _idle(self) -> list[Span]:
@@ -195,5 +219,7 @@ class History:
         return found
 
 
-def _minute_of(until_ms: int) -> int:
-    return (until_ms - 1) // MINUTE
+def _state_of(process: Process, state: State) -> State:
+    """A file that is let go of is closed; its process may have closed the store and live."""
+    is_here = state == "dead" and process.host == host_name()
+    return "alive" if is_here and start_of(process.pid) == process.start else state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,8 +16,8 @@ from ..recording.segments import MOST_FILE_BYTES, MOST_FILES, is_own_host, names
 
 State = Literal["alive", "dead", "unknown"]
 
-MOST_BYTES = 96 << 20
-"""Of reports in memory, those that are newest: half as much again as tidying leaves on disk."""
+MOST_BYTES = 128 << 20
+"""Of reports in memory, those that are newest: more than tidying leaves on disk."""
 
 _TRIES = 5
 _JUST_MADE_MS = 60_000
@@ -149,6 +150,8 @@ class ReportFiles:
         if file is not None and (file.inode != status.st_ino or status.st_size < file.read_to):
             self._changed.extend(self._files.pop(name).reports)
             file = None
+        if file is None and stat.S_ISREG(status.st_mode) and not status.st_size:
+            return True  # its owner may be about to lock it
         if file is None:
             file = ReportFile(name, status.st_ino)
         elif file.size == status.st_size and file.is_settled(now_ms):

@@ -6,10 +6,12 @@ import stat
 from dataclasses import dataclass
 
 from ..errors import StoreIOError
-from ..files import list_names, remove_file
-from ..locks.owned import read_owned
+from ..files import list_names, remove_file, status_of
+from ..locks.owned import Held, read_owned
 from .scanning import AHEAD_MS, HEAD_BYTES, MOST_HEADER_BYTES, Scan, identity_of, scan, sources_in
 from .segments import MOST_FILE_BYTES, MOST_FILES, TEMPORARY, Span, is_own_host, names_in, span_of
+
+_JUST_MADE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,13 @@ def sources_of(name: str, *, folder_fd: int) -> list[str]:
     return sources_in(_read(folder_fd, name, MOST_HEADER_BYTES))
 
 
-def find_closed(folder_fd: int, *, but: set[str]) -> list[Closed]:
+def find_closed(folder_fd: int, *, but: set[str], now_ms: int) -> list[Closed]:
     """Regular files whose owner does not show; ``but`` are identities to leave out."""
     left_out = {one.rpartition(":")[0] for one in but}
     found = []
     for name in names_in(folder_fd)[:MOST_FILES]:
+        if _is_just_made(name, folder_fd, now_ms):
+            continue
         try:
             owned = read_owned(name, dir_fd=folder_fd)
         except FileNotFoundError:
@@ -74,11 +78,22 @@ def find_closed(folder_fd: int, *, but: set[str]) -> list[Closed]:
     return found
 
 
-def read_closed(folder_fd: int, one: Closed, now_ms: int) -> Scan:
-    """Its reports; one that is too large to read is refused whole."""
+def _is_just_made(name: str, folder_fd: int, now_ms: int) -> bool:
+    """Whether its owner may be about to lock it, which looking could keep it from."""
+    status = status_of(name, dir_fd=folder_fd)
+    if status is None or status.st_size:
+        return False
+    return abs(now_ms - status.st_mtime_ns // 1_000_000) < _JUST_MADE_MS
+
+
+def read_closed(folder_fd: int, one: Closed, now_ms: int, held: Held) -> Scan:
+    """Its reports. Nothing where it is too large, or its owner has come back to it."""
     if one.size > MOST_FILE_BYTES:
         return Scan(refused=1)
-    return scan(_read(folder_fd, one.name, MOST_FILE_BYTES), latest_ms=now_ms + AHEAD_MS)
+    data = held.read(one.name, dir_fd=folder_fd, max_bytes=MOST_FILE_BYTES)
+    if data is None:
+        return Scan(refused=1)
+    return scan(data, latest_ms=now_ms + AHEAD_MS)
 
 
 def _read(folder_fd: int, name: str, most: int) -> bytes:

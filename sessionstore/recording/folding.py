@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
 from .merging import clamp, merge
@@ -11,6 +12,7 @@ from .tiers import KEPT_MS, resolution_of
 
 _SESSIONS, _WRITES = 16, 8
 _GAP_SHARE = 3
+_YIELD_S = 0.001  # so that updates of this process wait for one sum at most
 
 
 def thinned(reports: Iterable[Report], *, now_ms: int, finest_ms: int = 0) -> Iterator[bytes]:
@@ -49,6 +51,7 @@ def _added_up(cell: list[Report], step_ms: int) -> Iterator[bytes]:
 
 def _frames(run: list[Report]) -> Iterator[bytes]:
     if len(run) > 1:
+        time.sleep(_YIELD_S)
         windows = (report.window() for report in run)
         payload = encoder.encode(clamp(merge(windows, sessions=_SESSIONS, writes=_WRITES)))
         if len(payload) <= MOST_FRAME_BYTES:

@@ -20,7 +20,7 @@ from . import flusher
 from .histograms import Histogram
 from .keeping import tidy_if_large
 from .records import Labels, Process, Window, pack_frame
-from .rows import ABSENT, BATCH, NO_PHASES, PLAIN_FULL, PLAIN_WIDTH, PlainRows, Update
+from .rows import ABSENT, BATCH, NO_PHASES, PLAIN_FULL, PLAIN_WIDTH, PlainRow, PlainRows, Update
 from .tally import STORE, Tally
 from .windowfile import Segments
 
@@ -32,11 +32,7 @@ _READS_FULL = 1024
 
 
 class Reporter:
-    """One per store and process, shared by its store objects. Thread-safe and fork-safe.
-
-    ``plain`` is for ``directory`` alone: see :mod:`.rows`. After appending to a list that is
-    full, or while ``is_armed`` is false, :meth:`settle` has to be called.
-    """
+    """One per store and process, shared by its store objects. Thread-safe and fork-safe."""
 
     def __init__(self, sidecar: Path) -> None:
         self.sidecar = sidecar
@@ -44,8 +40,9 @@ class Reporter:
         self._begin()
 
     def _begin(self) -> None:
-        self.plain: defaultdict[str, PlainRows] = defaultdict(list)
+        self._plain: defaultdict[str, PlainRows] = defaultdict(list)
         self.is_armed = False
+        self.wants_phases = True
         self.has_started = False
         self._others: list[Update] = []
         self._reads: defaultdict[str, list[int]] = defaultdict(list)
@@ -82,12 +79,19 @@ class Reporter:
             Update(labels, None, ended, contended, wait_ns, hold_ns, write_ns, *sizes, NO_PHASES)
         )
 
+    def add_plain(self, operation: str, row: PlainRow) -> None:
+        """An update that is plain: see :mod:`.rows`."""
+        rows = self._plain[operation]
+        rows += row
+        if len(rows) >= PLAIN_FULL or not self.is_armed:
+            self._settle()
+
     def add(self, update: Update) -> None:
         """An update that was not plain."""
         others = self._others
         others.append(update)
         if len(others) >= BATCH or not self.is_armed:
-            self.settle()
+            self._settle()
 
     def add_read(self, operation: str, took_ns: int) -> None:
         """A read. Reading alone creates nothing: counted once the process has written."""
@@ -95,7 +99,7 @@ class Reporter:
             reads = self._reads[operation]
             reads.append(took_ns)
             if len(reads) >= _READS_FULL or not self.is_armed:
-                self.settle()
+                self._settle()
 
     def exclusive(
         self,
@@ -116,9 +120,9 @@ class Reporter:
         """Add one to a counter; see ``records.Window``."""
         self._counted.append(name)
         if not self.is_armed or len(self._counted) >= BATCH:
-            self.settle()
+            self._settle()
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Fold what has piled up, and see to it that it is written before long."""
         if not self.is_armed:
             self._arm()
@@ -146,7 +150,7 @@ class Reporter:
 
     def _fold(self, at_least: int) -> None:
         """Take rows in whole. The guard is held; threads may append meanwhile."""
-        for operation, rows in list(self.plain.items()):
+        for operation, rows in list(self._plain.items()):
             if (size := len(rows)) > at_least * PLAIN_WIDTH:
                 batch = rows[:size]
                 del rows[:size]
@@ -156,6 +160,7 @@ class Reporter:
             others = self._others[:size]
             del self._others[:size]
             self._tally.add(others)
+        self.wants_phases = self._tally.wants_phases
         for operation, reads in list(self._reads.items()):
             if size := len(reads):
                 values = reads[:size]
@@ -171,6 +176,7 @@ class Reporter:
             self._woke_ms = 0
             return None
         tally, self._tally = self._tally, Tally()
+        self.wants_phases = True
         counters, self._counters = dict(self._counters), Counter()
         from_ms = max(self._covered_ms, self._woke_ms)
         until_ms = max(_now_ms(), from_ms)

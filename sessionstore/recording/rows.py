@@ -17,6 +17,7 @@ PLAIN_WIDTH = len(PLAIN) + 2
 BATCH = 256
 PLAIN_FULL = BATCH * PLAIN_WIDTH
 
+PlainRow = tuple[str, int, int, int, int, int, int, int, int, int]
 PlainRows = list[Any]
 """Rows one after another, so that appending one is one call that no thread sees half done."""
 

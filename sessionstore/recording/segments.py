@@ -54,6 +54,12 @@ def span_of(name: str) -> Span | None:
 
 
 @functools.cache
+def host_name() -> str:
+    """This machine, as reports name it."""
+    return own_identity().host
+
+
+@functools.cache
 def own_host() -> str:
     """This machine, as names of files spell it."""
     return table_name(own_identity()).rsplit("-", 2)[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 
 from ..errors import ConflictError, LockTimeoutError
+from ..files import Marks
 from ..locks import Hold
 from ..recorder import Outcome, Recorder
 from .records import Labels
@@ -23,8 +24,8 @@ class RetriedError(ConflictError):
 class Times:
     """Stamps (``perf_counter_ns``) of one update, 0 where it did not get that far.
 
-    ``marks`` is what ``staging.put`` gave. ``queued_ns`` passed before ``asked``, and
-    ``file_wait_ns`` after ``acquired``, waiting for OpenClaw's lock file.
+    ``sync_ns`` and ``folder_sync_ns`` are as in ``files.Marks``. ``queued_ns`` passed before
+    ``asked``, and ``file_wait_ns`` after ``acquired``, waiting for OpenClaw's lock file.
     """
 
     asked: int = 0
@@ -37,7 +38,9 @@ class Times:
     in_line_ns: int = 0
     file_wait_ns: int = 0
     contended: bool = False
-    marks: tuple[int, ...] | list[int] = ()
+    staged: int = 0
+    sync_ns: int = 0
+    folder_sync_ns: int = 0
 
     @property
     def wait_ns(self) -> int:
@@ -59,14 +62,28 @@ class Times:
 
     def _replacing(self) -> tuple[int, int, int]:
         """Write, sync and rename; a removal is a rename without the others."""
-        marks = self.marks
-        if not marks:
+        if not self.staged:
             return ABSENT, ABSENT, self.ended - self.started
-        synced = marks[1] - marks[0] if len(marks) > 2 else 0
-        staged = marks[2] if len(marks) > 2 else marks[0]
-        renamed = marks[3] if len(marks) > 3 else self.ended
-        write, rename = staged - self.started - synced, renamed - staged
-        return write, synced + self.ended - renamed, rename
+        write = self.staged - self.started - self.sync_ns
+        rename = self.ended - self.staged - self.folder_sync_ns
+        return write, self.sync_ns + self.folder_sync_ns, rename
+
+    def note_syncs(self, marks: Marks) -> None:
+        """Of an update that wrote durably."""
+        if self.staged:
+            self.sync_ns, self.folder_sync_ns = marks.sync_ns, marks.folder_sync_ns
+
+
+@dataclass(slots=True)
+class Stamps:
+    """What a change that takes milliseconds notes as it goes; is also its ``files.Marks``."""
+
+    read: int = 0
+    merged: int = 0
+    started: int = 0
+    staged_ns: int = 0
+    sync_ns: int = 0
+    folder_sync_ns: int = 0
 
 
 class Telling:

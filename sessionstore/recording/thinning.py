@@ -6,8 +6,8 @@ made of, and appears at once under its name before these go. So at every moment,
 each report is counted once: readers skip what a present file names, and the next tidying
 removes it.
 
-Bounds: 64 MiB beside the current files of living processes, of which each has one of some 4 MiB;
-72 hours and 17 minutes. One process at a time does it; a call reads at most some 16 MiB.
+Bounds: 96 MiB beside the current files of living processes, of which each has one of some 4 MiB;
+72 hours, and until the next call. One process at a time does it; a call reads at most some 16 MiB.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from ..errors import SessionStoreError
 from ..files import close_directory, open_below, remove_file, rename_new, status_of, write_new
 from ..locks.alone import claim
+from ..locks.owned import Held
 from .closed import Closed, find_closed, read_closed, sweep_replaced
 from .folding import thinned
 from .records import FOLDER
@@ -27,12 +28,13 @@ from .segments import MOST_FILE_BYTES, TEMPORARY, Span, block_of
 from .tiers import HOUR, KEPT_MS, MINUTE, crosses_a_limit, thinning_time
 
 LOCK = "stats"
-MOST_FOLDER_BYTES = 64 << 20
+MOST_FOLDER_BYTES = 96 << 20
 
 _REST_MS = 10 * MINUTE
 _FOREIGN_REST_MS = HOUR
 _MOST_CLOSED = 64
 _READ_BYTES = 16 << 20
+_OPEN_BYTES = 64 << 10  # what each file counts for besides, so that a call opens at most 256
 
 
 @dataclass(slots=True)
@@ -71,7 +73,11 @@ def thin(sidecar: Path, *, now_ms: int) -> Tidied | None:
         if release is None:
             return None
         try:
-            return _Tidying(folder_fd, now_ms).run()
+            tidying = _Tidying(folder_fd, now_ms)
+            try:
+                return tidying.run()
+            finally:
+                tidying.held.release()
         finally:
             release()
     finally:
@@ -84,11 +90,12 @@ class _Tidying:
         self._now_ms = now_ms
         self._thinning_ms = thinning_time(now_ms)
         self._kept: set[str] = set()
+        self.held = Held()
         self._done = Tidied()
 
     def run(self) -> Tidied:
         self._kept = sweep_replaced(self._fd)
-        closed = self._within_bounds(find_closed(self._fd, but=self._kept))
+        closed = self._within_bounds(find_closed(self._fd, but=self._kept, now_ms=self._now_ms))
         merged: dict[int, list[Closed]] = {}
         for one in closed:
             if one.span is not None:
@@ -101,9 +108,7 @@ class _Tidying:
         for block in sorted(work):
             files = merged.get(block, [])
             left -= sum(one.size for one in files)
-            self._merge(
-                work[block] + [(one, read_closed(self._fd, one, self._now_ms)) for one in files]
-            )
+            self._merge(work[block] + [(one, self._read(one)) for one in files])
             if left <= 0:
                 break
         return self._done
@@ -141,16 +146,19 @@ class _Tidying:
             has_rested = abs(self._now_ms - one.changed_at_ms) >= rest_ms
             if not has_rested and not (are_many and one.is_own_host):
                 continue
-            left -= one.size
+            left -= one.size + _OPEN_BYTES
             if left < 0 and work:
                 break
-            found = read_closed(self._fd, one, self._now_ms)
+            found = self._read(one)
             if found.reports:
                 newest_ms = max(report.until_ms for report in found.reports)
                 work.setdefault(block_of(newest_ms), []).append((one, found))
             elif not found.refused:
                 self._drop(one)  # its writer was killed before its first report was whole
         return work
+
+    def _read(self, one: Closed) -> Scan:
+        return read_closed(self._fd, one, self._now_ms, self.held)
 
     def _merge(self, sources: list[tuple[Closed, Scan]]) -> None:
         """Replace files by one. What is ahead of our clock, or was not read, stays as it is."""

@@ -103,6 +103,49 @@ def test_database_address_of_postgresql_is_read() -> None:
     assert database["HOST"] == "/run/pg"
 
 
+def test_mail_servers_are_read_in_three_ways() -> None:
+    plain = one("smtp://mail.example").mail_server(X)
+    starttls = one("smtp+tls://me%40x:p%2Fw@mail.example:2525").mail_server(X)
+    tls = one("smtps://mail.example").mail_server(X)
+    assert plain is not None
+    assert starttls is not None
+    assert tls is not None
+    assert (plain.port, plain.tls, plain.starttls) == (25, False, False)
+    assert (starttls.user, starttls.password, starttls.port) == ("me@x", "p/w", 2525)
+    assert (starttls.tls, starttls.starttls) == (False, True)
+    assert (tls.port, tls.tls, tls.starttls) == (465, True, False)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:hunter2@h", "smtp://", "smtp://me:hunter2@h/x", "smtp://me:hunter2@h:x"]
+)
+def test_a_malformed_mail_server_is_not_quoted(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=X) as told:
+        one(url).mail_server(X)
+    assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://h/hunter2", "file:///hunter2", "https:///hunter2", "https://me@h/hunter2", "hunter2"],
+)
+def test_a_malformed_web_address_is_not_quoted(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=X) as told:
+        one(f"https://fine.example/x,{url}").web_addresses(X)
+    assert "hunter2" not in str(told.value)
+
+
+def test_good_web_and_mail_addresses_are_taken() -> None:
+    assert one("https://a.example/x?y=1, http://127.0.0.1:9/").web_addresses(X) == [
+        "https://a.example/x?y=1",
+        "http://127.0.0.1:9/",
+    ]
+    assert one("a@b.example,c@d").mail_addresses(X) == ["a@b.example", "c@d"]
+    for wrong in ("a", "Ada <a@b>", "a@b c@d"):
+        with pytest.raises(ImproperlyConfigured, match=X):
+            one(wrong).mail_addresses(X)
+
+
 def test_unknown_settings_with_our_prefix_are_errors_with_a_suggestion() -> None:
     environment = Environment({"SESSIONSTORE_READONLY": "1", "OTHER": "x"})
     environment.flag("SESSIONSTORE_READ_ONLY")
@@ -224,3 +267,12 @@ def test_links_in_place_of_own_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("k" * 64)
     with pytest.raises(ImproperlyConfigured, match=r"secret\.key"):
         secret_key(elsewhere)
+
+
+@pytest.mark.parametrize("value", ["tooshort", "has a blank in its middle", "grün" * 8])
+def test_a_secret_that_is_none_is_refused_without_quoting_it(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        Environment({"SESSIONSTORE_METRICS_TOKEN": value}).secret(
+            "SESSIONSTORE_METRICS_TOKEN", least=20
+        )
+    assert value not in str(refused.value)

@@ -155,7 +155,7 @@ class Lab:
         """
         environment = {"LD_PRELOAD": str(shim), "SLOW_SYNC_MS": str(sync_ms)}
         path, key = self.paths.store_path, "agent:main:slow"
-        actor = self.start("write", path, key, times, "relaxed", **environment)
+        actor = self.start("write", path, key, times, **environment)
         actor.told()
         assert actor.ended() == 0
         return actor

@@ -116,7 +116,7 @@ def test_a_slow_disk_shows_in_the_phase_sync_and_in_no_other(lab: Lab, shim: Pat
 def test_the_slow_disk_slows_only_whoever_it_is_loaded_into(lab: Lab, shim: Path) -> None:
     path = lab.paths.store_path
     began = time.monotonic()
-    actor = lab.start("write", path, "agent:main:fast", 5, "relaxed", SLOW_SYNC_MS="60000")
+    actor = lab.start("write", path, "agent:main:fast", 5, SLOW_SYNC_MS="60000")
     assert actor.told()["updates"] == 5
     assert time.monotonic() - began < 60
 

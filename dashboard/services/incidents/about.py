@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import django
@@ -12,7 +13,11 @@ from django.conf import settings
 import sessionstore
 from sessionstore import open_store
 
-from .. import lock_checks, runs
+from ..check_limits import LimitGroup, sanity_of
+from ..stores import list_stores
+from ..threshold_changes import limits_now
+from ..thresholds import RULES
+from .disguise import Disguise
 
 README = """\
 An incident of a sessionstore console, to send to whoever can help.
@@ -62,8 +67,11 @@ def versions() -> dict[str, str]:
     }
 
 
-def config() -> dict[str, Any]:
-    """Limits that bear on locks and waits. Nothing that is a secret, a place or a name."""
+def config(stores: Mapping[str, str], disguise: Disguise) -> dict[str, Any]:
+    """Limits that bear on locks and waits. Nothing that is a secret, a place or a name.
+
+    ``stores`` are those of the incident: what each is called there, by what it is called here.
+    """
     defaults = inspect.signature(open_store).parameters
     return {
         "store_defaults": {
@@ -75,10 +83,25 @@ def config() -> dict[str, Any]:
             "versions_days": settings.VERSIONS_DAYS,
             "versions_kept": settings.VERSIONS_KEPT,
         },
-        "thresholds_s": {
-            "wait_watch": lock_checks.WATCH_WAIT_S,
-            "wait_bad": lock_checks.BAD_WAIT_S,
-            "hold_watch": runs.WATCH_HOLD_S,
-            "hold_bad": runs.BAD_HOLD_S,
+        "lock_limits": [
+            {"store": stores.get(group.agent, "all"), **_limit(group, disguise)}
+            for group in sanity_of(list_stores()).groups
+            if not group.agent or group.agent in stores
+        ],
+        "thresholds": {
+            name: {"watch": limits.watch, "bad": limits.bad, "unit": RULES[name].unit.name}
+            for name, limits in sorted(limits_now().items())
         },
+    }
+
+
+def _limit(group: LimitGroup, disguise: Disguise) -> dict[str, Any]:
+    """How long who waits, may hold, and until when a lock counts as left behind; seconds."""
+    return {
+        "lock": group.lock,
+        "wait_s": group.wait_s,
+        "hold_s": group.hold_s,
+        "stale_s": group.stale_s,
+        "sources": [disguise.text(source) for source in group.sources],
+        "findings": [disguise.text(finding) for finding in group.findings],
     }

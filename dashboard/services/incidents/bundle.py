@@ -22,6 +22,7 @@ from ..history import look_at
 from ..readers import Reader
 from .about import README, config, versions
 from .disguise import Disguise
+from .meanwhile import marks_of
 from .samples import (
     Reported,
     reported,
@@ -30,7 +31,7 @@ from .samples import (
     write_lines,
 )
 from .seeing import ms_of
-from .told import told_incident, told_locks, told_store
+from .told import told_events, told_incident, told_locks, told_store
 from .verdicts import Seen, look
 
 MOST_BYTES = 24 << 20
@@ -100,8 +101,10 @@ def make_bundle(
     parts = _Parts(MOST_BYTES)
     parts.add("incident.json", told_incident(incident, names, end_ms, now_ms, disguise))
     parts.add("versions.json", versions())
-    parts.add("config.json", config())
+    called = {reader.name: names[reader.id] for reader in readers}
+    parts.add("config.json", config(called, disguise))
     parts.add("stores.json", [told_store(names, one, answers[one.id], disguise) for one in readers])
+    parts.add("events.json", told_events(marks_of(incident, readers, end_ms), names, disguise))
     parts.add(
         "verdicts.json",
         {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dashboard.models import Incident
 from dashboard.twins import iso
 
+from ..event_marks import EDITED, Mark
 from ..problems import Problem
 from ..readers import Reader
 from .disguise import Disguise
@@ -60,6 +62,22 @@ def told_store(
         "somebody_was_there_to_report": spans,
         "reporters": process_lines(answer, disguise),
     }
+
+
+def told_events(
+    marks: Sequence[Mark], names: dict[str, str], disguise: Disguise
+) -> list[dict[str, Any]]:
+    """What went on meanwhile. Of a single edit only that: its title names the session."""
+    return [
+        {
+            "kind": mark.kind,
+            "title": "" if mark.kind == EDITED else disguise.text(mark.title),
+            "from": iso(mark.at_ms),
+            "until": iso(mark.until_ms),
+            "store": names.get(mark.store_id, "several" if not mark.store_id else "another"),
+        }
+        for mark in marks
+    ]
 
 
 def told_locks(seen: Seen, names: dict[str, str], disguise: Disguise) -> dict[str, Any]:

@@ -40,7 +40,7 @@ Mark = Callable[..., Incident]
 
 
 def store_of(state: Path, agent: str = "main") -> Store:
-    return open_store(state / "agents" / agent / "sessions", gateway_lock_dir=state)
+    return open_store(state / "agents" / agent / "sessions", gateway_lock_dir=state, report=False)
 
 
 def id_of(agent: str = "main") -> str:

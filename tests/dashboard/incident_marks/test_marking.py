@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_a_mark_without_an_end_is_open_until_somebody_ends_it(
     mark: Mark, operator_client: Client
 ) -> None:
     made = mark(end="")
-    assert made.ended_at is None
+    assert [made.ended_at] == [None]
     answer = operator_client.post(f"/incidents/{made.pk}/end/", {"end": ""})
     assert answer.status_code == 302
     made.refresh_from_db()
@@ -163,7 +164,7 @@ def test_removing_asks_for_the_password_when_the_sign_in_is_old(
     mark: Mark, admin_client: Client
 ) -> None:
     made = mark()
-    SignIn.objects.update(confirmed_at=timezone.now() - timezone.timedelta(hours=1))
+    SignIn.objects.update(confirmed_at=timezone.now() - timedelta(hours=1))
     answer = admin_client.post(f"/incidents/{made.pk}/remove/")
     assert answer.status_code == 422
     assert Incident.objects.exists()

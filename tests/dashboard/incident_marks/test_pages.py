@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from dashboard.models import Job
+from dashboard.models.jobs import JobStore
 from tests.dashboard.incident_marks.conftest import (
     KEY,
     PHONE,
@@ -166,3 +170,36 @@ def test_whole_pages_work_without_any_stores(
     page = viewer_client.get("/incidents/").text
     assert "Nothing is marked" in page
     assert PHONE not in page
+
+
+def test_what_went_on_meanwhile_is_told_and_not_the_incident_itself(
+    mark: Mark, viewer_client: Client
+) -> None:
+    first, made = mark("the first"), mark("the second")
+    mark("the third", end="")
+    mark("of another day", start="3d", end="2d")
+    now = timezone.now()
+    job = Job.objects.create(
+        kind="bulk", title="Tidy up", created_at=now, not_before=now, started_at=made.started_at
+    )
+    JobStore.objects.create(job=job, store_id=id_of("main"), agent="main", name="main")
+    events = viewer_client.get(f"/incidents/{made.pk}.json").json()["events"]
+    told = {(one["kind"], one["title"].rpartition(": ")[2]) for one in events}
+    assert told == {("incident", "the first"), ("incident", "the third"), ("bulk", "Tidy up")}
+    assert f"/incidents/{first.pk}/" in viewer_client.get(f"/incidents/{made.pk}/").text
+
+
+def test_the_latency_page_marks_its_own_span_and_shows_the_mark(
+    mark: Mark, state: Path, operator_client: Client, viewer_client: Client
+) -> None:
+    report(state)
+    made = mark("Marked on the chart")
+    page = operator_client.get("/latency/").text
+    assert "Marked on the chart" in page
+    (address,) = re.findall(r'id="mark-incident"[^>]+href="([^"]+)"', page)
+    form = operator_client.get(address.replace("&amp;", "&")).text
+    assert re.search(r'id="mark-end"[^>]+value="\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"', form)
+    assert 'id="mark-incident"' not in viewer_client.get("/latency/").text
+    own = viewer_client.get(f"/incidents/{made.pk}/").text
+    (latency,) = re.findall(r'id="see-latency"[^>]+href="([^"]+)"', own)
+    assert "It was left out" not in viewer_client.get(latency.replace("&amp;", "&")).text

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dashboard.services.fleet import fleet
+from sessionstore import held_locks
 from sessionstore.locks import OFD_RANGES
 from sessionstore.paths import StorePaths
 from sessionstore.recording.histograms import Histogram
@@ -43,7 +44,7 @@ def state(tmp_path: Path, settings: Any) -> Path:
     """Two agents, main with two sessions and work with one, watched by the console."""
     path = tmp_path / "state"
     for agent, keys in (("main", (ADA, LIN)), ("work", ("agent:work:telegram:direct:ada",))):
-        with open_store(path / "agents" / agent / "sessions") as store:
+        with open_store(path / "agents" / agent / "sessions", report=False) as store:
             for key in keys:
                 store.put(key, {"sessionId": f"id-{key[-3:]}", "updatedAt": 1_790_000_000_000})
     settings.STATE_DIR = path
@@ -105,9 +106,7 @@ def wait_for(start: Start, key: str = ADA, agent: str = "main") -> subprocess.Po
 
 def seen(agent: str = "main") -> list[dict[str, Any]]:
     """Locks and waiters straight from the store."""
-    from sessionstore import held_locks
-
-    with open_store(paths(agent).store_path) as store:
+    with open_store(paths(agent).store_path, report=False) as store:
         return [{"lock": lock, "waiters": lock.waiters} for lock in held_locks(store)]
 
 
@@ -155,7 +154,7 @@ def window(
         until_ms - 60_000,
         until_ms - 5_000,
         until_ms,
-        processes=[Process("here", 4242, 7, program)],
+        processes=[Process("here", 4242 + len(program), 7, program)],
         groups=groups,
         sessions=[HotSession(key, acquired, 3, 4_000_000_000, 9_000_000_000, 100, over_count)],
         writes=kept,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.jobs.looks import Look
+from dashboard.services.fleet import fleet
+from sessionstore.keys import lock_offset
+from sessionstore.locks import OFD_RANGES
+from sessionstore.locks.slots import HEADER_BYTES
+from tests.conftest import REPOSITORY
 from tests.dashboard.locks.conftest import (
     ADA,
     LIN,
@@ -21,7 +28,9 @@ from tests.dashboard.locks.conftest import (
     dead_owner,
     hold,
     id_of,
+    paths,
     report,
+    sidecar,
     transcript_lock,
     wait_for,
     window,
@@ -75,16 +84,61 @@ def test_a_file_held_too_long_shows_its_limit_beside_it(state: Path, viewer_clie
     assert " of 12:00 min" in viewer_client.get("/locks/").text
 
 
-def test_limits_are_side_by_side(state: Path, viewer_client: Client) -> None:
-    config = {
-        "meta": {"lastTouchedVersion": "2026.6.11"},
-        "session": {"writeLock": {"maxHoldMs": 720_000}},
-    }
-    (state / "openclaw.json").write_text(json.dumps(config))
-    text = viewer_client.get("/locks/").text
-    assert "12:00 min" in text
-    assert "1:00 min" in text
-    assert "A holder may keep it for longer than anybody waits for it." in text
+def test_the_whole_store_and_an_unknown_holder_are_told(
+    state: Path, start: Start, viewer_client: Client
+) -> None:
+    start("exclusive", sidecar("work"), OFD_RANGES)
+    raw = start("raw", sidecar(), lock_offset(ADA))
+    rows = {row["store"]: row for row in listed(viewer_client)["locks"]}
+    assert (rows["work"]["what"], rows["work"]["kind"]) == ("the whole store", "store")
+    assert (rows["work"]["operation"], rows["work"]["verdict"]) == ("switch", "alive")
+    assert (rows["main"]["verdict"], rows["main"]["pid"]) == ("unexplained", raw.pid)
+    assert (rows["main"]["held_s"], rows["main"]["since"]) == (None, None)
+
+
+def test_a_table_of_another_host_is_shown_and_never_cleared(
+    state: Path, start: Start, operator_client: Client
+) -> None:
+    holder = hold(start)
+    live = sidecar() / "live"
+    (table,) = [path for path in live.iterdir() if f"-{holder.pid}-" in path.name]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
+    content = table.read_bytes()
+    holder.kill()
+    holder.wait()
+    head = content[:HEADER_BYTES].replace(boot, b"0" * len(boot))
+    host = os.uname().nodename.encode()
+    head = head.replace(host, b"x" * len(host))
+    foreign = head + content[HEADER_BYTES:]
+    (live / "elsewhere-1-1").write_bytes(foreign)
+    (row,) = listed(operator_client)["locks"]
+    assert (row["verdict"], row["is_proven_dead"]) == ("other-host", False)
+    page = f"/stores/{row['store_id']}/locks/{row['id']}/"
+    text = operator_client.get(page).text
+    assert "Other host, cannot check" in text
+    assert "This machine cannot tell" in text
+    assert "this machine removes nothing" in text
+    assert "clear-go" not in text
+    assert operator_client.post(f"{page}clear/", {"reason": "x"}).status_code == 409
+
+
+def test_a_store_that_does_not_answer_leaves_the_others_complete(
+    state: Path, start: Start, viewer_client: Client, settings: Any
+) -> None:
+    settings.PAGE_WAIT_S = 1
+    hold(start)
+    reader = next(one for one in fleet().scan().readers if one.name == "work")
+    release = threading.Event()
+    reader._reads.submit(lambda: release.wait(60))
+    try:
+        found = listed(viewer_client)
+        assert [late["name"] for late in found["late_stores"]] == ["work"]
+        assert [row["key"] for row in found["locks"]] == [ADA]
+        text = viewer_client.get("/locks/").text
+        assert "work: Still reading" in text
+        assert "1 lock is held" in text
+    finally:
+        release.set()
 
 
 def test_a_killed_holder_is_gone_at_the_next_look(
@@ -159,6 +213,42 @@ def test_nothing_held_comes_with_what_writers_reported(state: Path, viewer_clien
     assert "4,812 acquisitions, longest wait 38 ms, 0 timeouts" in text
     assert "from 2 processes that report" in text
     assert listed(viewer_client)["reported"]["acquisitions"] == 4812
+
+
+WRITER = """
+import sys
+from sessionstore.store import open_store
+with open_store(sys.argv[1]) as store:
+    for number in range(20):
+        store.patch(sys.argv[2], {"number": number})
+    try:
+        store.patch(sys.argv[3], {"number": 1}, timeout=0.2)
+    except TimeoutError:
+        print("gave up")
+"""
+
+
+def test_real_writers_and_a_real_timeout_are_counted(
+    state: Path, start: Start, viewer_client: Client
+) -> None:
+    hold(start, ADA)
+    command = [sys.executable, "-c", WRITER, str(paths().store_path), LIN, ADA]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout == "gave up\n"
+    told = listed(viewer_client)["reported"]
+    assert (told["acquisitions"], told["timeouts"], told["timeouts_in_5_minutes"]) == (20, 1, 1)
+    (kept,) = told["kept_timeouts"]
+    assert kept["what"] == "telegram:direct:ada"
+    assert kept["waited_s"] >= 0.2
+
+
+def test_writers_with_nothing_to_do_are_no_silence(state: Path, viewer_client: Client) -> None:
+    idle = window()
+    idle.groups, idle.sessions = [], []
+    report(idle)
+    text = viewer_client.get("/locks/").text
+    assert "no lock was asked for; exact, from 1 process that reports" in text
+    assert "of this hour nobody was there to report" in text
 
 
 def test_without_reports_there_are_no_zeros(state: Path, viewer_client: Client) -> None:

@@ -32,7 +32,7 @@ def agents(settings: Any, tmp_path: Path) -> Callable[..., list[Path]]:
         folders = [state / "agents" / name / "sessions" for name in names]
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-            with open_store(folder / "sessions.json") as store:
+            with open_store(folder / "sessions.json", report=False) as store:
                 store.put("agent:main:main", {"updatedAt": 1})
         return folders
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,19 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from dashboard import audit
 from dashboard.models import Job
 from dashboard.services import metrics_agents, metrics_answer, metrics_console, metrics_kept
 from dashboard.services.fleet import fleet
 from dashboard.services.metrics_follow import Follower, add_up_stores
-from dashboard.services.metrics_names import ALL
+from dashboard.services.metrics_names import ALL, BY_NAME
+from dashboard.services.metrics_shapes import Families, empty_family
+from dashboard.services.metrics_text import Printer
 from dashboard.services.metrics_words import FAILURES
 from sessionstore.backup import create_backup, default_root, note_proven
 from sessionstore.store import open_store
@@ -68,7 +73,7 @@ def test_a_held_lock_and_who_waits_are_told(agents: Agents, scrape: Scraper) -> 
         asked.set()
         assert answered.wait(30)
 
-    with open_store(main / "sessions.json") as store:
+    with open_store(main / "sessions.json", report=False) as store:
         held = threading.Thread(target=store.update, args=("agent:main:main", hold))
         held.start()
         assert asked.wait(30)
@@ -115,7 +120,7 @@ def test_an_answer_is_shared_for_some_seconds(
 ) -> None:
     [main] = agents("main")
     first = scrape()
-    with open_store(main / "sessions.json") as store:
+    with open_store(main / "sessions.json", report=False) as store:
         store.put("agent:main:second", {"updatedAt": 2})
     shared = Client().get("/metrics", headers=RIGHT).content.decode()
     assert 'sessionstore_sessions{agent="main",layout="directory"} 1.0' in shared
@@ -162,6 +167,37 @@ def test_a_packed_answer_is_the_same(agents: Agents, scrape: Scraper) -> None:
     assert len(packed.content) < len(plain.content) / 8
 
 
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text;version=1.0.0"])
+def test_printing_piece_by_piece_gives_what_the_library_prints_at_once(
+    agents: Agents, scrape: Scraper, accept: str
+) -> None:
+    [main] = agents("main")
+    append(main, window(process(1), NOW - 5000, NOW, group([1, 2])))
+    Follower().finish()
+    families = metrics_answer._families()
+    encoder, _type = choose_encoder(accept)
+    printer = Printer(encoder)
+    assert printer.text(families) == printer.text(families) == encoder(AtOnce(families))
+    append(main, window(process(2), NOW - 5000, NOW, group([1, 2])))
+    Follower().finish()
+    later = metrics_answer._families()
+    assert printer.text(later) == encoder(AtOnce(later)) != encoder(AtOnce(families))
+
+
+class AtOnce(Collector):
+    """All of an answer as one registry."""
+
+    def __init__(self, families: Families) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        for name in BY_NAME:
+            family = self._families.plain.get(name) or empty_family(name)
+            for counted in self._families.counted.get(name, ()):
+                family.samples.extend(counted.family().samples)
+            yield family
+
+
 # -- hostile stores ------------------------------------------------------------------------------
 
 
@@ -171,7 +207,7 @@ def agents_in(seen: Scrape) -> set[str]:
 
 def test_no_key_path_host_or_program_is_ever_a_label(agents: Agents, scrape: Scraper) -> None:
     [main] = agents("main")
-    with open_store(main / "sessions.json") as store:
+    with open_store(main / "sessions.json", report=False) as store:
         store.put("agent:main:telegram:direct:4915112345678", {"updatedAt": 1})
     append(main, window(process(1, host="secret-host"), NOW - 5000, NOW, group([1])))
     Follower().finish()
@@ -218,7 +254,7 @@ def test_backups_are_told_with_never_as_zero(
     state = fleet().state_dir
     assert state is not None
     [reader] = fleet().scan().readers
-    with open_store(main / "sessions.json") as store:
+    with open_store(main / "sessions.json", report=False) as store:
         backup = create_backup(store, root=default_root(reader.paths), reason="test")
     note_proven(backup, at_ms=NOW)
     monkeypatch.setattr(metrics_kept, "_catalogue", None)

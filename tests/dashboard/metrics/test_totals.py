@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from dashboard.services.metrics_shapes import cumulative, last_buckets
 from dashboard.services.metrics_totals import folder as totals_folder
 from dashboard.services.metrics_words import BYTES, SECONDS
 from sessionstore.metrics import Histogram, bucket_low
+from sessionstore.recording.thinning import thin
 from tests.conftest import REPOSITORY
 from tests.dashboard.metrics.reports import (
     TOKEN,
@@ -36,6 +38,7 @@ pytestmark = pytest.mark.django_db
 Scraper = Callable[[], Scrape]
 Agents = Callable[..., list[Path]]
 NOW = time.time_ns() // 1_000_000
+MERGED = f"merged.{NOW // 1000 - 3000}.{NOW // 1000 + 1}.{NOW // 1000}.1"
 PATCHED = {"agent": "main", "operation": "patch", "scope": "session", "outcome": "acquired"}
 
 
@@ -106,7 +109,7 @@ def test_what_was_counted_is_not_counted_again_when_reports_are_joined(
     paths = [append(main, first), append(main, other)]
     collect()
     joined = window([process(1), process(2)], NOW - 9000, NOW - 4000, group([1, 2, 3]))
-    append(main, joined, name="merged.1.2.3.1")
+    append(main, joined, name=MERGED)
     collect()  # while both are there
     for path in paths:
         path.unlink()
@@ -122,9 +125,9 @@ def test_reports_that_were_joined_before_anybody_looked_are_counted(
     main: Path, scrape: Scraper
 ) -> None:
     two = [process(1), process(2)]
-    append(main, window(two, NOW - 60_000, NOW - 55_000, group([1, 2])), name="merged.1.2.3.1")
+    append(main, window(two, NOW - 60_000, NOW - 55_000, group([1, 2])), name=MERGED)
     # The next one holds a report that began before the last one's end.
-    append(main, window(two, NOW - 57_000, NOW - 50_000, group([3])), name="merged.1.2.3.1")
+    append(main, window(two, NOW - 57_000, NOW - 50_000, group([3])), name=MERGED)
     collect()
     assert scrape()("lock_wait_seconds_count", **PATCHED) == 3
 
@@ -136,7 +139,7 @@ def test_a_joined_report_that_reaches_back_is_missed_and_said_so(
     collect()
     ends = time.time_ns() // 1_000_000 + 1
     whole = window([process(1), process(2)], NOW - 900_000, ends, group([1, 2, 3, 4]))
-    append(main, whole, name="merged.1.2.3.1")
+    append(main, whole, name=MERGED)
     time.sleep(0.01)
     collect()
     seen = scrape()
@@ -304,6 +307,68 @@ def test_sums_are_exact_though_writers_and_collectors_are_killed(
     # A writer may be killed between its report and its word of it.
     assert reported <= seen <= reported + 2 * len(writers)
     assert last > 0
+
+
+_UPDATER = """
+import sys
+from sessionstore.store import open_store
+with open_store(sys.argv[1]) as store:
+    for number in range(int(sys.argv[2])):
+        store.patch(f"agent:main:s{number % 5}", {"n": number})
+"""
+_ENDLESS = """
+import sys
+from sessionstore.store import open_store
+with open_store(sys.argv[1]) as store:
+    number = 0
+    while True:
+        number += 1
+        store.patch(f"agent:main:s{number % 5}", {"n": number})
+        print(number, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_real_updates_of_processes_that_end_are_counted_to_the_last_one(
+    main: Path, var: Path, scrape: Scraper, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    updaters = [start("-c", _UPDATER, str(main / "sessions.json"), "150") for _ in range(3)]
+    assert [updater.wait(60) for updater in updaters] == [0, 0, 0]
+    collect()
+    seen = scrape()
+    assert seen("lock_acquisitions_total", **PATCHED) == 450
+    assert seen("lock_wait_seconds_count", **PATCHED) == 450
+    assert seen("lock_hold_seconds_count", **{**PATCHED, "outcome": "released"}) == 450
+    assert seen("write_bytes_count", agent="main", layout="directory", operation="patch") == 450
+    # Thinned, by which the reports of all three become one, nothing is counted again.
+    for hours in (1, 3):
+        thin(main / ".sessionstore" / "sessions", now_ms=NOW + hours * 3_600_000)
+        collect()
+        assert scrape()("lock_acquisitions_total", **PATCHED) == 450
+    # A collector that sees only what was thinned counts the same.
+    shutil.rmtree(var / "metrics")
+    collect()
+    assert scrape()("lock_acquisitions_total", **PATCHED) == 450
+
+
+@pytest.mark.slow
+def test_of_a_process_that_is_killed_all_is_counted_up_to_its_last_report(
+    main: Path, scrape: Scraper, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    updater = start("-c", _ENDLESS, str(main / "sessions.json"))
+    assert updater.stdout is not None
+    before, ends_s = 0, time.monotonic() + 14
+    while time.monotonic() < ends_s:
+        number = int(updater.stdout.readline())
+        if time.monotonic() < ends_s - 8:
+            before = number
+    updater.send_signal(signal.SIGKILL)
+    rest = updater.communicate(timeout=20)[0].split()
+    done = int(rest[-1]) if rest and rest[-1] else number
+    collect()
+    counted = scrape()("lock_acquisitions_total", **PATCHED)
+    assert counted is not None
+    assert before <= counted <= done + 1
 
 
 # -- edges -------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ def test_a_setting_says_its_value_and_where_it_comes_from(
     )
     assert found["SESSIONSTORE_STATE_DIR"].source == "environment, as OPENCLAW_STATE_DIR"
     assert found["SESSIONSTORE_SESSION_IDLE_MINUTES"].value == "30 minutes"
+    assert found["SESSIONSTORE_PAGE_WAIT_S"].value == "30"
     assert found["SESSIONSTORE_DEBUG"].source == "default"
     page = admin_client.get("/settings/").text
     assert "/srv/state" in page
@@ -68,6 +69,10 @@ def test_no_secret_is_among_the_settings(admin_client: Client, settings: Any) ->
     assert shown == "PostgreSQL, console on db.example"
     page = admin_client.get("/settings/").text
     assert settings.SECRET_KEY not in page
+    settings.METRICS_TOKEN = "monitoring-monitoring-monitoring"
+    page = admin_client.get("/settings/").text
+    assert settings.METRICS_TOKEN not in page
+    assert "set, not shown" in page
     settings.STORE_TEMPLATE = f"/srv/{SECRET}/x"
     assert SECRET not in admin_client.get("/settings/").text
 

@@ -29,17 +29,16 @@ def run_killed(path: Path, lock: str, kill_at: int) -> None:
         clear_lock(store, held.id)
 
 
-def take_turns(lock: Path, seconds: float, pipe: Connection) -> None:
-    """Take the lock as OpenClaw does, leave it behind or release it, again and again.
+def take_turns(lock: Path, pipe: Connection) -> None:
+    """Take the lock as OpenClaw does, leave it behind or release it, until a word comes.
 
     Sends how often it was taken, and how often it was lost while it was held.
     """
-    ends = time.monotonic() + seconds
     mine = payload(os.getpid(), start_of(os.getpid()))
     taken = lost = 0
-    while time.monotonic() < ends:
+    while not pipe.poll():
         _create(lock, payload(DEAD_PID, 1))  # as a killed process leaves it
-        time.sleep(random.uniform(0.0, 0.04))
+        time.sleep(random.choice([0.0, 0.01, 0.03, 0.3]))
         lock.unlink(missing_ok=True)  # and as a waiter takes it over
         held = _create(lock, mine)
         taken += 1

@@ -1,0 +1,1 @@
+"""Find what is stale, orphaned, damaged or wasteful; plan to tidy it; do it; take it back."""
