@@ -156,7 +156,7 @@ def test_table_json_and_csv_have_the_same_numbers(
 def _table_row(row: str) -> list[float | None] | None:
     if "no report" in row:
         return None
-    cells = re.findall(r'<td class="number">(.*?)</td>', row)
+    cells = re.findall(r'<td class="number"[^>]*>(.*?)</td>', row)
     found = [re.search(r'<data value="([^"]+)"', cell) for cell in cells]
     return [None if one is None else float(one[1]) for one in found]
 
