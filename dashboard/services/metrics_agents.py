@@ -8,7 +8,7 @@ from .metrics_totals import read, read_totals
 from .readers import Reader
 
 MOST_AGENTS = 50
-"""An agent has some 2,500 samples, as each is there from zero; 50 agents are a second's work."""
+"""An agent has some 2,500 samples, as each is there from zero."""
 SAMPLED = "sampled"
 """The file that says when each store was last read."""
 _NEVER = 2**62

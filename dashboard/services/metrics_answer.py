@@ -9,11 +9,8 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from collections.abc import Iterable
 
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from dashboard import scope
 from sessionstore.metrics import Histogram
@@ -23,14 +20,16 @@ from .metrics_agents import chosen, sampled
 from .metrics_kept import tell_backups, tell_console, tell_migrations, tell_own_cost
 from .metrics_now import look, tell_now
 from .metrics_shapes import Families
+from .metrics_text import Printer
 from .metrics_totals import read_totals
 from .metrics_writers import tell_writers
 
 SHARED_S = 5.0
 """How long an answer is shared. Prometheus asks every 15 s or less often."""
-_MOST_FORMATS = 8
+_MOST_FORMATS = 4
 
 _guard = threading.Lock()
+_printers: dict[str, Printer] = {}
 _answers: dict[str, tuple[float, object, bytes, str]] = {}
 
 
@@ -45,9 +44,12 @@ def answer(accept: str) -> tuple[bytes, str]:
         known = _answers.get(content_type)
         if known is not None and known[1] is stores and now_s - known[0] < SHARED_S:
             return known[2], known[3]
-        text = gzip.compress(encoder(_Found(_families())), compresslevel=1, mtime=0)
-        if len(_answers) >= _MOST_FORMATS:
+        if len(_printers) >= _MOST_FORMATS:
+            _printers.clear()
             _answers.clear()
+        printer = _printers.get(content_type) or Printer(encoder)
+        _printers[content_type] = printer
+        text = gzip.compress(printer.text(_families()), compresslevel=1, mtime=0)
         _answers[content_type] = (now_s, stores, text, content_type)
     return text, content_type
 
@@ -61,16 +63,6 @@ def forget() -> None:
     """Share no earlier answer, for tests."""
     with _guard:
         _answers.clear()
-
-
-class _Found(Collector):
-    """Families that are there already, for the library's encoders."""
-
-    def __init__(self, families: Families) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families.collect()
 
 
 def _families() -> Families:

@@ -8,7 +8,8 @@ most (a test computes it). A count once under an edge stays under it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from prometheus_client.core import (
@@ -26,44 +27,60 @@ from .metrics_words import BYTES, SECONDS
 NS = 1e9
 
 
+_KINDS = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One histogram as it is told: counts under each edge, and the sum of all values."""
+
+    name: str
+    labels: tuple[str, ...]
+    counts: tuple[int, ...]
+    total: float
+
+    def family(self) -> Family:
+        """A family of this one alone."""
+        names = _names(BYTES if self.name.endswith("_bytes") else SECONDS)
+        made = empty_family(self.name)
+        made.add_metric(  # type: ignore[attr-defined]
+            list(self.labels), list(zip(names, self.counts, strict=True)), self.total
+        )
+        return made
+
+
+def empty_family(name: str) -> Family:
+    """The family of that name, without samples."""
+    metric = BY_NAME[name]
+    made: Family = _KINDS[metric.kind](metric.name, metric.help, labels=metric.labels)
+    return made
+
+
 class Families:
-    """Every family of an answer, made when it is first asked for."""
+    """Everything of an answer."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Family] = {}
-
-    def collect(self) -> Iterable[Family]:
-        """All families in the order of their names' list, also those without a sample."""
-        return [self._of(name) for name in BY_NAME]
-
-    def _of(self, name: str) -> Family:
-        family = self._made.get(name)
-        if family is None:
-            metric = BY_NAME[name]
-            kinds = {
-                "counter": CounterMetricFamily,
-                "gauge": GaugeMetricFamily,
-                "histogram": HistogramMetricFamily,
-            }
-            family = kinds[metric.kind](metric.name, metric.help, labels=metric.labels)
-            self._made[name] = family
-        return family
+        self.plain = {
+            name: empty_family(name) for name, m in BY_NAME.items() if m.kind != "histogram"
+        }
+        self.counted: dict[str, list[Counted]] = {
+            name: [] for name, m in BY_NAME.items() if m.kind == "histogram"
+        }
 
     def value(self, name: str, labels: Sequence[str], value: float) -> None:
         """One sample of a counter or gauge."""
-        self._of(name).add_metric(list(labels), value)  # type: ignore[attr-defined]
+        self.plain[name].add_metric(list(labels), value)  # type: ignore[attr-defined]
 
-    def histogram(
-        self, name: str, labels: Sequence[str], found: Histogram | None, *, in_bytes: bool = False
-    ) -> None:
-        """One histogram; None is one that has counted nothing."""
-        edges, scale = (BYTES, 1.0) if in_bytes else (SECONDS, NS)
-        counts = cumulative(found, edges, scale)
-        names = _names(edges)
+    def histogram(self, name: str, labels: Sequence[str], found: Histogram | None) -> None:
+        """One histogram, of bytes where its name says so; None is one that counted nothing."""
+        edges, scale = (BYTES, 1.0) if name.endswith("_bytes") else (SECONDS, NS)
+        counts = tuple(cumulative(found, edges, scale))
         total = 0.0 if found is None else found.total / scale
-        self._of(name).add_metric(  # type: ignore[attr-defined]
-            list(labels), list(zip(names, counts, strict=True)), total
-        )
+        self.counted[name].append(Counted(name, tuple(labels), counts, total))
 
 
 @cache

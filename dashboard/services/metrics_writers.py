@@ -59,7 +59,7 @@ def tell_writers(
         sums.histogram("dashboard_lock_hold_seconds", (operation,), histogram)
     for name, histograms in sums.histograms.items():
         for key, histogram in histograms.items():
-            families.histogram(name, key, histogram, in_bytes=name.endswith("_bytes"))
+            families.histogram(name, key, histogram)
     for name, counts in sums.counts.items():
         for key, count in counts.items():
             families.value(name, key, count)

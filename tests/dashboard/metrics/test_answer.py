@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,19 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from dashboard import audit
 from dashboard.models import Job
 from dashboard.services import metrics_agents, metrics_answer, metrics_console, metrics_kept
 from dashboard.services.fleet import fleet
 from dashboard.services.metrics_follow import Follower, add_up_stores
-from dashboard.services.metrics_names import ALL
+from dashboard.services.metrics_names import ALL, BY_NAME
+from dashboard.services.metrics_shapes import Families, empty_family
+from dashboard.services.metrics_text import Printer
 from dashboard.services.metrics_words import FAILURES
 from sessionstore.backup import create_backup, default_root, note_proven
 from sessionstore.store import open_store
@@ -160,6 +165,37 @@ def test_a_packed_answer_is_the_same(agents: Agents, scrape: Scraper) -> None:
     assert metrics_answer.unpacked(packed.content) == plain.content == refused.content
     assert "Accept-Encoding" in plain["Vary"]
     assert len(packed.content) < len(plain.content) / 8
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text;version=1.0.0"])
+def test_printing_piece_by_piece_gives_what_the_library_prints_at_once(
+    agents: Agents, scrape: Scraper, accept: str
+) -> None:
+    [main] = agents("main")
+    append(main, window(process(1), NOW - 5000, NOW, group([1, 2])))
+    Follower().finish()
+    families = metrics_answer._families()
+    encoder, _type = choose_encoder(accept)
+    printer = Printer(encoder)
+    assert printer.text(families) == printer.text(families) == encoder(AtOnce(families))
+    append(main, window(process(2), NOW - 5000, NOW, group([1, 2])))
+    Follower().finish()
+    later = metrics_answer._families()
+    assert printer.text(later) == encoder(AtOnce(later)) != encoder(AtOnce(families))
+
+
+class AtOnce(Collector):
+    """All of an answer as one registry."""
+
+    def __init__(self, families: Families) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        for name in BY_NAME:
+            family = self._families.plain.get(name) or empty_family(name)
+            for counted in self._families.counted.get(name, ()):
+                family.samples.extend(counted.family().samples)
+            yield family
 
 
 # -- hostile stores ------------------------------------------------------------------------------

@@ -19,15 +19,19 @@ from django.test import Client
 
 from dashboard.services import own_cost, own_files, pace
 from dashboard.services.fleet import fleet
+from dashboard.services.metrics_follow import Follower
 from sessionstore.locks.identity import own_identity
 from sessionstore.metrics import Histogram
+from sessionstore.recording import flusher
+from sessionstore.store import open_store
 from tests.conftest import REPOSITORY
-from tests.dashboard.metrics.reports import Scrape
+from tests.dashboard.metrics.reports import Scrape, append, group, process, window
 
 pytestmark = pytest.mark.django_db
 
 Scraper = Callable[[], Scrape]
 Agents = Callable[..., list[Path]]
+NOW = time.time_ns() // 1_000_000
 
 
 @pytest.fixture
@@ -106,6 +110,22 @@ def test_costs_of_other_processes_are_in_the_sum_and_stay_when_they_die(
     own_cost._add_up_the_dead()
     assert scrape()("dashboard_scan_duration_seconds_count", operation="index") == 7
     assert [path.name for path in own_cost.folder().glob("*.cost")] == ["past.cost"]
+
+
+def test_locks_that_the_console_holds_are_told_apart(
+    agents: Agents, scrape: Scraper, mine: own_cost.Ledger
+) -> None:
+    [main] = agents("main")
+    append(main, window(process(1), NOW - 5000, NOW, group([1])))
+    own_cost.publish(mine)
+    with open_store(main / "sessions.json") as store:
+        for number in range(3):
+            store.patch("agent:main:main", {"n": number})
+    flusher.flush_all()
+    Follower().finish()
+    seen = scrape()
+    assert seen("dashboard_lock_hold_seconds_count", operation="patch") == 3
+    assert seen.total("lock_hold_seconds_count", operation="patch", agent="main") == 4
 
 
 def test_a_kill_between_adding_and_removing_counts_nothing_twice(
