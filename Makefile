@@ -61,7 +61,7 @@ test: check
 
 # A missed target ends a benchmark with an error; the others and the report still run.
 bench: $(VENV)/.dev
-	@missed=0; for name in store index pages migration backup report; do \
+	@missed=0; for name in store index pages migration backup contention report; do \
 		$(BIN)/python -m benchmarks.$$name $$([ $$name = report ] || echo $(BENCH_ARGS)) || missed=1; \
 	done; exit $$missed
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +39,15 @@ class Client:
         self.cookies = dict(cookies or {})
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
 
-    def get(self, path: str, *, status: int = 200) -> bytes:
+    def get(
+        self, path: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> bytes:
         """The body; anything but ``status`` is an error, so that no error page is ever timed."""
-        return self._ask("GET", path, None, status)
+        return self._ask("GET", path, None, {status}, headers)
+
+    def look(self, path: str, headers: Mapping[str, str]) -> bytes:
+        """What a live part of a page is told; 286 tells it to stop looking."""
+        return self._ask("GET", path, None, {200, 286}, headers)
 
     def get_json(self, path: str) -> Any:
         return json.loads(self.get(path))
@@ -51,10 +57,18 @@ class Client:
         token = _CSRF.search(form)
         assert token is not None, "the sign-in form has no token"
         fields = {"csrfmiddlewaretoken": token[1], "username": username, "password": password}
-        self._ask("POST", "/login/", urlencode(fields), 302)
+        self._ask("POST", "/login/", urlencode(fields), {302})
 
-    def _ask(self, method: str, path: str, body: str | None, status: int) -> bytes:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: str | None,
+        statuses: Container[int],
+        more: Mapping[str, str] | None = None,
+    ) -> bytes:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        headers |= more or {}
         if body is not None:
             origin = f"http://127.0.0.1:{self.port}"
             headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin}
@@ -70,7 +84,7 @@ class Client:
         for cookie in answer.headers.get_all("Set-Cookie", []):
             name, _, value = cookie.partition(";")[0].partition("=")
             self.cookies[name] = value
-        if answer.status != status:
+        if answer.status not in statuses:
             raise RuntimeError(f"{method} {path} answered {answer.status}")
         return content
 
@@ -94,8 +108,11 @@ class Console:
 
 
 @contextmanager
-def serve(state_dir: Path, data_dir: Path) -> Iterator[Console]:
-    """Start ``manage.py serve`` on a free port, with an account of the viewer role."""
+def serve(state_dir: Path, data_dir: Path, **more: str) -> Iterator[Console]:
+    """Start ``manage.py serve`` on a free port, with an account of the viewer role.
+
+    ``more`` are further environment variables.
+    """
     port = _free_port()
     environment = {
         **os.environ,
@@ -103,6 +120,7 @@ def serve(state_dir: Path, data_dir: Path) -> Iterator[Console]:
         "SESSIONSTORE_DATA_DIR": str(data_dir),
         "SESSIONSTORE_PORT": str(port),
         "SESSIONSTORE_LOG_LEVEL": "error",
+        **more,
     }
     manage = [sys.executable, str(CHECKOUT / "manage.py")]
     with open(data_dir / "serve.log", "wb") as log:

@@ -23,13 +23,17 @@ _VERDICTS = {True: "met", False: "**missed**", None: "–"}
 
 def main() -> None:
     """Render all results that there are."""
-    kept = {name: _read(name) for name in ("store", "index", "pages", "migration", "backup")}
+    kept = {
+        name: _read(name)
+        for name in ("store", "index", "pages", "migration", "backup", "contention")
+    }
     rows = [
         *_target_rows(kept["store"]),
         *_index_rows(kept["index"]),
         *_target_rows(kept["backup"]),
         *_target_rows(kept["pages"]),
         *_target_rows(kept["migration"]),
+        *_target_rows(kept["contention"]),
     ]
     rows.sort(key=_order)
     page = PAGE.read_text()

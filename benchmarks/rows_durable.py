@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from statistics import fmean
 
 from sessionstore.files import Durability
 
@@ -25,29 +26,43 @@ from .timing import interleave, median, ratio
 
 def row_19(bench: Bench) -> list[Result]:
     """What recording the metrics of each update costs."""
-    place = bench.memory[0]
+    return [_row_19(place) for place in (bench.memory[0], *bench.only("ext4", "disk"))]
+
+
+def _row_19(place: Place) -> Result:
+    """The median update, which has rows to leave, and the mean of the CPU, which folds them too.
+
+    Both write the same sessions, each other values: an update that finds its values there writes
+    nothing. Recording is as it is by default, with its thread that writes every five seconds.
+    """
     keys = shuffled_keys(1_000)
     with place.folder() as folder:
         plain = filled(partial(Ours, report=False), folder, entries_of(1_000))
         recording = Ours(folder)
-        operations = {"plain": patching(plain, keys), "recording": patching(recording, keys)}
+        patch, patch_recorded = patching(plain, keys), patching(recording, keys)
+        operations = {
+            "plain": lambda turn: patch(2 * turn),
+            "recording": lambda turn: patch_recorded(2 * turn + 1),
+        }
         blocks = [interleave(operations, 4_000) for _ in range(5)]
         plain.close()
         recording.close()
     cost_us = median([block["recording"].p50_us - block["plain"].p50_us for block in blocks])
     share = cost_us / median([block["plain"].p50_us for block in blocks])
-    return [
-        Result(
-            19,
-            "metrics per update",
-            place.file_system,
-            "0.66 µs, 2.3 %",
-            "≤ 1 µs and ≤ 3 %",
-            f"{cost_us:.2f} µs, {100 * share:.1f} %",
-            cost_us <= 1 and share <= 0.03,
-            {"us": cost_us, "share": share},
-        )
-    ]
+    means = [{name: fmean(each.cpu_ns) / 1e3 for name, each in block.items()} for block in blocks]
+    cpu_us = median([mean["recording"] - mean["plain"] for mean in means])
+    cpu_share = cpu_us / median([mean["plain"] for mean in means])
+    return Result(
+        19,
+        "metrics per update",
+        place.file_system,
+        "0.66 µs, 2.3 %",
+        "≤ 1 µs and ≤ 3 %",
+        f"{cost_us:.2f} µs, {100 * share:.1f} % (CPU, folding included: {cpu_us:.2f} µs, "
+        f"{100 * cpu_share:.1f} %)",
+        max(cost_us, cpu_us) <= 1 and max(share, cpu_share) <= 0.03,
+        {"us": cost_us, "share": share, "cpu_us": cpu_us, "cpu_share": cpu_share},
+    )
 
 
 def row_20(bench: Bench) -> list[Result]:

@@ -56,8 +56,8 @@ def row_viewers(
     with open_store(store_path) as store:
         keys = random.Random(1).sample(store.keys(), _KEYS)
     writers = max((os.cpu_count() or 2) - 1, 1)
-    full = _watch(console, screens, writers, partial(_writer, store_path, keys, writers, 0), rounds)
-    paced = _watch(console, screens, 1, partial(_writer, store_path, keys, 1, PACE), rounds)
+    full = _watch(console, screens, writers, partial(writer, store_path, keys, writers, 0), rounds)
+    paced = _watch(console, screens, 1, partial(writer, store_path, keys, 1, PACE), rounds)
     return [*_saturated(full, writers), _paced(paced)]
 
 
@@ -112,7 +112,7 @@ def _paced(seen: Seen) -> Result:
     )
 
 
-def _writer(path: Path, keys: list[str], writers: int, pace: int, worker: int) -> Work:
+def writer(path: Path, keys: list[str], writers: int, pace: int, worker: int) -> Work:
     """Patch own sessions in turn, as fast as can be or ``pace`` times a second."""
     store = open_store(path)
     own = itertools.cycle(keys[worker::writers])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing.synchronize import Event
+from typing import Self
 
 from .console import Client, Console
 from .workers import FORK
@@ -16,7 +18,11 @@ _JOIN_S = 150
 
 
 class Load:
-    """Processes that run beside a window. Used as a context manager."""
+    """Processes that run beside a window. Used as a context manager.
+
+    One that fails before it is stopped makes the block fail: a window beside a load that was not
+    there would look as if the load cost nothing.
+    """
 
     def __init__(self, body: Callable[[Event], None], processes: int = 1) -> None:
         self._stop = FORK.Event()
@@ -24,31 +30,32 @@ class Load:
             FORK.Process(target=body, args=(self._stop,), daemon=True) for _ in range(processes)
         ]
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         for process in self._processes:
             process.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
         for process in self._processes:
             process.join(_JOIN_S)
+        if kind is None and any(process.exitcode != 0 for process in self._processes):
+            raise RuntimeError("the load failed, so no figure of this window counts")
+
+
+def at_once(calls: Sequence[Callable[[], None]]) -> None:
+    """Run these in threads of their own; what one of them raises is raised when all have ended."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for running in [pool.submit(call) for call in calls]:
+            running.result()
 
 
 def viewing(console: Console, addresses: list[str], viewers: int, every_s: float) -> Load:
     """Viewers who each ask for every address once per ``every_s``, evenly spread."""
 
     def body(stop: Event) -> None:
-        threads = [
-            threading.Thread(
-                target=_view, args=(console, addresses, number / viewers, every_s, stop)
-            )
-            for number in range(viewers)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        phases = [number / viewers for number in range(viewers)]
+        at_once([partial(_view, console, addresses, phase, every_s, stop) for phase in phases])
 
     return Load(body)
 

@@ -148,13 +148,14 @@ class DirectoryStore:
         """Replace one entry under its session's lock. See :class:`layout.Terms`."""
         hold = self._acquire(place, terms, reenter=reenter)
         entered = perf_counter_ns() if reenter else 0
-        is_timed = self._is_timed
+        is_timed, reporter = self._is_timed, self._reporter
+        wants_phases = reporter is not None and reporter.wants_phases
         outcome: Outcome | None = "failed"
         read = started = written = size = 0
         try:
             opened = self._opened_under_lock()
             old, damage = self._read(opened, place, terms)
-            if is_timed:
+            if wants_phases:
                 read = perf_counter_ns()
             new = transform(old)
             if new is None:
@@ -173,7 +174,7 @@ class DirectoryStore:
                 outcome = "removed"
             else:
                 size = len(new)
-                marks = hold if is_timed else None
+                marks = hold if wants_phases else None
                 written = self._write(opened, place, new, terms, created=old is None, marks=marks)
                 outcome = "written"
         except LayoutMovedError:
@@ -194,23 +195,23 @@ class DirectoryStore:
                     read,
                     merged or started,
                     started,
-                    hold.staged_ns if written else 0,
+                    hold.staged_ns if written and wants_phases else 0,
                     ended,
                     written,
                     changed or size,
                 )
                 is_odd = hold.contended or entered or terms.queued_ns
-                if is_odd or not written or terms.durability != "none" or not self._reporter:
+                if is_odd or not written or terms.durability != "none" or reporter is None:
                     self._tell(terms, outcome, row, hold, entered)
                 else:
-                    self._reporter.add_plain(terms.operation, row)
+                    reporter.add_plain(terms.operation, row)
 
     def _tell(
         self, terms: Terms, outcome: Outcome, row: PlainRow, hold: Hold, entered: int
     ) -> None:
         times = times_of(hold, queued_ns=terms.queued_ns, entered=entered)
         key, _, _, times.read, times.merged, times.started, times.staged, times.ended, *sizes = row
-        if terms.durability != "none":
+        if terms.durability != "none" and times.staged:
             times.note_syncs(hold)
         self.telling.tell(key, terms.operation, outcome, times, *sizes)
 

@@ -77,7 +77,6 @@ class Store:
             gateway_lock_dir=gateway_lock_dir,
         )
         self._reporter = self._backing.reporter
-        self._is_timed = recorder is not None
         self.queued_ns = 0  # waited by this call already, in line (aio)
         self._keeper: Keeper | None = None
 
@@ -429,7 +428,8 @@ class Store:
     def _change_of(self, key: str, *, create: bool = True, if_match: str | None = None) -> Change:
         place = _place(key)
         change = Change(place.key, self._backing.path_of, self.max_entry_bytes, create, if_match)
-        change.is_timed = self._is_timed
+        reporter = self._reporter
+        change.is_timed = reporter is not None and reporter.wants_phases
         return change
 
     def _run(self, change: Change, transform: Transform, terms: Terms) -> None:

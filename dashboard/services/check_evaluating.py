@@ -21,13 +21,13 @@ from dashboard.models import CheckState, Chore
 from .alert_raising import Followed, follow
 from .check import Check
 from .check_figures import figures_of
-from .check_judging import BAD, OK, SEVERITY, grade, settle
+from .check_judging import BAD, OK, SEVERITY, UNKNOWN, Figure, Memory, judge, settle
 from .check_memory import memory_of, milliseconds
 from .checks import backups_of, qualities
 from .fleet import LIVE_AGE_S
 from .stores import StoreList, list_stores
 from .threshold_changes import limits_now
-from .thresholds import RULES
+from .thresholds import RULES, Limits
 
 _log = logging.getLogger(__name__)
 
@@ -40,14 +40,24 @@ _KEPT_FIELDS = ["agent", "state", "since", "pending", "evaluated_at", "alert"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one evaluation found of one check in one store, or in all."""
+    """What one evaluation found of one check in one store, or in all.
+
+    A figure with its limits, or, of a check by facts, the state itself.
+    """
 
     store_id: str
     name: str
     agent: str
-    state: str
     sentence: str
-    at_once: bool = False
+    state: str = UNKNOWN
+    figure: Figure | None = None
+    limits: Limits | None = None
+
+    def after(self, previous: Memory | None, now_ms: int) -> Memory:
+        """What is settled now, after what was settled before."""
+        if self.figure is None or self.limits is None:
+            return settle(self.state, previous, now_ms=now_ms)
+        return judge(RULES[self.name], self.limits, self.figure, previous, now_ms=now_ms)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -91,9 +101,9 @@ def found_in(stores: StoreList) -> list[Found]:
             figure.store_id,
             figure.rule,
             figure.agent,
-            grade(RULES[figure.rule], limits[figure.rule], figure),
             figure.sentence,
-            RULES[figure.rule].at_once,
+            figure=figure,
+            limits=limits[figure.rule],
         )
         for figure in figures_of(stores, seen)
     ]
@@ -103,7 +113,7 @@ def found_in(stores: StoreList) -> list[Found]:
 def _worst_qualities(checks: Iterable[Check]) -> Iterable[Found]:
     worst: dict[str, Found] = {}
     for check in checks:
-        one = Found("", check.name, "", check.state, check.sentence)
+        one = Found("", check.name, "", check.sentence, check.state)
         known = worst.get(check.name)
         if known is None or SEVERITY[one.state] > SEVERITY[known.state]:
             worst[check.name] = one
@@ -146,7 +156,7 @@ def _write(rows: list[CheckState]) -> None:
 
 def _settled(one: Found, row: CheckState | None, now: datetime) -> Followed:
     previous = None if row is None else memory_of(row)
-    memory = settle(one.state, previous, now_ms=milliseconds(now), at_once=one.at_once)
+    memory = one.after(previous, milliseconds(now))
     has_changed = row is None or memory.state != row.state
     fresh = CheckState(
         store_id=one.store_id,
@@ -171,7 +181,7 @@ def _ended(
         return  # nothing could be looked at, so nothing has ended
     for (store_id, name), row in rows.items():
         if (store_id, name) not in seen and name not in RULES and row.state != OK:
-            yield Found(store_id, name, row.agent, OK, _("It is no longer so."))
+            yield Found(store_id, name, row.agent, _("It is no longer so."), OK)
 
 
 def _not_seen(

@@ -16,8 +16,9 @@ from .history import look_at
 from .problems import Problem
 from .readers import Reader
 from .stores import StoreRow
+from .threshold_units import PERCENT
 from .threshold_words import said
-from .thresholds import FEWEST_SAMPLES, PERCENT, WINDOW_S
+from .thresholds import FEWEST_SAMPLES, WINDOW_S
 
 _HOUR_MS = 3_600_000
 REPORTED = ("lock-wait", "timeouts", "hold", "contended", "write-directory", "write-legacy")
@@ -108,7 +109,7 @@ def _percentile(rule: str, row: StoreRow, groups: Iterable[Group], series: str) 
         **values,
         "p50": _length(histogram, 0.5),
         "p99": _length(histogram, 0.99),
-        "most": duration(histogram.maximum / 1e6),
+        "most": _spelt(histogram.maximum / 1e6),
     }
     sentence = _("%(what)s: p95 %(p95)s, of %(n)s in 5 minutes.") % values
     return Figure(
@@ -127,7 +128,12 @@ def _seconds(histogram: Histogram, share: float) -> float | None:
 
 
 def _length(histogram: Histogram, share: float) -> str:
-    return duration((histogram.percentile(share) or 0.0) / 1e6)
+    return _spelt((histogram.percentile(share) or 0.0) / 1e6)
+
+
+def _spelt(milliseconds: float) -> str:
+    """A length; of what is short, more than that it is short."""
+    return f"{milliseconds:.2g} ms" if 0 < milliseconds < 10 else duration(milliseconds)
 
 
 def _timeouts(groups: Iterable[Group]) -> int:

@@ -44,6 +44,7 @@ class LimitGroup:
     sources: tuple[str, ...]
     state: str = "ok"
     findings: tuple[str, ...] = ()
+    release: str = ""
 
     @property
     def lengths(self) -> tuple[str, str, str]:
@@ -60,9 +61,15 @@ class Sanity:
     groups: tuple[LimitGroup, ...]
 
     @property
+    def is_release_known(self) -> bool:
+        """Whether one release at most is meant: of several, nobody knows which limits count."""
+        return len({group.release for group in self.groups if group.release}) <= 1
+
+    @property
     def wrong(self) -> tuple[LimitGroup, ...]:
-        """Those that do not fit."""
-        return tuple(group for group in self.groups if group.findings)
+        """Those that count for sure and do not fit."""
+        is_sure = self.is_release_known
+        return tuple(one for one in self.groups if one.findings and (is_sure or not one.release))
 
 
 def sanity_of(stores: StoreList) -> Sanity:
@@ -105,6 +112,7 @@ def _group(limits: list[LockLimit]) -> LimitGroup:
         sources=tuple(dict.fromkeys(shown(limit.source) for limit in limits)),
         state="watch" if findings else "ok",
         findings=findings,
+        release=limits[0].releases,
     )
 
 
@@ -154,6 +162,9 @@ def limits_check(stores: StoreList) -> Iterator[Check]:
             "For %(n)d kinds of locks, limits of waiters and holders do not fit each other.",
             len(wrong),
         ) % {"n": len(wrong)}
+    elif not seen.is_release_known:
+        state, sentence = "unknown", _("Which OpenClaw release writes here is not known.")
+        detail = _("The limits of all releases that use lock files are listed; none is judged.")
     elif any(group.wait_s is not None and group.hold_s is not None for group in seen.groups):
         sentence = _("No holder may keep a lock for longer than its waiters wait.")
     else:

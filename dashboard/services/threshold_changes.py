@@ -12,8 +12,9 @@ from dashboard.jobs import queue
 from dashboard.models import Threshold
 
 from .problems import ProblemError, not_there
+from .threshold_units import Unit
 from .threshold_words import bands, plain
-from .thresholds import RULES, Limits, Rule, Unit
+from .thresholds import RULES, Limits, Rule
 
 
 class LimitsRefusedError(ValueError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from .amounts import binary, duration
-from .thresholds import Limits, Rule, Unit
+from .threshold_units import Unit
+from .thresholds import Limits, Rule
 
 
 def said(unit: Unit, value: float | None) -> str:

@@ -12,7 +12,7 @@ from ..recording.merging import merge
 from ..recording.records import KeptWrite, Process, Window
 from ..recording.scanning import Report
 from ..recording.segments import host_name
-from ..recording.tiers import HOUR, MINUTE, SECOND, resolution_of, thinning_time
+from ..recording.tiers import HOUR, KEPT_MS, MINUTE, SECOND, resolution_of, thinning_time
 from . import spans
 from .loading import ReportFiles, State
 from .spans import Span
@@ -84,7 +84,11 @@ class History:
             self._reports = sorted(counted, key=lambda report: report.until_ms)
             self._untils = [report.until_ms for report in self._reports]
             self._sums.forget(changed)
-            covered = ((report.covered_from_ms, report.until_ms) for report in self._reports)
+            # Nobody's word counts for longer than reports are kept.
+            covered = (
+                (max(report.covered_from_ms, report.until_ms - KEPT_MS), report.until_ms)
+                for report in self._reports
+            )
             self._reported = spans.joined(covered, slack_ms=FLUSH_MS)
         self._covered = spans.joined([*self._reported, *self._idle()], slack_ms=FLUSH_MS)
 

@@ -6,10 +6,12 @@ import stat
 from dataclasses import dataclass
 
 from ..errors import StoreIOError
-from ..files import list_names, remove_file
+from ..files import list_names, remove_file, status_of
 from ..locks.owned import Held, read_owned
 from .scanning import AHEAD_MS, HEAD_BYTES, MOST_HEADER_BYTES, Scan, identity_of, scan, sources_in
 from .segments import MOST_FILE_BYTES, MOST_FILES, TEMPORARY, Span, is_own_host, names_in, span_of
+
+_JUST_MADE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,13 @@ def sources_of(name: str, *, folder_fd: int) -> list[str]:
     return sources_in(_read(folder_fd, name, MOST_HEADER_BYTES))
 
 
-def find_closed(folder_fd: int, *, but: set[str]) -> list[Closed]:
+def find_closed(folder_fd: int, *, but: set[str], now_ms: int) -> list[Closed]:
     """Regular files whose owner does not show; ``but`` are identities to leave out."""
     left_out = {one.rpartition(":")[0] for one in but}
     found = []
     for name in names_in(folder_fd)[:MOST_FILES]:
+        if _is_just_made(name, folder_fd, now_ms):
+            continue
         try:
             owned = read_owned(name, dir_fd=folder_fd)
         except FileNotFoundError:
@@ -72,6 +76,14 @@ def find_closed(folder_fd: int, *, but: set[str]) -> list[Closed]:
         is_own = span is not None or is_own_host(name)
         found.append(Closed(name, status.st_size, changed_at_ms, span, is_own))
     return found
+
+
+def _is_just_made(name: str, folder_fd: int, now_ms: int) -> bool:
+    """Whether its owner may be about to lock it, which looking could keep it from."""
+    status = status_of(name, dir_fd=folder_fd)
+    if status is None or status.st_size:
+        return False
+    return abs(now_ms - status.st_mtime_ns // 1_000_000) < _JUST_MADE_MS
 
 
 def read_closed(folder_fd: int, one: Closed, now_ms: int, held: Held) -> Scan:

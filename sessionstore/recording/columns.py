@@ -18,6 +18,7 @@ from .histograms import MOST_BUCKETS, STEPS, Histogram
 
 _HIGH = 1 if sys.byteorder == "little" else 0
 _DROPPED_BITS = 20 - (STEPS.bit_length() - 1)
+_MOST_VALUES = 4096
 _LANE = (1 << (32 - _DROPPED_BITS)) - 1
 
 
@@ -48,16 +49,19 @@ class Column:
         self.total = 0
         self.maximum = 0
 
-    def add(self, values: Sequence[int]) -> int:
-        """Count all of them, none negative, at least one; returns the largest."""
+    def add(self, values: Sequence[int], times: int = 1) -> int:
+        """Count each ``times``; none is negative, there is at least one. Returns the largest."""
         largest = max(values)
-        self.total += sum(values)
+        self.total += sum(values) * times
         if largest > self.maximum:
             self.maximum = largest
-        if largest:
+        if not largest:
+            self.codes[0] += len(values) * times
+        elif times == 1:
             self.codes.update(codes_of(values))
         else:
-            self.codes[0] += len(values)
+            counted = Counter(codes_of(values))
+            self.codes.update({code: count * times for code, count in counted.items()})
         return largest
 
     def histogram(self) -> Histogram:
@@ -69,3 +73,29 @@ class Column:
                 index = min(code - _OFFSET, MOST_BUCKETS - 1)
             counts[index] = counts.get(index, 0) + count
         return Histogram(counts, self.total, self.maximum)
+
+
+class Sizes:
+    """A histogram of values of which few differ, as the sizes of one store's entries do."""
+
+    __slots__ = ("_known", "_values")
+
+    def __init__(self) -> None:
+        self._values: Counter[int] = Counter()
+        self._known = Histogram({})
+
+    def add(self, values: Sequence[int]) -> None:
+        """Count all of them, none negative."""
+        self._values.update(values)
+        if len(self._values) > _MOST_VALUES:
+            self._settle()
+
+    def _settle(self) -> None:
+        for value, count in self._values.items():
+            self._known.add(value, count)
+        self._values.clear()
+
+    def histogram(self) -> Histogram:
+        """What was counted."""
+        self._settle()
+        return self._known

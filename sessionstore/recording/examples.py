@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Sequence
+from heapq import heappush, heappushpop, nlargest
+from operator import sub
 from typing import Any
 
 from .records import KeptWrite
@@ -29,9 +30,9 @@ class Examples:
         self._number += 1  # so that a tie never compares two writes
         entry = (total_ns, self._number, write)
         if len(self._slowest) < SLOWEST:
-            heapq.heappush(self._slowest, entry)
+            heappush(self._slowest, entry)
         else:
-            heapq.heappushpop(self._slowest, entry)
+            heappushpop(self._slowest, entry)
 
     def add_plain(self, operation: str, rows: Sequence[Any], most_ns: int, epoch_ns: int) -> None:
         """A batch of plain rows, none of which took longer than ``most_ns``.
@@ -39,11 +40,12 @@ class Examples:
         ``epoch_ns`` is what makes a stamp an epoch time.
         """
         if self._is_slow(most_ns):
-            for at in range(0, len(rows), PLAIN_WIDTH):
-                total_ns = rows[at + 7] - rows[at + 1]
-                if self._is_slow(total_ns):
-                    row = rows[at : at + PLAIN_WIDTH]
-                    self._keep(total_ns, _of_plain(operation, row, epoch_ns))
+            totals = list(map(sub, rows[7::PLAIN_WIDTH], rows[1::PLAIN_WIDTH]))
+            for total_ns, number in nlargest(SLOWEST, zip(totals, range(len(totals)), strict=True)):
+                if not self._is_slow(total_ns):
+                    break
+                row = rows[number * PLAIN_WIDTH : (number + 1) * PLAIN_WIDTH]
+                self._keep(total_ns, _of_plain(operation, row, epoch_ns))
         for at in range(max(0, len(rows) - LATEST * PLAIN_WIDTH), len(rows), PLAIN_WIDTH):
             self._latest.append((operation, rows[at : at + PLAIN_WIDTH]))
 

@@ -42,6 +42,7 @@ class Reporter:
     def _begin(self) -> None:
         self._plain: defaultdict[str, PlainRows] = defaultdict(list)
         self.is_armed = False
+        self.wants_phases = True
         self.has_started = False
         self._others: list[Update] = []
         self._reads: defaultdict[str, list[int]] = defaultdict(list)
@@ -159,6 +160,7 @@ class Reporter:
             others = self._others[:size]
             del self._others[:size]
             self._tally.add(others)
+        self.wants_phases = self._tally.wants_phases
         for operation, reads in list(self._reads.items()):
             if size := len(reads):
                 values = reads[:size]
@@ -174,6 +176,7 @@ class Reporter:
             self._woke_ms = 0
             return None
         tally, self._tally = self._tally, Tally()
+        self.wants_phases = True
         counters, self._counters = dict(self._counters), Counter()
         from_ms = max(self._covered_ms, self._woke_ms)
         until_ms = max(_now_ms(), from_ms)

@@ -3,7 +3,8 @@
 Space-saving, in batches: sessions are counted exactly until there are too many of them, then
 those that cost least are forgotten, and whoever comes later is taken to have had as many updates
 as the largest of the forgotten ones had (``over_count`` says so). So the true count always lies
-in ``[count - over_count, count]``. Times and bytes are sums since the session was last noticed.
+in ``[count - over_count, count]``. Times and bytes are sums since the session was last noticed, and
+estimates where :mod:`.tally` says so.
 """
 
 from __future__ import annotations
@@ -30,21 +31,26 @@ class Sketch:
         self._over: dict[str, int] = {}
         self._floor = 0
 
-    def add(self, keys: Sequence[str], holds: Iterable[int], sizes: Iterable[int]) -> None:
-        """A batch of updates that did not wait."""
+    def add(self, keys: Sequence[str]) -> None:
+        """A batch of updates."""
         if self._floor:
             self._note_newcomers(keys)
         self._count.update(keys)
+        if len(self._count) > MOST_TRACKED:
+            self._forget()
+
+    def add_costs(
+        self, keys: Iterable[str], holds: Iterable[int], sizes: Iterable[int], times: int = 1
+    ) -> None:
+        """What updates among those added cost, each standing for ``times`` of them."""
         held, written = self._hold, self._bytes
         for key, hold_ns, size in zip(keys, holds, sizes, strict=True):
             if key in held:
-                held[key] += hold_ns
-                written[key] += size
-            else:
-                held[key] = hold_ns
-                written[key] = size
-        if len(self._count) > MOST_TRACKED:
-            self._forget()
+                held[key] += hold_ns * times
+                written[key] += size * times
+            elif key in self._count:
+                held[key] = hold_ns * times
+                written[key] = size * times
 
     def add_waits(self, keys: Iterable[str], waits: Iterable[int]) -> None:
         """That updates among those added were contended, and for how long."""

@@ -1,4 +1,10 @@
-"""Rows folded into one window's sums. Not locked: the reporter's guard is held around it."""
+"""Rows folded into one window's sums. Not locked: the reporter's guard is held around it.
+
+Counts, waits, holds, whole writes, bytes, and counts by session are of every update. Of more than
+1,024 plain updates in a window (200 a second) the phases, and the times and bytes by session, are
+those of every fourth batch of 256, counted four times: looking at all of them would cost more
+than is promised. A maximum of a phase is then one of those looked at.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from operator import sub
 from typing import Any
 
-from .columns import Column
+from .columns import Column, Sizes
 from .examples import Examples
 from .histograms import Histogram
 from .records import (
@@ -23,10 +29,12 @@ from .records import (
     Process,
     Window,
 )
-from .rows import PLAIN_WIDTH, Update
+from .rows import BATCH, PLAIN_WIDTH, Update
 from .sketch import Sketch
 
 SESSION, STORE = "session", "store"
+SAMPLED_FROM = 4
+"""After so many batches in a window one of so many tells the phases of its updates."""
 
 
 class _Sums:
@@ -36,15 +44,42 @@ class _Sums:
         self.count = 0
         self.contended = 0
         self.columns: dict[str, Column] = {}
+        self.sizes = {WRITTEN: Sizes(), CHANGED: Sizes()}
+        self._sample: list[tuple[str, list[int]]] = []
+        self._unsampled = 0
 
-    def add(self, name: str, values: Sequence[int]) -> int:
+    def add(self, name: str, values: Sequence[int], times: int = 1) -> int:
         column = self.columns.get(name)
         if column is None:
             column = self.columns[name] = Column()
-        return column.add(values)
+        return column.add(values, times)
+
+    def pass_over(self, count: int) -> None:
+        """These updates' phases are not looked at; those of the next sample count for them."""
+        self._unsampled += count
+
+    def add_sample(self, phases: list[tuple[str, list[int]]]) -> int:
+        """A batch's phases, also in place of those passed over; returns how often it counts."""
+        size = len(phases[0][1])
+        times = max(1, round((self._unsampled + size) / size))
+        for name, values in phases:
+            self.add(name, values, times)
+        self._sample, self._unsampled = phases, 0
+        return times
+
+    def end_sampling(self) -> None:
+        """What was passed over since the last sample is taken to have been like it."""
+        if self._sample and (times := round(self._unsampled / len(self._sample[0][1]))):
+            for name, values in self._sample:
+                self.add(name, values, times)
+        self._unsampled = 0
 
     def group(self, labels: Labels) -> Group:
+        self.end_sampling()
         series = {name: column.histogram() for name, column in self.columns.items()}
+        for name, sizes in self.sizes.items():
+            if (found := sizes.histogram()).counts:
+                series[name] = found
         return Group(labels, self.count, self.contended, series)
 
 
@@ -53,6 +88,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.has_any = False
+        self._plain_rows = 0
         self._plain: dict[str, _Sums] = {}
         self._other: dict[Labels, _Sums] = {}
         self._reads: dict[str, Column] = {}
@@ -67,21 +103,35 @@ class Tally:
         sums = self._plain.get(operation)
         if sums is None:
             sums = self._plain[operation] = _Sums()
-        count = len(key)
         self.has_any = True
-        sums.count += count
+        self._plain_rows += len(key)
+        sums.count += len(key)
         holds = list(map(sub, ended, acquired))
         longest = sums.add(WAIT, list(map(sub, acquired, asked))) + sums.add(HOLD, holds)
         sums.add(WRITE, list(map(sub, ended, started)))
-        sums.add("read", list(map(sub, read, acquired)))
-        sums.add("merge", list(map(sub, merged, read)))
-        sums.add("serialise", list(map(sub, started, merged)))
-        sums.add("write", list(map(sub, staged, started)))
-        sums.add("rename", list(map(sub, ended, staged)))
-        sums.add(WRITTEN, written)
-        sums.add(CHANGED, changed)
-        self._sketch.add(key, holds, written)
+        sums.sizes[WRITTEN].add(written)
+        sums.sizes[CHANGED].add(changed)
+        self._sketch.add(key)
         self._examples.add_plain(operation, rows, longest, _epoch_ns())
+        if 0 in read:
+            sums.pass_over(len(key))
+            return
+        times = sums.add_sample(
+            [
+                ("read", list(map(sub, read, acquired))),
+                ("merge", list(map(sub, merged, read))),
+                ("serialise", list(map(sub, started, merged))),
+                ("write", list(map(sub, staged, started))),
+                ("rename", list(map(sub, ended, staged))),
+            ]
+        )
+        self._sketch.add_costs(key, holds, written, times)
+
+    @property
+    def wants_phases(self) -> bool:
+        """Whether the next plain updates should tell theirs."""
+        number = self._plain_rows // BATCH
+        return number < SAMPLED_FROM or number % SAMPLED_FROM == 0
 
     def add(self, updates: Iterable[Update]) -> None:
         """Updates that were not plain."""
@@ -101,8 +151,8 @@ class Tally:
         sums.add(HOLD, [update.hold_ns for update in batch])
         if wrote := [update for update in batch if update.written_bytes]:
             sums.add(WRITE, [update.write_ns for update in wrote])
-            sums.add(WRITTEN, [update.written_bytes for update in wrote])
-            sums.add(CHANGED, [update.changed_bytes for update in wrote])
+            sums.sizes[WRITTEN].add([update.written_bytes for update in wrote])
+            sums.sizes[CHANGED].add([update.changed_bytes for update in wrote])
         for name, values in zip(PHASES, zip(*(u.phases for u in batch), strict=True), strict=True):
             if present := [value for value in values if value >= 0]:
                 sums.add(name, present)
@@ -110,7 +160,8 @@ class Tally:
 
     def _note_sessions(self, batch: list[Update]) -> None:
         keys = [update.key or "" for update in batch]
-        self._sketch.add(keys, (u.hold_ns for u in batch), (u.written_bytes for u in batch))
+        self._sketch.add(keys)
+        self._sketch.add_costs(keys, (u.hold_ns for u in batch), (u.written_bytes for u in batch))
         waited = [update for update in batch if update.contended]
         self._sketch.add_waits((u.key or "" for u in waited), (u.wait_ns for u in waited))
 

@@ -25,8 +25,7 @@ class Times:
     """Stamps (``perf_counter_ns``) of one update, 0 where it did not get that far.
 
     ``sync_ns`` and ``folder_sync_ns`` are as in ``files.Marks``. ``queued_ns`` passed before
-    ``asked``, and
-    ``file_wait_ns`` after ``acquired``, waiting for OpenClaw's lock file.
+    ``asked``, and ``file_wait_ns`` after ``acquired``, waiting for OpenClaw's lock file.
     """
 
     asked: int = 0

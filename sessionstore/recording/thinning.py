@@ -95,7 +95,7 @@ class _Tidying:
 
     def run(self) -> Tidied:
         self._kept = sweep_replaced(self._fd)
-        closed = self._within_bounds(find_closed(self._fd, but=self._kept))
+        closed = self._within_bounds(find_closed(self._fd, but=self._kept, now_ms=self._now_ms))
         merged: dict[int, list[Closed]] = {}
         for one in closed:
             if one.span is not None:

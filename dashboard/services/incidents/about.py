@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import django
@@ -66,8 +67,11 @@ def versions() -> dict[str, str]:
     }
 
 
-def config(disguise: Disguise) -> dict[str, Any]:
-    """Limits that bear on locks and waits. Nothing that is a secret, a place or a name."""
+def config(stores: Mapping[str, str], disguise: Disguise) -> dict[str, Any]:
+    """Limits that bear on locks and waits. Nothing that is a secret, a place or a name.
+
+    ``stores`` are those of the incident: what each is called there, by what it is called here.
+    """
     defaults = inspect.signature(open_store).parameters
     return {
         "store_defaults": {
@@ -79,7 +83,11 @@ def config(disguise: Disguise) -> dict[str, Any]:
             "versions_days": settings.VERSIONS_DAYS,
             "versions_kept": settings.VERSIONS_KEPT,
         },
-        "lock_limits": [_limit(group, disguise) for group in sanity_of(list_stores()).groups],
+        "lock_limits": [
+            {"store": stores.get(group.agent, "all"), **_limit(group, disguise)}
+            for group in sanity_of(list_stores()).groups
+            if not group.agent or group.agent in stores
+        ],
         "thresholds": {
             name: {"watch": limits.watch, "bad": limits.bad, "unit": RULES[name].unit.name}
             for name, limits in sorted(limits_now().items())
@@ -90,7 +98,6 @@ def config(disguise: Disguise) -> dict[str, Any]:
 def _limit(group: LimitGroup, disguise: Disguise) -> dict[str, Any]:
     """How long who waits, may hold, and until when a lock counts as left behind; seconds."""
     return {
-        "agent": disguise.text(group.agent),
         "lock": group.lock,
         "wait_s": group.wait_s,
         "hold_s": group.hold_s,

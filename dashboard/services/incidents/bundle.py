@@ -101,7 +101,8 @@ def make_bundle(
     parts = _Parts(MOST_BYTES)
     parts.add("incident.json", told_incident(incident, names, end_ms, now_ms, disguise))
     parts.add("versions.json", versions())
-    parts.add("config.json", config(disguise))
+    called = {reader.name: names[reader.id] for reader in readers}
+    parts.add("config.json", config(called, disguise))
     parts.add("stores.json", [told_store(names, one, answers[one.id], disguise) for one in readers])
     parts.add("events.json", told_events(marks_of(incident, readers, end_ms), names, disguise))
     parts.add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socketserver
 import threading
@@ -25,6 +26,7 @@ from sessionstore.recording.records import VERSION, pack_frame
 from sessionstore.store import open_store
 
 MS = 1_000_000  # nanoseconds
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -67,8 +69,8 @@ def report(
     reader = next(one for one in fleet().refreshed().readers if one.agent == agent)
     folder = reader.paths.sidecar / "stats"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "host-4000000-1.windows").open("ab") as file:
-        file.write(pack_frame(window))
+    # A name of its own, as each process of a writer has: readers only look at what is appended.
+    (folder / f"host-4000000-{next(_numbers)}.windows").write_bytes(pack_frame(window))
 
 
 def clear_reports(state: Path) -> None:

@@ -10,10 +10,12 @@ import pytest
 from django.test import Client
 
 from dashboard.services.check_figures_locks import lock_figures
+from dashboard.services.check_figures_reported import Recent, reported_figures
 from dashboard.services.check_judging import Figure, grade
 from dashboard.services.stores import StoreRow
 from dashboard.services.thresholds import RULES
 from sessionstore.locks import HeldLock, Waiter
+from sessionstore.metrics import merge
 from sessionstore.store import open_store
 from tests.dashboard.checks.conftest import checks_of, report
 
@@ -119,6 +121,19 @@ def test_a_wait_is_said_with_its_limit(state: Path, viewer_client: Client) -> No
         store.update("agent:main:one", look)
         waiter.join()
     assert seen["locks"]["sentence"].startswith("main: 1 lock is held right now")
+
+
+@pytest.mark.parametrize(("has_writers", "state"), [(True, "ok"), (False, "unknown")])
+def test_idle_writers_had_no_timeout_and_absent_ones_are_not_known(
+    has_writers: bool, state: str
+) -> None:
+    row = StoreRow(
+        id="a", name="main", path="", origin="", layout="directory", layout_note="", is_open=True
+    )
+    found = reported_figures(row, Recent(merge([]), 0, has_writers))
+    states = {figure.rule: state_of(figure) for figure in found}
+    assert states["timeouts"] == state
+    assert states["lock-wait"] == states["contended"] == "unknown"
 
 
 def lock(**fields: Any) -> HeldLock:

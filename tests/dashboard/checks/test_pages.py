@@ -253,3 +253,44 @@ def test_limits_of_locks_are_next_to_each_other(state: Path, viewer_client: Clie
     check = checks_of(viewer_client)["limits"]
     assert check["state"] == "watch"
     assert "may be kept for 900 s" in check["detail"]
+
+
+def test_limits_of_a_release_that_nobody_knows_are_listed_and_not_judged(
+    state: Path, viewer_client: Client
+) -> None:
+    (state / "openclaw.json").write_text("{}")
+    check = checks_of(viewer_client)["limits"]
+    assert check["state"] == "unknown"
+    assert "is not known" in check["sentence"]
+    assert "2026.1.14 to 2026.2.12" in viewer_client.get("/checks/").content.decode()
+
+
+def test_texts_that_would_be_markup_stay_text(
+    state: Path, admin_client: Client, settings: Any
+) -> None:
+    now, secret = timezone.now(), "sk-ant-" + "a1B2c3D4e5F6g7H8" * 2
+    alert = Alert.objects.create(
+        uid="a" * 32, kind="bad", agent=MARKUP, check_name=MARKUP[:60], state="bad",
+        sentence=f"{MARKUP} {secret}", at=now,
+    )  # fmt: skip
+    alert.deliveries.create(target="webhook-1", next_at=now, attempts=1, problem=MARKUP)
+    Threshold.objects.create(rule="disk", watch=2.0, bad=1.0, actor=MARKUP, changed_at=now)
+    settings.ALERT_WEBHOOKS = ["https://hooks.example.org/services/T000/secretpath"]
+    for path in ("/checks/", "/checks.json"):
+        text = admin_client.get(path).content.decode()
+        assert secret not in text
+        assert "secretpath" not in text
+    page = admin_client.get("/checks/").content.decode()
+    assert "<script>window.broken" not in page
+    assert page.count("&lt;script&gt;window.broken") == 5
+
+
+def test_only_admins_see_where_alerts_go(
+    state: Path, admin_client: Client, viewer_client: Client, settings: Any
+) -> None:
+    settings.ALERT_WEBHOOKS = ["https://hooks.example.org/services/T000/secretpath"]
+    settings.ALERT_MAIL = ["ops@example.org"]
+    assert "https://hooks.example.org/…" in admin_client.get("/checks/").content.decode()
+    seen = viewer_client.get("/checks/").content.decode()
+    for hidden in ("hooks.example.org", "ops@example.org", "test-alert"):
+        assert hidden not in seen

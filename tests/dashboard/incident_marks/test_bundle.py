@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests.dashboard.incident_marks.conftest import (
     Mark,
     id_of,
     report,
+    store_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -254,3 +256,35 @@ def test_known_machines_are_replaced_as_whole_words() -> None:
     disguise = Disguise(1)
     disguise.know_hosts(["web", "web-2"])
     assert disguise.text("web-2 waits for web, not webbed") == "host-2 waits for host-1, not webbed"
+
+
+def test_limits_of_locks_are_those_of_the_incidents_stores_under_their_numbers(
+    mark: Mark, state: Path, viewer_client: Client
+) -> None:
+    made = mark(store=[id_of("main")])
+    with store_of(state) as main, store_of(state, "work") as work:
+        for store in (main, work):
+            store.put("agent:main:held", {"sessionId": "held"})
+        held = threading.Event()
+        done = threading.Event()
+
+        def keep(_entry: Any) -> None:
+            held.set()
+            done.wait(20)
+
+        holders = [
+            threading.Thread(target=store.update, args=("agent:main:held", keep))
+            for store in (main, work)
+        ]
+        for holder in holders:
+            holder.start()
+        assert held.wait(20)
+        try:
+            files = files_of(taken(viewer_client, made))
+        finally:
+            done.set()
+            for holder in holders:
+                holder.join()
+    limits = json.loads(files["config.json"])["lock_limits"]
+    assert {limit["store"] for limit in limits} <= {"all", "store-1"}
+    assert '"work"' not in files["config.json"]

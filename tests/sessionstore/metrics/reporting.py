@@ -15,6 +15,7 @@ from sessionstore.metrics import (
     WRITTEN,
     Group,
     Histogram,
+    History,
     HotSession,
     KeptWrite,
     Labels,
@@ -24,6 +25,7 @@ from sessionstore.metrics import (
 from sessionstore.paths import StorePaths, store_paths
 from sessionstore.recording.records import FOLDER, VERSION, pack_frame
 from sessionstore.recording.segments import own_host
+from sessionstore.recording.thinning import Tidied, thin
 
 HOUR, MINUTE, SECOND = 3_600_000, 60_000, 1_000
 NOW = 1_800_000_000_000  # a whole hour and a minute, so that thinning times are known
@@ -113,3 +115,26 @@ def figures(total: Window) -> object:
         total.reads,
         {name: count for name, count in total.counters.items() if name != "unlisted"},
     )
+
+
+def history_of(folder: Path, now_ms: int = NOW) -> History:
+    """The history of the store in a folder, read at a time."""
+    history = History(paths_in(folder))
+    history.refresh(now_ms=now_ms)
+    return history
+
+
+def updates(total: Window | None) -> int:
+    """How many updates a sum is of."""
+    return 0 if total is None else sum(group.count for group in total.groups)
+
+
+def thin_all(sidecar: Path, now_ms: int = NOW) -> Tidied:
+    """Thin until nothing is left to do; what the first call did."""
+    first = done = thin(sidecar, now_ms=now_ms)
+    for _ in range(100):
+        assert first is not None and done is not None
+        if not (done.made or done.dropped):
+            return first
+        done = thin(sidecar, now_ms=now_ms)
+    raise AssertionError("thinning never ends")

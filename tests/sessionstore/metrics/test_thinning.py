@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import random
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,53 +10,29 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sessionstore.locks.alone import claim
-from sessionstore.metrics import History, Window
+from sessionstore.metrics import Window
 from sessionstore.recording import thinning
 from sessionstore.recording.merging import merge
-from sessionstore.recording.records import FOLDER
-from sessionstore.recording.thinning import LOCK, Tidied, thin, tidy
 from sessionstore.recording.tiers import COARSEST_MS, KEPT_MS, TIERS
-from tests.sessionstore.faults import ERRNOS, injected
 from tests.sessionstore.metrics.reporting import (
     HOUR,
     MINUTE,
     NOW,
     SECOND,
     figures,
-    keep_open,
+    history_of,
     names_of,
     paths_in,
     report,
-    touch,
+    thin_all,
     window,
 )
 
 EVER = 10 * KEPT_MS
 
 
-def thin_all(sidecar: Path, now_ms: int = NOW) -> Tidied:
-    """Thin until nothing is left to do; what the first call did."""
-    first = thin(sidecar, now_ms=now_ms)
-    assert first is not None
-    done = first
-    for _ in range(100):
-        if not (done.made or done.dropped):
-            return first
-        again = thin(sidecar, now_ms=now_ms)
-        assert again is not None
-        done = again
-    raise AssertionError("thinning never ends")
-
-
-def read(folder: Path, now_ms: int = NOW) -> History:
-    history = History(paths_in(folder))
-    history.refresh(now_ms=now_ms)
-    return history
-
-
 def windows_of(folder: Path, now_ms: int = NOW) -> list[Window]:
-    return read(folder, now_ms).between(now_ms - EVER, now_ms)
+    return history_of(folder, now_ms).between(now_ms - EVER, now_ms)
 
 
 @st.composite
@@ -92,7 +65,7 @@ def test_totals_stay_what_they_were(
         report(paths, windows, pid=pid)
     before = figures(merge(one for windows in files for one in windows))
     thin_all(paths.sidecar)
-    assert figures(read(folder).total(NOW - EVER, NOW)) == before
+    assert figures(history_of(folder).total(NOW - EVER, NOW)) == before
 
 
 @pytest.mark.parametrize("age_and_step", TIERS)
@@ -131,27 +104,8 @@ def test_a_gap_of_a_third_of_a_step_stays_a_gap(tmp_path: Path) -> None:
     report(paths, [window(start + MINUTE), window(start + 14 * MINUTE)])
     thin_all(paths.sidecar)
     assert len(windows_of(tmp_path)) == 2
-    history = read(tmp_path)
+    history = history_of(tmp_path)
     assert not history.is_covered(start + 2 * MINUTE, start + 13 * MINUTE)
-
-
-def test_the_current_file_of_a_living_owner_is_left_alone(tmp_path: Path) -> None:
-    paths = paths_in(tmp_path)
-    path = report(paths, [window(NOW - 5 * HOUR)])
-    before = path.read_bytes()
-    owner = keep_open(path)
-    try:
-        assert thin_all(paths.sidecar) == Tidied()
-        assert path.read_bytes() == before
-    finally:
-        os.close(owner)
-    assert thin_all(paths.sidecar).sources == [path.name]
-
-
-def test_a_file_that_has_just_been_written_rests(tmp_path: Path) -> None:
-    paths = paths_in(tmp_path)
-    report(paths, [window(NOW - MINUTE)])
-    assert thin_all(paths.sidecar) == Tidied()
 
 
 def test_many_short_lives_become_one_file(tmp_path: Path) -> None:
@@ -160,15 +114,7 @@ def test_many_short_lives_become_one_file(tmp_path: Path) -> None:
         report(paths, [window(NOW - MINUTE, pid=pid)], pid=pid)
     thin_all(paths.sidecar)
     assert len(names_of(paths)) == 1
-    assert sum(group.count for group in read(tmp_path).total(0, NOW).groups) == 70
-
-
-def test_a_file_of_another_host_rests_longer(tmp_path: Path) -> None:
-    paths = paths_in(tmp_path)
-    path = report(paths, [window(NOW - HOUR // 2)], host="elsewhere")
-    assert thin_all(paths.sidecar) == Tidied()
-    touch(path, NOW - 2 * HOUR)
-    assert thin_all(paths.sidecar).sources == [path.name]
+    assert sum(group.count for group in history_of(tmp_path).total(0, NOW).groups) == 70
 
 
 def test_a_later_file_of_an_hour_joins_it(tmp_path: Path) -> None:
@@ -178,7 +124,7 @@ def test_a_later_file_of_an_hour_joins_it(tmp_path: Path) -> None:
     report(paths, [window(NOW - 3 * HOUR - 2 * MINUTE, pid=2)], pid=2)
     thin_all(paths.sidecar)
     assert len(names_of(paths)) == 1
-    assert sum(group.count for group in read(tmp_path).total(0, NOW).groups) == 2
+    assert sum(group.count for group in history_of(tmp_path).total(0, NOW).groups) == 2
 
 
 def test_a_name_that_is_used_again_is_another_file(tmp_path: Path) -> None:
@@ -186,9 +132,9 @@ def test_a_name_that_is_used_again_is_another_file(tmp_path: Path) -> None:
     report(paths, [window(NOW - 3 * HOUR)])
     thin_all(paths.sidecar)
     report(paths, [window(NOW - 2 * HOUR)])
-    assert sum(group.count for group in read(tmp_path).total(0, NOW).groups) == 2
+    assert sum(group.count for group in history_of(tmp_path).total(0, NOW).groups) == 2
     thin_all(paths.sidecar)
-    assert sum(group.count for group in read(tmp_path).total(0, NOW).groups) == 2
+    assert sum(group.count for group in history_of(tmp_path).total(0, NOW).groups) == 2
 
 
 def test_the_folder_has_a_bound_and_the_oldest_go(
@@ -206,74 +152,6 @@ def test_the_folder_has_a_bound_and_the_oldest_go(
     ]
 
 
-def test_one_at_a_time(tmp_path: Path) -> None:
-    paths = paths_in(tmp_path)
-    report(paths, [window(NOW - 5 * HOUR)])
-    release = claim(paths.sidecar, LOCK)
-    assert release is not None
-    try:
-        assert thin(paths.sidecar, now_ms=NOW) is None
-    finally:
-        release()
-    assert thin_all(paths.sidecar).made
-
-
-def test_nothing_reported_is_nothing_to_do(tmp_path: Path) -> None:
-    assert thin(tmp_path / ".sessionstore" / "sessions", now_ms=NOW) == Tidied()
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("code", ERRNOS)
-@pytest.mark.parametrize("call", ["write", "rename", "unlink", "listdir", "open", "fdatasync"])
-def test_no_refusal_of_the_disk_reaches_a_writer_or_costs_a_report(
-    tmp_path: Path, call: str, code: str
-) -> None:
-    paths = paths_in(tmp_path)
-    for pid in (1, 2):
-        report(paths, [window(NOW - 5 * HOUR, pid=pid)], pid=pid)
-    before = figures(read(tmp_path).total(0, NOW))
-
-    with injected(call, getattr(errno, code)):
-        tidy(paths.sidecar, now_ms=NOW)
-    assert figures(read(tmp_path).total(0, NOW)) == before
-    thin_all(paths.sidecar)
-    assert figures(read(tmp_path).total(0, NOW)) == before
-    assert len(names_of(paths)) == 1
-
-
-def test_what_would_not_go_is_not_counted_twice_ever(tmp_path: Path) -> None:
-
-    paths = paths_in(tmp_path)
-    stuck = report(paths, [window(NOW - 5 * HOUR)])
-
-    def is_stuck(name: object, **kwargs: object) -> bool:
-        return str(name) == stuck.name
-
-    with injected("unlink", errno.EPERM, when=is_stuck):
-        for hours in range(4):
-            report(paths, [window(NOW - 5 * HOUR + MINUTE, pid=2 + hours)], pid=2 + hours)
-            tidy(paths.sidecar, now_ms=NOW + hours * HOUR)
-            total = read(tmp_path, NOW + hours * HOUR).total(0, NOW)
-            assert sum(group.count for group in total.groups) == 2 + hours
-    assert stuck.exists()
-
-
-def test_merged_files_are_private(tmp_path: Path) -> None:
-    paths = paths_in(tmp_path)
-    report(paths, [window(NOW - 5 * HOUR)])
-    thin_all(paths.sidecar)
-    (path,) = (paths.sidecar / FOLDER).iterdir()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_clock_that_is_far_behind_removes_nothing(tmp_path: Path) -> None:
-    paths = paths_in(tmp_path)
-    report(paths, [window(NOW - 5 * HOUR)])
-    before = names_of(paths)
-    tidy(paths.sidecar, now_ms=NOW - 1000 * HOUR)
-    assert names_of(paths) == before
-
-
 def test_three_days_of_eight_processes_stay_small(tmp_path: Path) -> None:
     """Every hour as it goes by: what is kept at the end is within the stated resolution."""
     paths = paths_in(tmp_path)
@@ -287,7 +165,7 @@ def test_three_days_of_eight_processes_stay_small(tmp_path: Path) -> None:
         thin_all(paths.sidecar, start + (hour + 1) * HOUR + 11 * MINUTE)
     thin_all(paths.sidecar, NOW + 11 * MINUTE)
     assert len(names_of(paths)) <= 75
-    total = read(tmp_path, NOW + 11 * MINUTE).total(NOW - 70 * HOUR, NOW)
+    total = history_of(tmp_path, NOW + 11 * MINUTE).total(NOW - 70 * HOUR, NOW)
     assert sum(group.count for group in total.groups) == 70 * 6 * 8
 
 
