@@ -3,7 +3,7 @@
 One pass, and nothing is opened twice: each entry once, transcripts only where they are too small
 to hold a conversation (2 KiB at most), our own small files of earlier incarnations. No lock is
 taken, no link followed, no dead table swept. Cost: a read per entry and an ``lstat`` per file;
-10,000 sessions with 7,590 transcripts take about two seconds and some 30 MB.
+10,000 sessions with 7,590 transcripts take about two seconds and some 45 MB.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ def take(
         other_ids=frozenset(others.ids),
         backups=backups,
         backup_bytes=backup_bytes,
+        is_listed=found.is_listed,
     )
 
 

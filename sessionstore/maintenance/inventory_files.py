@@ -18,7 +18,8 @@ from ..index.naming import printable
 from ..keys import MARKER_NAME, SIDE_AREA
 from ..locks.staging import is_in_use
 from ..paths import StorePaths
-from .file_kinds import BLOB_FOLDER, Named, classify, is_blob
+from ..transcripts import PRIMARY_KINDS, Named, classify
+from .prompt_texts import BLOB_FOLDER, is_blob
 from .shapes import FileFacts, FileKind, FolderFacts
 
 SMALL_BYTES = 2048
@@ -28,7 +29,6 @@ STAGING, QUARANTINE = "tmp", "quarantine"
 
 _CLAIMING_MS = 60_000
 _MOST_DEPTH = 8
-_PLAIN = ("transcript", "topic", "fork")
 
 
 @dataclass(slots=True)
@@ -37,6 +37,7 @@ class Found:
 
     at_ms: int
     base: str = ""
+    is_listed: bool = True
     files: dict[str, FileFacts] = field(default_factory=dict)
     named: dict[str, Named] = field(default_factory=dict)
     folders: dict[str, FolderFacts] = field(default_factory=dict)
@@ -65,6 +66,7 @@ def look(paths: StorePaths, at_ms: int) -> Found:
     """
     found = Found(at_ms, str(paths.store_path.parent))
     with _folder(found, paths.store_path.parent, "", named=True) as fd:
+        found.is_listed = not found.unreadable
         if fd is not None:
             _store_folder(found, paths, fd)
     _sidecar(found, paths)
@@ -103,7 +105,9 @@ def _names(found: Found, fd: int, shown: str) -> list[str]:
 
 def _store_folder(found: Found, paths: StorePaths, fd: int) -> None:
     store_name, directory = paths.store_path.name, paths.directory.name
-    for name in _names(found, fd, str(paths.store_path.parent)):
+    names = _names(found, fd, str(paths.store_path.parent))
+    found.is_listed = not found.unreadable
+    for name in names:
         if name == directory:
             _directory(found, name, fd)
         elif name == BLOB_FOLDER.partition("/")[0]:
@@ -118,7 +122,7 @@ def _beside(found: Found, name: str, named: Named, fd: int) -> None:
         return
     found.named[name] = named
     content = ""
-    if named.kind in _PLAIN and facts.size_bytes <= SMALL_BYTES:
+    if named.kind in PRIMARY_KINDS and facts.size_bytes <= SMALL_BYTES:
         content = _content(found, name, facts.size_bytes, fd)
     found.files[name] = replace(
         facts,

@@ -17,8 +17,9 @@ from ..errors import CorruptStoreError, SessionStoreError, UnsafeFileError
 from ..index.naming import printable
 from ..legacyfile import read_legacy_file
 from ..paths import StorePaths, agent_id_of_path, normalise_agent_id, store_paths
-from .inventory_entries import blobs_of, scan_settled
+from .inventory_entries import scan_settled
 from .inventory_files import Found
+from .prompt_texts import blobs_of
 
 _ARCHIVES = (".tar.gz", ".tar.zst")
 _MOST_STORES = 32

@@ -15,7 +15,7 @@ SIDECARS = ("checkpoint", "trajectory", "trajectory-pointer")
 
 
 def missing(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
-    for facts in inventory.entries.values():
+    for facts in inventory.entries.values() if inventory.is_listed else ():
         if facts.transcript or "sessionId" in facts.odd or _never_has_one(facts):
             continue
         at_ms = facts.active_at_ms
@@ -131,7 +131,8 @@ RULES = (
         "Sessions without a transcript",
         "Sessions with a session id and no transcript of it beside the store: a warning when they "
         "last changed over a day ago or at an unknown time, else only worth knowing, since a new "
-        "session has none. Slash commands and ACP sessions are left out.",
+        "session has none. Slash commands and ACP sessions are left "
+        "out; nothing is called missing where the folder cannot be listed.",
         ("info", "warning"),
         missing,
     ),
