@@ -23,7 +23,7 @@ from ..problems import problems
 from ..store import Store
 from . import inventory_files, inventory_others
 from .inventory_entries import facts_of, scan_settled
-from .inventory_files import Found
+from .inventory_found import Found
 from .inventory_links import Linker, MayLook, marked
 from .inventory_others import Others
 from .shapes import EntryFacts, FileFacts, Inventory
@@ -74,6 +74,7 @@ def take(
         backups=backups,
         backup_bytes=backup_bytes,
         is_listed=found.is_listed,
+        is_open_to_others=inventory_others.is_open(paths, found),
     )
 
 

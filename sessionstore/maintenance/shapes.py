@@ -112,7 +112,8 @@ class Inventory:
     ``sessions.json`` beside the directory, an earlier incarnation; their files count as referenced.
     ``backups`` and ``backup_bytes`` are what is at the usual place of this agent's backups.
     ``collisions`` are names of agents that mean the same agent. Without ``is_listed`` the names in
-    the store's folder are not known, so that nothing can be called missing.
+    the store's folder are not known, so that nothing can be called missing. ``is_open_to_others``:
+    the modes of the folders down to the store's, from the state directory, let other users in.
     """
 
     paths: StorePaths
@@ -131,6 +132,7 @@ class Inventory:
     backup_bytes: int = 0
     collisions: tuple[tuple[str, ...], ...] = ()
     is_listed: bool = True
+    is_open_to_others: bool = True
 
     @property
     def is_complete(self) -> bool:

@@ -34,8 +34,8 @@ class State:
         self.root = root
         self.folder = root / "agents" / agent / "sessions"
         self.folder.mkdir(parents=True, mode=0o700)
-        for folder in (root, root / "agents", root / "agents" / agent):
-            folder.chmod(0o700)
+        for folder in (root, root / "agents", root / "agents" / agent, self.folder):
+            folder.chmod(0o711)  # others may come in and not look around
         self.now_ms = time.time_ns() // 1_000_000
         self.store: Store = open_store(self.folder, report=False)
         self._count = 0
@@ -365,6 +365,20 @@ def staging(state: State) -> str:
 
 
 @plant("leftover-lock", "warning")
+def dead_store_lock(state: State) -> str:
+    lock = json.dumps({"pid": DEAD_PID, "createdAt": _iso(HOUR)}).encode()
+    return state.file("sessions.json.lock", lock).name
+
+
+@plant("quarantined-file", "info")
+def link_in_quarantine(state: State) -> str:
+    folder = state.folder / ".sessionstore" / "sessions" / "quarantine"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / "2-bb.file").symlink_to("/etc/passwd")
+    return str((folder / "2-bb.file").relative_to(state.folder))
+
+
+@plant("leftover-lock", "warning")
 def dead_lock(state: State) -> str:
     key = state.put("explicit:dead-lock")
     lock = json.dumps({"pid": DEAD_PID, "createdAt": _iso(HOUR)}).encode()
@@ -426,9 +440,16 @@ def readable_by_all(state: State) -> str:
 
 @plant("wrong-mode", "error")
 def writable_by_all(state: State) -> str:
-    key = state.put("explicit:writable")
-    path = state.directory / f"{key.replace(':', '%3A')}.json"
+    path = state.folder / f"{state.session_id(state.put('explicit:writable'))}.jsonl"
     path.chmod(0o666)
+    return path.name
+
+
+@plant("wrong-mode", "info")
+def readable_below_a_closed_folder(state: State) -> str:
+    key = state.put("explicit:closed")
+    path = state.directory / f"{key.replace(':', '%3A')}.json"
+    path.chmod(0o644)
     return str(path.relative_to(state.folder))
 
 
