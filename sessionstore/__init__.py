@@ -82,6 +82,7 @@ from .kept import Keeper, Version
 from .limitfindings import limit_findings
 from .locklimits import LockLimit, lock_limits
 from .locks import HeldLock, LockView, Waiter
+from .maintenance import check
 from .metrics import StoreStats, stats
 from .migration import (
     ExportReport,
@@ -156,6 +157,7 @@ __all__ = [
     "Version",
     "Waiter",
     "apply_retention",
+    "check",
     "clear_lock",
     "create_backup",
     "delete_backup",
