@@ -90,6 +90,13 @@ def holds_sessions(paths: StorePaths) -> bool:
         return True
 
 
+def has_replaced_file(paths: StorePaths) -> bool:
+    """Whether sessions are in the database and there is no ``sessions.json`` any more."""
+    status = status_of(paths.store_path)
+    is_there = status is not None and not stat.S_ISDIR(status.st_mode)
+    return not is_there and holds_sessions(paths)
+
+
 def check_file(path: Path) -> os.stat_result:
     """The status of the database, if it may be opened.
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from ..backing import Backing
 from ..changes import now_ms
+from ..databasefile import has_replaced_file
 from ..errors import SessionStoreError, StoreIOError
 from ..files import DEFAULT_MAX_BYTES
-from ..layout import Terms, detect_layout
+from ..layout import Terms
 from ..quarantine import set_aside
 from ..recording import reporter_of
 from ..sqlitestore import read_only_error
@@ -163,7 +164,7 @@ def _attempt(work: Workspace, order: Order, remembered: dict[str, str]) -> Done:
         done = _untouched(collected, state)
         if done is not None:
             return done
-        if detect_layout(paths) == "sqlite":
+        if has_replaced_file(paths):
             raise read_only_error(paths)
         done = Fresh(work, order, state, collected).run()
     else:
