@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from typing import Any, Literal
 
 from . import adoption, entryfiles
+from .blobs import THRESHOLD, Known
 from .entries import NotAnEntryError, decode_exactly
 from .errors import (
     ConflictError,
@@ -150,11 +151,12 @@ class DirectoryStore:
         entered = perf_counter_ns() if reenter else 0
         is_timed, reporter = self._is_timed, self._reporter
         wants_phases = reporter is not None and reporter.wants_phases
+        known: list[Known] = []
         outcome: Outcome | None = "failed"
         read = started = written = size = 0
         try:
             opened = self._opened_under_lock()
-            old, damage = self._read(opened, place, terms)
+            old, damage = self._read(opened, place, terms, known)
             if wants_phases:
                 read = perf_counter_ns()
             new = transform(old)
@@ -175,7 +177,8 @@ class DirectoryStore:
             else:
                 size = len(new)
                 marks = hold if wants_phases else None
-                written = self._write(opened, place, new, terms, created=old is None, marks=marks)
+                created = old is None
+                written = self._write(opened, place, new, terms, known, created, marks=marks)
                 outcome = "written"
         except LayoutMovedError:
             outcome = None  # it is done again, and told then
@@ -239,11 +242,11 @@ class DirectoryStore:
         return opened
 
     def _read(
-        self, opened: OpenDirectory, place: Place, terms: Terms
+        self, opened: OpenDirectory, place: Place, terms: Terms, known: list[Known]
     ) -> tuple[bytes | None, str | None]:
         """The entry's bytes, and what is wrong with a file that the change may set aside."""
         try:
-            data = entryfiles.read_entry(opened, place, self.max_entry_bytes)
+            data = entryfiles.read_entry(opened, place, self.max_entry_bytes, known=known)
             if terms.heal and data is not None:
                 _check_entry(opened, place, data)
             return data, None
@@ -269,14 +272,19 @@ class DirectoryStore:
         place: Place,
         data: bytes,
         terms: Terms,
-        *,
+        known: list[Known],
         created: bool,
+        *,
         marks: Hold | None,
     ) -> int:
         name = place.file_name
+        entryfiles.refuse_reserved(place.key, data)
+        whole = data
         if "/" in name:
-            data = entryfiles.wrap(place.key, data, max_bytes=self.max_entry_bytes)
+            data = entryfiles.wrap(place.key, whole, max_bytes=self.max_entry_bytes)
         try:
+            if len(whole) >= THRESHOLD and (known or opened.folds):
+                data = self._fold(opened, place, whole, known, terms)
             if created and "/" in name:
                 opened.make_side_area()
             self.staging.put(
@@ -292,6 +300,26 @@ class DirectoryStore:
         except OSError as error:
             raise self._failed("write", opened, place, error) from error
         return len(data)
+
+    def _fold(
+        self,
+        opened: OpenDirectory,
+        place: Place,
+        whole: bytes,
+        known: list[Known],
+        terms: Terms,
+    ) -> bytes:
+        """What to store for an entry where blobs are on; asks the marker whether they still are.
+
+        Switching off takes exclusive mode, so under a session's lock the answer holds.
+        """
+        opened.look_again()
+        data = whole
+        if opened.folds:
+            data = opened.blobs.fold(whole, known, self.staging, terms.durability)
+        if "/" in place.file_name:
+            return entryfiles.wrap(place.key, data, max_bytes=self.max_entry_bytes)
+        return data
 
     def _remove(self, opened: OpenDirectory, place: Place, terms: Terms) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .blobs import BlobError, Known, is_folded
 from .entries import NotAnEntryError, decode, encode, parse_value, quote, split
 from .errors import (
     CorruptEntryError,
@@ -26,12 +27,40 @@ from .opened import OpenDirectory
 HINT = "the file is left as it is; restore the session or store a new entry in its place"
 
 
-def read_entry(opened: OpenDirectory, place: Place, max_bytes: int) -> bytes | None:
+BLOB_HINT = "the file is left as it is; restore the session from a backup, or the blob itself"
+
+
+def read_entry(
+    opened: OpenDirectory, place: Place, max_bytes: int, *, known: list[Known] | None = None
+) -> bytes | None:
     """The entry's bytes, unparsed; None when there is no file. Opens one file.
 
+    Of a folded entry also each blob that is not in the process's cache; ``known`` is given what
+    was put in.
+
     Raises:
-        UnsafeFileError, StoreIOError, CorruptEntryError (only of files below ``x/``).
+        UnsafeFileError, StoreIOError, CorruptEntryError (of files below ``x/``, and of folded
+        entries with a blob that is missing or damaged).
     """
+    tried = b""
+    while (data := read_stored(opened, place, max_bytes)) is not None and is_folded(data):
+        try:
+            data, put_in = opened.blobs.expand(data, max_bytes=max_bytes)
+        except BlobError as error:
+            # Without a lock: a writer may have replaced the entry, and its blob may be gone since.
+            if data == tried:
+                path = opened.path_of(place.file_name)
+                raise corrupt_entry(place.key, path, str(error), BLOB_HINT) from error
+            tried = data
+            continue
+        if known is not None:
+            known += put_in
+        return data
+    return data
+
+
+def read_stored(opened: OpenDirectory, place: Place, max_bytes: int) -> bytes | None:
+    """The bytes as they are in the file, references included. Raises as :func:`read_entry`."""
     try:
         data, _ = read_file_stat(place.file_name, dir_fd=opened.fd, max_bytes=max_bytes)
     except FileNotFoundError:
@@ -58,6 +87,20 @@ def complete(error: SessionStoreError, opened: OpenDirectory, place: Place) -> S
         error.message = error.message.replace(error.path or place.file_name, path, 1)
         error.path = path
     return error
+
+
+def refuse_reserved(key: str, data: bytes) -> None:
+    """Refuse an entry that would be taken for a folded one.
+
+    Raises:
+        InvalidEntryError: its first field has the name that is reserved for that.
+    """
+    if is_folded(data):
+        raise InvalidEntryError(
+            f"the entry of {key!r} begins with a field that this store uses itself",
+            key=key,
+            hint='call the field otherwise than "$sessionstore:folded"',
+        )
 
 
 def wrap(key: str, data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
@@ -148,9 +191,7 @@ def scan_file(opened: OpenDirectory, name: str, key: str | None, max_bytes: int)
     """Read one file for a scan, whatever is wrong with it; None when it is gone by now."""
     path = opened.path_of(name)
     try:
-        data = read_file(name, dir_fd=opened.fd, max_bytes=max_bytes)
-        if name.startswith(SIDE_AREA + "/"):
-            key, data = unwrap(data, name, opened)
+        key, data = read_whole(opened, name, key, max_bytes)
         entry = decode(data)
     except FileNotFoundError:
         return None
@@ -158,7 +199,7 @@ def scan_file(opened: OpenDirectory, name: str, key: str | None, max_bytes: int)
         finding = Finding("damaged-entry", "error", key, path, f"{path} {error}", HINT)
         return Scanned(key, b"", finding)
     except CorruptEntryError as error:
-        finding = Finding("damaged-entry", "error", error.key, path, error.message, HINT)
+        finding = Finding("damaged-entry", "error", error.key, path, error.message, error.hint)
         return Scanned(error.key, b"", finding)
     except (UnsafeFileError, StoreIOError) as error:
         rule = "unsafe-file" if isinstance(error, UnsafeFileError) else "unreadable"
@@ -167,9 +208,39 @@ def scan_file(opened: OpenDirectory, name: str, key: str | None, max_bytes: int)
     return Scanned(key, data, entry=entry)
 
 
-def corrupt_entry(key: str | None, path: str, why: str) -> CorruptEntryError:
+def read_whole(
+    opened: OpenDirectory, name: str, key: str | None, max_bytes: int
+) -> tuple[str | None, bytes]:
+    """Key and whole entry of a file by its name; the key is given where the name tells it.
+
+    Raises:
+        FileNotFoundError, UnsafeFileError, StoreIOError, CorruptEntryError.
+    """
+    tried = b""
+    while True:
+        data = read_file(name, dir_fd=opened.fd, max_bytes=max_bytes)
+        if name.startswith(SIDE_AREA + "/"):
+            key, data = unwrap(data, name, opened)
+        try:
+            return key, expanded(opened, data, max_bytes)
+        except BlobError as error:
+            if data == tried:
+                raise corrupt_entry(key, opened.path_of(name), str(error), BLOB_HINT) from error
+            tried = data
+
+
+def expanded(opened: OpenDirectory, data: bytes, max_bytes: int) -> bytes:
+    """The whole entry of a stored one, which is the same unless it is folded.
+
+    Raises:
+        BlobError, StoreIOError.
+    """
+    return opened.blobs.expand(data, max_bytes=max_bytes)[0] if is_folded(data) else data
+
+
+def corrupt_entry(key: str | None, path: str, why: str, hint: str = HINT) -> CorruptEntryError:
     """The error for a damaged entry file."""
-    return CorruptEntryError(f"{path} {why}", key=key, path=path, hint=HINT)
+    return CorruptEntryError(f"{path} {why}", key=key, path=path, hint=hint)
 
 
 def foreign_file(path: str) -> Finding:

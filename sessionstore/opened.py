@@ -7,6 +7,7 @@ import stat
 import threading
 import weakref
 
+from .blobs import Blobs
 from .entries import NotAnEntryError, decode
 from .errors import SessionStoreError, UnsupportedStoreError
 from .files import (
@@ -25,6 +26,11 @@ from .paths import StorePaths
 
 MARKER_KIND = "sessionstore"
 MARKER_FORMAT = 1
+BLOBS_FORMAT = 2
+"""Of a directory in which entries may be folded (``docs/format.md`` §12)."""
+
+BLOBS_FIELD = "blobs"
+"""The marker's field: "on", or "leaving" while entries are still to be made whole again."""
 
 
 class OpenDirectory:
@@ -35,6 +41,10 @@ class OpenDirectory:
         self.fd = open_directory(self.path)
         weakref.finalize(self, close_directory, self.fd)
         self.marked = False
+        self.folds = False
+        """Whether large values go to blobs. Another process may have switched since: whoever is
+        about to fold reads the marker again (:meth:`look_again`)."""
+        self.blobs = Blobs(paths.sidecar)
         self.identity = (0, 0)
 
     def path_of(self, name: str) -> str:
@@ -78,6 +88,12 @@ class OpenDirectory:
     def restrict(self) -> None:
         restrict_directory(self.fd)
 
+    def look_again(self) -> bool:
+        """Read the marker: whether it is there. Says in ``folds`` whether blobs are on."""
+        marker = read_marker(self)
+        self.folds = marker is not None and marker.get(BLOBS_FIELD) == "on"
+        return marker is not None
+
 
 class Directory:
     """Gives the current :class:`OpenDirectory`, reopened when the path leads elsewhere."""
@@ -118,7 +134,7 @@ class Directory:
         if status is None or not stat.S_ISDIR(status.st_mode):
             return None
         opened.identity = (status.st_dev, status.st_ino)
-        opened.marked = read_marker(opened) is not None
+        opened.marked = opened.look_again()
         self._opened = opened
         return opened
 
@@ -168,10 +184,11 @@ def read_marker(opened: OpenDirectory) -> dict[str, object] | None:
         marker = decode(read_file(MARKER_NAME, dir_fd=opened.fd, max_bytes=1 << 20))
     except (FileNotFoundError, NotAnEntryError):
         return None
-    if marker.get("kind") != MARKER_KIND or marker.get("format") != MARKER_FORMAT:
+    known = (MARKER_FORMAT, BLOBS_FORMAT)
+    if marker.get("kind") != MARKER_KIND or marker.get("format") not in known:
         raise UnsupportedStoreError(
             f"{opened.path} has kind {marker.get('kind')!r}, format {marker.get('format')!r}; "
-            f"this version knows {MARKER_KIND!r}, format {MARKER_FORMAT}",
+            f"this version knows {MARKER_KIND!r}, formats {MARKER_FORMAT} and {BLOBS_FORMAT}",
             path=opened.path / MARKER_NAME,
             hint="use the version of sessionstore that wrote it",
         )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from .. import entryfiles, files
+from ..blobs import is_folded
 from ..entries import etag, updated_at_ms
 from ..errors import Finding, StoreIOError, UnsafeFileError
 from ..index.loading import names_by_inode
@@ -114,10 +115,16 @@ class _Run:
     def _bytes_of(self, name: str, read: Scanned) -> bytes:
         assert read.key is not None
         if name.startswith(f"{SIDE_AREA}/"):  # read.data is unwrapped; the file's own bytes count
-            return files.read_file(name, dir_fd=self.opened.fd, max_bytes=self.max_bytes)
+            stored = entryfiles.unwrap(raw := self._raw(name), name, self.opened)[1]
+            if is_folded(stored):
+                return entryfiles.wrap(read.key, read.data, max_bytes=2 * self.max_bytes)
+            return raw
         if is_wrapped(read.key):  # a hidden or long name of an older program
             return entryfiles.wrap(read.key, read.data, max_bytes=2 * self.max_bytes + (1 << 20))
         return read.data
+
+    def _raw(self, name: str) -> bytes:
+        return files.read_file(name, dir_fd=self.opened.fd, max_bytes=self.max_bytes)
 
     def _duplicate(self, name: str, key: str | None, best: str) -> Finding:
         return Finding(

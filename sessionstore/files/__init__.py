@@ -41,6 +41,7 @@ from .writing import (
     append_line,
     open_list,
     restrict_file,
+    touch,
     write_all,
     write_new,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "sync_directory",
     "sync_file_system",
     "sync_named_file",
+    "touch",
     "write_all",
     "write_new",
 ]

@@ -114,3 +114,18 @@ def restrict_file(name: str, *, dir_fd: int) -> None:
             os.close(fd)
     except OSError as error:
         raise io_error("change the mode of", name, error) from error
+
+
+def touch(name: str, *, dir_fd: int) -> bool:
+    """Set a file's times to now; False when there is none. A link is not followed.
+
+    Raises:
+        StoreIOError: the system refused.
+    """
+    try:
+        os.utime(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise io_error("set the time of", name, error) from error
+    return True

@@ -158,8 +158,9 @@ class Merge:
             if not is_as_read(work, self.collected):
                 return False
             if imports:
-                rows = [*imports_of(read_marker(self.opened)), *imports]
-                replace_marker(self.opened, work.staging, {**self.marker, "imports": rows})
+                marker = read_marker(self.opened) or self.marker
+                rows = [*imports_of(marker), *imports]
+                replace_marker(self.opened, work.staging, {**marker, "imports": rows})
             if self.kept is not None:
                 if not keep_store_file(work, self.kept, self.collected.identity):
                     return False

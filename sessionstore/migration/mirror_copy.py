@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..blobs import BlobError
 from ..entries import NotAnEntryError
-from ..entryfiles import canonical_key, unwrap
+from ..entryfiles import canonical_key, expanded, unwrap
 from ..errors import SessionStoreError, StoreIOError
 from ..files import list_names, read_file_stat, status_of
 from ..index.watching import Watch, identity_stamp, stamp_of, watch
@@ -135,8 +136,11 @@ class DirectoryCopy:
         try:
             if key is None:
                 key, data = unwrap(data, name, self._opened)
-            return Copied(key, strict_bytes(data), stamp)
-        except (NotAnEntryError, SessionStoreError):
+            whole = expanded(self._opened, data, self._max_bytes)
+            return Copied(key, strict_bytes(whole), stamp)
+        except StoreIOError:
+            raise  # of a blob: it may be readable in a moment
+        except (NotAnEntryError, BlobError, SessionStoreError):
             return Copied(key or name, None, stamp)
 
     @staticmethod

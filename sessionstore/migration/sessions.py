@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import time
 
+from ..blobs import BlobError
 from ..entries import NotAnEntryError, decode, etag
-from ..entryfiles import canonical_key, corrupt_entry, unwrap
+from ..entryfiles import canonical_key, corrupt_entry, expanded, unwrap
 from ..errors import CorruptEntryError, Finding, UnsafeFileError
 from ..files import read_file_stat, status_of
 from ..index.watching import identity_stamp, is_settled, stamp_of
@@ -97,12 +98,13 @@ class Sessions:
             key = key_from_name(name)  # its name is canonical, or it is below x/
             if key is None:
                 key, data = unwrap(data, name, self._opened)
+            data = expanded(self._opened, data, MAX_STORE_BYTES)
             self.etags[key] = etag(decode(data))
             self.data[key] = data
         except FileNotFoundError:
             return None
-        except (NotAnEntryError, CorruptEntryError, UnsafeFileError) as error:
-            if isinstance(error, NotAnEntryError):
+        except (NotAnEntryError, BlobError, CorruptEntryError, UnsafeFileError) as error:
+            if isinstance(error, NotAnEntryError | BlobError):
                 error = corrupt_entry(canonical_key(name), path, str(error))
             self._seen[name] = (stamp, None)
             self.damaged[name] = Finding(

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import adoption
 from ..entries import decode, etag
-from ..entryfiles import read_entry, wrap
+from ..entryfiles import read_entry, refuse_reserved, wrap
 from ..errors import CorruptEntryError, InvalidEntryError, SessionStoreError, StoreIOError
 from ..files import (
     folder_of,
@@ -71,6 +71,7 @@ class Staged:
         name = locate(row.key).file_name
         try:
             data = row.data
+            refuse_reserved(row.key, data)
             if "/" in name:
                 data = wrap(row.key, data, max_bytes=self._max_bytes)
         except InvalidEntryError as error:

@@ -8,12 +8,21 @@ from typing import Any, Literal
 
 import pytest
 
-from sessionstore import Store, aio, open_store
+from sessionstore import Store, aio, directory, open_store
+from sessionstore.blobs import form
+from sessionstore.blobswitch import set_blobs
 from tests.sessionstore.helpers import SyncedStore, write_legacy, write_unadopted
 
-Kind = Literal["directory", "adopted", "legacy", "async-directory", "async-legacy"]
-KINDS: tuple[Kind, ...] = ("directory", "adopted", "legacy", "async-directory", "async-legacy")
-BLOCKING_KINDS: tuple[Kind, ...] = ("directory", "adopted", "legacy")
+Kind = Literal["directory", "adopted", "blobs", "legacy", "async-directory", "async-legacy"]
+KINDS: tuple[Kind, ...] = (
+    "directory",
+    "adopted",
+    "blobs",
+    "legacy",
+    "async-directory",
+    "async-legacy",
+)
+BLOCKING_KINDS: tuple[Kind, ...] = ("directory", "adopted", "blobs", "legacy")
 
 MakeStore = Callable[..., Store]
 
@@ -39,11 +48,26 @@ def store_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_kind(store_file: Path, tmp_path: Path) -> Iterator[MakeStore]:
+def fold_all(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what lets even the smallest values go to blobs, in this process."""
+
+    def lower() -> None:
+        for module in (form, directory):
+            monkeypatch.setattr(module, "THRESHOLD", 2)
+
+    return lower
+
+
+@pytest.fixture
+def open_kind(
+    store_file: Path, tmp_path: Path, fold_all: Callable[[], None]
+) -> Iterator[MakeStore]:
     """Return a maker: (kind, entries, **options) -> an open store that holds the entries."""
     opened: list[Any] = []
 
     def make(kind: Kind, entries: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        if kind == "blobs":
+            fold_all()
         fill(kind, store_file, entries or {})
         options.setdefault("gateway_lock_dir", tmp_path / "gateway")
         store: Any
@@ -65,8 +89,10 @@ def fill(kind: Kind, path: Path, entries: Mapping[str, Any]) -> None:
         write_legacy(path, entries)
     elif kind == "adopted":
         write_unadopted(path, entries)
-    elif entries:
+    elif entries or kind == "blobs":
         with open_store(path) as store:
+            if kind == "blobs":
+                set_blobs(store, True)
             for key, entry in entries.items():
                 store.put(key, entry)
 
