@@ -9,8 +9,9 @@ from pathlib import Path
 
 from .. import entries
 from ..adoption import scan_unadopted
+from ..blobs import BlobError, Blobs, is_folded
 from ..entries import Entry, NotAnEntryError
-from ..errors import InvalidKeyError, SessionStoreError
+from ..errors import CorruptStoreError, InvalidKeyError, SessionStoreError
 from ..files import list_names, read_file, status_of
 from ..keys import check_key
 from ..layout import Scanned, detect_layout
@@ -51,7 +52,7 @@ def read_candidate(candidate: Candidate, paths: StorePaths) -> Found:
         entry = version.entry
         return {} if entry is None else {version.key: entries.encode(entry)}
     if candidate.kind == "quarantine" and candidate.key is not None:
-        return _one_entry(candidate.path, candidate.key)
+        return _one_entry(paths, candidate.path, candidate.key)
     status = status_of(candidate.path)
     if status is None:
         raise FileNotFoundError(candidate.path)
@@ -67,12 +68,19 @@ def _sound(scan: Iterable[Scanned]) -> Found:
     }
 
 
-def _one_entry(path: Path, key: str) -> Found:
+def _one_entry(paths: StorePaths, path: Path, key: str) -> Found:
     """A file that held one session: the bare entry, or key and entry as below ``x/``."""
     data = read_file(path, max_bytes=MAX_STORE_BYTES)
     entry = entries.decode(data)
     if entry.keys() == {"sessionKey", "entry"} and isinstance(entry["entry"], dict):
-        return {key: entries.encode(entry["entry"])}
+        data = entries.encode(entry["entry"])
+    if is_folded(data):
+        try:
+            data = Blobs(paths.sidecar).expand(data, max_bytes=MAX_STORE_BYTES)[0]
+        except BlobError as error:
+            raise CorruptStoreError(
+                f"{path} {error}", path=path, hint="its blob was collected or damaged"
+            ) from error
     return {key: data}
 
 

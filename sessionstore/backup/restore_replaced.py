@@ -7,12 +7,16 @@ byte for byte are removed; what is left, if anything, stays beside the store as
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from .. import entryfiles
+from ..blobs import BlobError, is_folded
 from ..entries import NotAnEntryError, decode, encode
-from ..errors import Finding, SessionStoreError, UnsafeFileError
+from ..errors import CorruptEntryError, Finding, SessionStoreError, UnsafeFileError
 from ..files import (
     close_directory,
     digest_of,
@@ -23,6 +27,8 @@ from ..files import (
     remove_file,
 )
 from ..keys import MARKER_NAME, SIDE_AREA, locate
+from ..legacyfile import MAX_STORE_BYTES
+from ..opened import OpenDirectory
 from .reading import Archive, open_archive
 from .restore_place import stage_file
 from .restore_runs import Run, left_run, left_runs
@@ -126,10 +132,31 @@ def _remove_held(run: Run, name: str, archive: Archive) -> None:
     try:
         for checked in archive.walk(files):
             file = files[checked.member.name]
-            if checked.problem is None and _digest(file, fd) == checked.member.sha256:
+            sha256 = checked.member.sha256
+            if checked.problem is not None:
+                continue
+            if _digest(file, fd) == sha256 or _whole(run, name, file) == sha256:
                 remove_file(file, dir_fd=fd)
     finally:
         close_directory(fd)
+
+
+def _whole(run: Run, name: str, file: str) -> str:
+    """Digest of what a backup holds of a folded entry's file; empty for any other."""
+    opened = OpenDirectory(replace(run.paths, directory=run.path / name))
+    key = ""
+    try:
+        data = read_file(file, dir_fd=opened.fd, max_bytes=MAX_STORE_BYTES)
+        if "/" in file:
+            key, data = entryfiles.unwrap(data, file, opened)
+        if not is_folded(data):
+            return ""
+        data = entryfiles.expanded(opened, data, MAX_STORE_BYTES)
+    except (FileNotFoundError, UnsafeFileError, CorruptEntryError, BlobError):
+        return ""
+    if key:
+        data = entryfiles.wrap(key, data, max_bytes=2 * MAX_STORE_BYTES)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _remove_carried(run: Run, name: str) -> None:
