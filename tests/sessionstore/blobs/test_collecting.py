@@ -96,10 +96,11 @@ def test_blob_that_a_writer_took_up_meanwhile_stays(
 
 def test_retired_blob_is_still_read_and_put_back_where_a_file_refers_to_it(store: Store) -> None:
     store.put(B, entry(big=FIRST))
-    kept = file_of(store, B).read_bytes()
+    path = file_of(store, B)
+    kept = path.read_bytes()
     store.delete(B)
     assert collect_blobs(store, older_than_s=0).retired == 1
-    file_of(store, B).write_bytes(kept)  # somebody brings a copy of the file back
+    path.write_bytes(kept)  # somebody brings a copy of the file back
     with open_store(store.path) as fresh:
         assert (fresh.get(B) or {})["big"] == FIRST
         assert collect_blobs(fresh).put_back == 1
