@@ -88,10 +88,11 @@ def collect(
         LockTimeoutError: a writer held its session too long.
     """
     blobs = list_blobs(paths)
-    if not blobs:
+    before_ns = _before_ns(older_than_s)
+    if not any(one.is_retired or one.touched_ns <= before_ns for one in blobs):
         return Collected()
     marked = _marked(paths)
-    loose = _loose(blobs, marked, _before_ns(older_than_s))
+    loose = _loose(blobs, marked, before_ns)
     removed = _remove(paths, [one for one in loose if one.is_retired])
     put_back = _put_back(paths, [one for one in blobs if one.is_retired and one.sha256 in marked])
     fresh = [one for one in loose if not one.is_retired]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sessionstore import Store, UnsafeFileError, open_store
-from sessionstore.blobs import Blob, collecting, unreferenced
+from sessionstore.blobs import Blob, collecting, references_in, unreferenced
 from sessionstore.blobswitch import collect_blobs, set_blobs
 from tests.sessionstore.faults import injected
 from tests.sessionstore.helpers import entry, file_of
@@ -82,7 +82,7 @@ def test_blob_that_a_writer_took_up_meanwhile_stays(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     age(store, 100_000)
-    real = collecting.references_in
+    real = references_in
 
     def then_write(paths: object) -> list[object]:
         marked: list[object] = list(real(store.paths))

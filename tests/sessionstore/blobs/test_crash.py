@@ -40,9 +40,7 @@ def template(tmp_path: Path) -> Path:
     return path.parent
 
 
-@pytest.mark.parametrize(
-    "operation", ["write", "write_strictly", "create", "collect", "off", "on"]
-)
+@pytest.mark.parametrize("operation", ["write", "write_strictly", "create", "collect", "off", "on"])
 def test_killed_process_leaves_every_entry_whole(
     template: Path, tmp_path: Path, operation: str
 ) -> None:

@@ -14,7 +14,7 @@ from sessionstore.blobs import BlobError, form
 from sessionstore.entries import encode
 from sessionstore.index.fields import Fields
 
-BIG = {"prompt": "é\n\"x\" " * 1200, "list": [1, 2.5, None, {"a": []}]}
+BIG: dict[str, Any] = {"prompt": 'é\n"x" ' * 1200, "list": [1, 2.5, None, {"a": []}]}
 SHA = "0" * 64
 
 
@@ -91,7 +91,7 @@ def test_values_below_4_kib_stay() -> None:
 
 def test_what_a_list_shows_is_never_cut() -> None:
     assert set(Fields.__struct_encode_fields__) == form.STAYS
-    assert form.fold(encode({name: "x" * 5000 for name in form.STAYS}), []) is None
+    assert form.fold(encode(dict.fromkeys(form.STAYS, "x" * 5000)), []) is None
 
 
 def test_name_that_comes_twice_loses_nothing() -> None:

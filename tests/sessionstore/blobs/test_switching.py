@@ -112,7 +112,9 @@ def test_session_with_a_missing_blob_is_named_and_stops_no_other(
     with open_store(store_file) as fresh:
         report = set_blobs(fresh, False)
         assert report.state == "leaving"
-        assert list(report.failed) == ["agent:main:b"] and "missing" in report.failed["agent:main:b"]
+        assert (
+            list(report.failed) == ["agent:main:b"] and "missing" in report.failed["agent:main:b"]
+        )
         assert blob_status(fresh.paths).folded == 1
 
 
