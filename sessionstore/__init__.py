@@ -53,6 +53,7 @@ from .backup import (
     restore_to,
     verify_backup,
 )
+from .blobswitch import BlobsReport, BlobStatus, blob_status, collect_blobs, set_blobs
 from .clearing import Cleared, clear_lock
 from .editing import ABSENT, FieldEdit, Overlap, OverlapError, edits_between, merge, merging
 from .errors import (
@@ -114,6 +115,8 @@ __version__ = "0.1.0"
 __all__ = [
     "ABSENT",
     "Backup",
+    "BlobStatus",
+    "BlobsReport",
     "Candidate",
     "Cleared",
     "ConflictError",
@@ -166,8 +169,10 @@ __all__ = [
     "Version",
     "Waiter",
     "apply_retention",
+    "blob_status",
     "check",
     "clear_lock",
+    "collect_blobs",
     "create_backup",
     "delete_backup",
     "discover",
@@ -195,6 +200,7 @@ __all__ = [
     "restore",
     "restore_to",
     "rollback",
+    "set_blobs",
     "stats",
     "undo",
     "verify_backup",

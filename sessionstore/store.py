@@ -134,6 +134,9 @@ class Store:
     def get(self, key: str) -> Entry | None:
         """A copy of the entry, None when there is none. Opens one data file; takes no lock.
 
+        In a store with blobs (``set_blobs``) also one for each of the entry's that this process
+        has not in its cache of 8 MiB.
+
         Raises:
             InvalidKeyError, CorruptEntryError, UnsafeFileError, StoreIOError.
             CorruptStoreError: a legacy file that is not one JSON object.
@@ -223,7 +226,8 @@ class Store:
         no change. A result equal to what is there writes nothing. Returns the stored entry.
         The timeout in seconds covers queueing, the lock and ``fn``; 0 means only if the lock is
         free now. ``fn`` runs once, except that it runs again where the whole directory is
-        replaced under it. Cost: 13 system calls.
+        replaced under it. Cost: 13 system calls; of an entry with blobs also what :meth:`get`
+        says, a look at the marker, and writing those that are new.
 
         Raises:
             LockTimeoutError: nothing was written; names the holder.

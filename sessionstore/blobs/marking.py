@@ -22,7 +22,9 @@ from .form import digests_in
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _LARGEST: Final = 1 << 30
-_DEEPEST: Final = 8
+_DEEPEST: Final = 64
+"""Levels of folders; a path of the system ends long before."""
+
 _AREAS: Final = ("quarantine", "runs", "restores")
 """Folders of the sidecar that may hold entries' files."""
 
@@ -106,7 +108,7 @@ def references_in(paths: StorePaths) -> Iterator[Reference]:
 
 def entry_files(paths: StorePaths) -> Iterator[bytes]:
     """The bytes of every file of ``sessions.d``, one at a time, references as they are."""
-    return _files_below(paths.directory, 1)
+    return _files_below(paths.directory, _DEEPEST)
 
 
 def _folders(paths: StorePaths) -> Iterator[Path]:

@@ -14,6 +14,7 @@ import pytest
 
 from sessionstore import CorruptEntryError, InvalidEntryError, Store, open_store
 from sessionstore.backup import open_archive
+from sessionstore.blobs import unreferenced
 from sessionstore.blobswitch import blob_status, set_blobs
 from sessionstore.index import Index, Query
 from sessionstore.migration import export_legacy, plan_rollback, rollback
@@ -85,6 +86,50 @@ def test_writer_that_refers_anew_touches_the_blob(store: Store) -> None:
     os.utime(blob, (1, 1))
     store.put("agent:main:new", entry(skillsSnapshot=BIG))
     assert blob.stat().st_mtime > 1
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The last part of every name that is opened, in order."""
+    names: list[str] = []
+    real = os.open
+
+    def noted(path: Any, *args: Any, **kwargs: Any) -> int:
+        names.append(str(path).rpartition("/")[2])
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", noted)
+    return names
+
+
+def test_get_opens_each_blob_once_per_process(
+    store: Store, store_file: Path, opened: list[str]
+) -> None:
+    (blob,) = blobs_of(store)
+    with open_store(store_file) as fresh:
+        for key in KEYS:
+            fresh.get(key)
+        assert opened.count(blob.name) == 1
+        opened.clear()
+        fresh.get(A)
+        assert opened == ["agent%3Amain%3Aa.json"]
+
+
+def test_patch_of_a_folded_entry_opens_the_marker_more_and_no_blob(
+    store: Store, opened: list[str]
+) -> None:
+    store.get(A)
+    opened.clear()
+    store.patch(A, {"n": 5})
+    assert opened[:2] == ["agent%3Amain%3Aa.json", ".store.json"]
+    assert len(opened) == 3  # and the new file
+
+
+def test_foreign_folders_keep_nobody_from_looking(store: Store) -> None:
+    (store.paths.directory / "a" / "b" / "c" / "d").mkdir(parents=True)
+    os.mkfifo(store.paths.directory / "a" / "pipe")
+    assert blob_status(store.paths).folded == 3
+    assert unreferenced(store.paths, older_than_s=0) == []
 
 
 def test_store_without_blobs_writes_none(store_file: Path) -> None:
