@@ -6,7 +6,7 @@ What is here may be seen by whoever may see the session; nothing in it was said 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ def look_at_transcript(store_id: str, ref: str) -> TranscriptLook:
     return TranscriptLook(
         key=shown(key),
         store_name=reader.name,
-        transcript=None if raw.found is None else facts_of(raw.found),
+        transcript=None if raw.found is None else _facts(raw.found),
         head=None if raw.head is None else _head(raw.head),
         problem=raw.problem,
         files=tuple(_row(one, current) for one in raw.files),
@@ -122,6 +122,11 @@ def look_at_transcript(store_id: str, ref: str) -> TranscriptLook:
         files_problem=raw.files_problem,
         locks=_locks(reader, current),
     )
+
+
+def _facts(found: Found) -> Transcript:
+    facts = facts_of(found)
+    return replace(facts, path=below_state(facts.path))
 
 
 def current_file(paths: StorePaths, key: str) -> Found | None:

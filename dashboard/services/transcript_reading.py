@@ -74,7 +74,9 @@ def may_read(role: str | None) -> bool:
     return includes(role, settings.TRANSCRIPTS)
 
 
-def read_conversation(actor: Actor, store_id: str, ref: str, wanted: Wanted) -> Conversation:
+def read_conversation(
+    actor: Actor, store_id: str, ref: str, wanted: Wanted, *, reason: str = ""
+) -> Conversation:
     """Read one page of a transcript out, after this was written to the audit.
 
     Raises:
@@ -82,7 +84,7 @@ def read_conversation(actor: Actor, store_id: str, ref: str, wanted: Wanted) -> 
             read.
     """
     reader, key = fleet().reader(store_id), key_behind(store_id, ref)
-    asked = _Asked(actor, reader, key, wanted)
+    asked = _Asked(actor, reader, key, wanted, reason)
     if not may_read(actor.role):
         refusal = _refusal()
         asked.note("refused", why=refusal.detail)
@@ -105,6 +107,7 @@ class _Asked:
     reader: Reader
     key: str
     wanted: Wanted
+    reason: str
 
     def note(self, outcome: str, **more: Any) -> int:
         """Write down who asks for which part; gives the number of the event."""
@@ -124,6 +127,7 @@ class _Asked:
             action=ACTION,
             target=f"{self.reader.name}: {shown(self.key)}",
             outcome=outcome,
+            reason=self.reason,
             details=about | more,
         )
         return event.sequence
@@ -159,7 +163,7 @@ def _conversation(page: Page, name: str, event: int) -> Conversation:
     is_tree = branch is not None and branch.state == "tree"
     return Conversation(
         file_name=name,
-        lines=shown_lines(page.lines),
+        lines=shown_lines(page.lines, names_parents=not is_tree),
         start=page.start,
         end=page.end,
         size_bytes=page.size_bytes,
