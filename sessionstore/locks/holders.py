@@ -57,14 +57,18 @@ def held_locks(
 
 
 def view_locks(
-    sidecar: Path, *, store_path: Path | None = None, transcripts: bool = False
+    sidecar: Path,
+    *,
+    store_path: Path | None = None,
+    transcripts: bool = False,
+    sweep: bool = True,
 ) -> LockView:
-    """As :func:`held_locks`, with what was left out.
+    """As :func:`held_locks`, with what was left out. ``sweep=False`` leaves dead tables alone.
 
     Raises:
         StoreIOError: the store's directory cannot be listed.
     """
-    tables, kernel = _look(sidecar)
+    tables, kernel = _look(sidecar, sweep)
     looked, listing = _lock_files(store_path, transcripts=transcripts)
     neighbours = Neighbours(each.found for each in looked if isinstance(each.found, LegacyFile))
     waiting = _by_offset(tables, "waiting")
@@ -94,9 +98,9 @@ def _lock_files(store_path: Path | None, *, transcripts: bool) -> tuple[list[Loo
     return [each for each in looked if each is not None], listing
 
 
-def _look(sidecar: Path) -> tuple[list[LiveTable], dict[int, KernelLock]]:
+def _look(sidecar: Path, sweep: bool) -> tuple[list[LiveTable], dict[int, KernelLock]]:
     """The tables, and the kernel's locks that they explain or that outlast a few looks."""
-    tables = read_tables(sidecar, sweep=True)
+    tables = read_tables(sidecar, sweep=sweep)
     kernel = _locked(sidecar, tables)
     for _ in range(_LOOKS):
         puzzling = kernel.keys() - _owners(tables).keys()

@@ -252,6 +252,22 @@ def sweep(root: Path) -> int:
     return swept
 
 
+def is_in_use(name: str, *, dir_fd: int) -> bool:
+    """Whether a living process has a staging folder. Nothing is removed or kept locked.
+
+    Ask only about folders older than a moment: a process that is just claiming one would take
+    this look for a sweeper's and start another.
+    """
+    fd = open_directory(name, dir_fd=dir_fd)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 def _remove_folder(path: Path, fd: int) -> int:
     for name in list_names(fd):
         remove_quietly(name, dir_fd=fd)

@@ -1,1 +1,45 @@
 """Find what is stale, orphaned, damaged or wasteful; plan to tidy it; do it; take it back."""
+
+from .check import Checked, check, examine
+from .inventory import take
+from .plan import plan_maintenance, plan_of, without
+from .plan_records import decode_plan, encode_plan
+from .plan_shapes import (
+    ItemResult,
+    MaintenancePlan,
+    MaintenancePolicy,
+    MaintenanceReport,
+    PlannedItem,
+)
+from .policy import DEFAULTS, GatewayPolicy, policy_of
+from .policy_values import parse_bytes, parse_count, parse_duration
+from .rule import CheckOptions, Rule
+from .rules import RULES
+from .rules_fields import REBUILDABLE
+
+__all__ = [
+    "DEFAULTS",
+    "REBUILDABLE",
+    "RULES",
+    "CheckOptions",
+    "Checked",
+    "GatewayPolicy",
+    "ItemResult",
+    "MaintenancePlan",
+    "MaintenancePolicy",
+    "MaintenanceReport",
+    "PlannedItem",
+    "Rule",
+    "check",
+    "decode_plan",
+    "encode_plan",
+    "examine",
+    "parse_bytes",
+    "parse_count",
+    "parse_duration",
+    "plan_maintenance",
+    "plan_of",
+    "policy_of",
+    "take",
+    "without",
+]

@@ -44,7 +44,8 @@ NAMES |= {"UnsupportedStoreError", "GatewayRunningError", "StoreIOError", "LockT
 NAMES |= {"LockReentryError"}
 NAMES |= {"versions", "undo", "Version", "Keeper", "merge", "merging", "edits_between"}
 NAMES |= {"FieldEdit", "Overlap", "OverlapError", "ABSENT"}
-NAMES |= {"stats", "StoreStats"}
+NAMES |= {"stats", "StoreStats", "check"}
+NAMES |= {"plan_maintenance", "MaintenancePlan", "MaintenancePolicy", "MaintenanceReport"}
 NAMES |= {"create_backup", "list_backups", "verify_backup", "Backup", "Verification"}
 
 
