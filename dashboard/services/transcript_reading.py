@@ -21,8 +21,9 @@ from .fleet import fleet, page_budget_s
 from .problems import Problem, ProblemError
 from .readers import Reader
 from .session import key_behind
+from .transcript_files import CURRENT, path_of
 from .transcript_lines import ShownLine, shown_lines
-from .transcript_looks import CURRENT, file_with, gone
+from .transcript_looks import gone
 from .tree import shown
 
 ACTION = "transcript.read"
@@ -144,7 +145,7 @@ def _refusal() -> Problem:
 
 def _read(paths: StorePaths, key: str, wanted: Wanted) -> tuple[Page, str] | None:
     """Visit the disk. Runs in the reader's thread."""
-    place = file_with(paths, key, wanted.file)
+    place = path_of(paths, key, wanted.file)
     if place is None:
         return None
     page = read_page(

@@ -9,8 +9,8 @@ from django.http import HttpResponse
 
 from dashboard.api.answers import answer
 from dashboard.api.operations import Call, operation
+from dashboard.services.transcript_files import CURRENT
 from dashboard.services.transcript_lines import ShownLine
-from dashboard.services.transcript_looks import CURRENT
 from dashboard.services.transcript_reading import Wanted, read_conversation
 from dashboard.twins import iso
 
