@@ -12,11 +12,11 @@ from pathlib import Path
 
 from ..changes import now_ms
 from ..editing import OverlapError
-from ..errors import EntryNotFoundError, LockTimeoutError, SessionStoreError, StoreIOError
+from ..errors import EntryNotFoundError, LockTimeoutError, SessionStoreError
 from ..kept import Keeper
 from ..store import Store, open_store
 from ..versions import undo
-from .apply_files import Mover, refusal_of
+from .apply_files import Mover, refusal_of, stops_all
 from .apply_items import Doer
 from .plan_shapes import MaintenanceReport, PlannedItem
 from .runs import RunFacts, one_at_a_time, opened_run, read_run
@@ -135,9 +135,9 @@ class _Returning:
             return f"It was written since, also in {fields}: choose by its own undo.", False
         except LockTimeoutError as error:
             return f"It is in use: {error.message}.", False
-        except StoreIOError:
-            raise
         except SessionStoreError as error:
+            if stops_all(error):
+                raise
             return refusal_of(error), False
 
     def _files(self, outcome: Record) -> tuple[str, bool]:
