@@ -29,7 +29,6 @@ BANDS_MS = (1, 10, 100, 1_000, 10_000)
 """Edges between the bands of the heat map: the decades around the limits that matter."""
 _EDGES = tuple(bucket_of(edge * 1_000_000) for edge in BANDS_MS)
 _MOST_SESSIONS = 4_096
-_FLUSH_MS = 5_000
 _SETTLED_MS = HOUR_MS
 _MOST_KEPT = 20 * HEAT_HOURS
 _hours_kept: WeakKeyDictionary[History, dict[tuple[int, object], Hour]] = WeakKeyDictionary()
@@ -112,8 +111,7 @@ def step_sums(history: History, span: Span, wanted: Wanted) -> list[Sums | None]
 
 def resolution_of(history: History, start_ms: int) -> int:
     """How long steps must be, and of which they are a multiple: what thinning has left."""
-    resolution_ms = history.resolution_ms(start_ms)
-    return resolution_ms if resolution_ms > _FLUSH_MS else 0
+    return history.resolution_ms(start_ms)
 
 
 def _windows(history: History, span: Span) -> list[Window | None]:
@@ -147,7 +145,8 @@ def hours_of(history: History, wanted: Wanted, *, now_ms: int) -> list[Hour]:
         if place not in kept:
             [step] = history.steps(start, end, HOUR_MS)
             counts = None if step.window is None else _bands(step.window, wanted)
-            if end > now_ms - _SETTLED_MS:
+            # A writer that was idle says so with its next report: a gap may still close.
+            if end > now_ms - _SETTLED_MS or counts is None:
                 found.append(counts)
                 continue
             kept[place] = counts

@@ -34,11 +34,25 @@ _MS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One kind of time in milliseconds, None without any; ``count`` is what it is made from."""
+    """One kind of time in milliseconds, None without any; ``count`` is what it is made from.
+
+    ``least`` is from where on values are *at least*: they stand for waits that were given up.
+    """
 
     p95_ms: float | None
     max_ms: float | None
     count: int
+    least: float | None = None
+
+    @property
+    def p95_at_least(self) -> bool:
+        """Whether the percentile stands for waits that were given up."""
+        return None not in (self.least, self.p95_ms) and (self.p95_ms or 0) >= (self.least or 0)
+
+    @property
+    def max_at_least(self) -> bool:
+        """Whether the longest was given up, and so would have been longer."""
+        return None not in (self.least, self.max_ms) and (self.max_ms or 0) >= (self.least or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +153,17 @@ def _figures(store_id: str, name: str, window: Window, gap_ms: int) -> StoreFigu
 
 
 def _measure(window: Window, series: str) -> Measure:
-    total = Histogram({})
+    total, given_up = Histogram({}), Histogram({})
     for group in window.groups:
         if series in group.series:
             total.merge(group.series[series])
-    p95 = total.percentile(0.95)
+            if group.labels.outcome == TIMEOUT:
+                given_up.merge(group.series[series])
+    p95, least = total.percentile(0.95), given_up.percentile(0.0)
     if p95 is None:
         return Measure(None, None, 0)
-    return Measure(p95 / _MS, total.maximum / _MS, total.count)
+    least_ms = None if least is None else least / _MS
+    return Measure(p95 / _MS, total.maximum / _MS, total.count, least_ms)
 
 
 def _worst(windows: Iterable[tuple[Reader, Window]]) -> list[WorstSession]:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sessionstore.locks import HeldLock
+from sessionstore.locks import HeldLock, held_locks
+from sessionstore.paths import StorePaths
 
-from ..facts import locks_of
 from ..fleet import page_budget_s
 from ..locks_words import kind_word, word_of
 from ..problems import Problem
@@ -110,7 +110,7 @@ class Seen:
 
 def look(readers: Sequence[Reader]) -> Seen:
     """Look at the locks of these stores, within a page's time; the longest held are kept."""
-    answers = read_all(readers, locks_of, budget_s=page_budget_s())
+    answers = read_all(readers, _locks, budget_s=page_budget_s())
     names = {reader.id: reader.name for reader in readers}
     unread = [names[ident] for ident, told in answers.items() if isinstance(told, Problem)]
     held = [
@@ -122,6 +122,11 @@ def look(readers: Sequence[Reader]) -> Seen:
     held.sort(key=lambda pair: pair[1].since_ms)
     kept = tuple(_seen(*pair) for pair in held[:MOST_LOCKS])
     return Seen(kept, tuple(unread), len(held) - len(kept))
+
+
+def _locks(paths: StorePaths) -> list[HeldLock]:
+    """What the Locks page looks at: kernel locks, and the lock files of store and transcripts."""
+    return held_locks(paths.sidecar, store_path=paths.store_path, transcripts=True)
 
 
 def _seen(store_id: str, lock: HeldLock) -> SeenLock:

@@ -60,6 +60,14 @@ def test_a_mark_keeps_the_locks_of_its_moment(mark: Mark, state: Path) -> None:
     assert (lock["key"], lock["verdict"], lock["operation"]) == (key, "alive", "update")
 
 
+def test_a_mark_keeps_lock_files_that_were_left_behind(mark: Mark, state: Path) -> None:
+    folder = state / "agents" / "main" / "sessions"
+    (folder / "old.jsonl").write_text("{}\n")
+    (folder / "old.jsonl.lock").write_text('{"pid": 4194303, "createdAt": "2026-01-01T00:00:00Z"}')
+    (lock,) = mark(store=[id_of("main")]).seen["locks"]
+    assert (lock["scope"], lock["verdict"]) == ("transcript", "owner-gone")
+
+
 def test_a_mark_without_an_end_is_open_until_somebody_ends_it(
     mark: Mark, operator_client: Client
 ) -> None:
