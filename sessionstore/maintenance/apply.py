@@ -57,10 +57,10 @@ def maintain(
 
     Every item can be taken back (:func:`take_back`) until ``take_back_s`` from now. ``run_id``
     names the run, so that a job that is started again goes on with its own; without one, the
-    unfinished run of an equal plan is gone on with, and a plan that was done is not done twice. ``timeout`` is how long one session's lock is
-    waited for. Cost: two small files and a handful of syncs per session, one rename per file; a
-    legacy store is rewritten once per session. It needs some room on the disk even where it
-    makes some.
+    unfinished run of an equal plan is gone on with, and a plan that was done is not done twice.
+    ``timeout`` is how long one session's lock is waited for. Cost: two small files and a handful
+    of syncs per session, one rename per file; a legacy store is rewritten once per session. It
+    needs some room on the disk even where it makes some.
 
     Raises:
         StalePlanError: the plan was changed after it was made, or the run is one of another plan.
