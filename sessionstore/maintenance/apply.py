@@ -27,8 +27,6 @@ from .plan_shapes import MaintenancePlan, MaintenanceReport, PlannedItem, Progre
 from .policy_values import DAY_S
 from .runs import (
     RunFacts,
-    create_run,
-    new_run_id,
     one_at_a_time,
     opened_run,
     read_run,
@@ -36,6 +34,7 @@ from .runs import (
     runs,
 )
 from .runs_journal import JournalFile, Record
+from .runs_making import create_run, new_run_id
 
 TAKE_BACK_S = 30 * DAY_S
 _AT_ONCE = 32

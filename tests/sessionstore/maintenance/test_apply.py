@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -20,6 +21,7 @@ from sessionstore import (
     MaintenanceReport,
     StalePlanError,
     StoreIOError,
+    aio,
     expire_runs,
     maintain,
     take_back,
@@ -412,3 +414,43 @@ def test_damaged_record_is_told_and_hides_no_other(tmp_path: Path) -> None:
         with pytest.raises(Exception, match="damaged"):
             read_run(store.paths, "broken")
         assert keys(plan_maintenance(store, EVERYTHING, now_ms=NOW)) == []
+
+
+def test_asyncio_twin_checks_plans_applies_and_takes_back(tmp_path: Path) -> None:
+    home = home_of(tmp_path, "directory")
+    before = snapshot(home)
+
+    async def tidy() -> None:
+        async with aio.open_store(home.path, gateway_lock_dir=home.gateway) as store:
+            assert any(one.rule == "orphan-transcript" for one in await store.check())
+            plan = await store.plan_maintenance(EVERYTHING)
+            report = await store.maintain(plan, by="ada")
+            assert report.outcomes["done"] >= 4
+            assert (await store.get(A + "tui-old")) is None
+            back = await store.take_back(report.run_id)
+            assert set(back.outcomes) == {"taken-back"}
+
+    asyncio.run(tidy())
+    assert snapshot(home) == before
+
+
+def test_undo_of_one_session_brings_its_transcript_note(tmp_path: Path) -> None:
+    """What the console's own undo reads, so that it puts the transcript back as well."""
+    home = Home(tmp_path)
+    home.fill({A + "tui-old": row(40, "old")})
+    home.file("old.jsonl", 40)
+    run(home, home.plan(MaintenancePolicy(prune_after_s=DAY_S)))
+    with home.open() as store:
+        (version,) = versions(store, A + "tui-old")
+    name, archived = version.note["transcript"]
+    assert name == "old.jsonl"
+    assert archived in home.names()
+
+
+def test_taking_back_tells_its_progress(tmp_path: Path) -> None:
+    home = home_of(tmp_path, "directory")
+    report = run(home, home.plan(EVERYTHING))
+    seen: list[tuple[int, int]] = []
+    with home.open() as store:
+        take_back(store, report.run_id, progress=lambda done, total, _: seen.append((done, total)))
+    assert seen == [(n, 5) for n in range(5)]
