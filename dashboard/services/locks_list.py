@@ -18,6 +18,7 @@ from .locks_look import StoreLook, look_at_locks, looks_since, stores_now
 from .locks_rows import LockRow, WaiterRow, lock_row
 from .problems import Problem
 from .readers import Reader
+from .threshold_changes import limits_now
 
 PER_PAGE = 50
 
@@ -152,7 +153,8 @@ def list_locks(
     looks = look_at_locks(chosen, is_live=is_live)
     seen = [(reader, looks[reader.id]) for reader in chosen]
     answers = [(reader, one) for reader, one in seen if isinstance(one, StoreLook)]
-    rows = [lock_row(reader, lock) for reader, one in answers for lock in one.locks]
+    limits = limits_now() if any(one.locks for _reader, one in answers) else None
+    rows = [lock_row(reader, lock, limits) for reader, one in answers for lock in one.locks]
     matching = _ordered([row for row in rows if _matches(row, wanted)], wanted.order)
     answered = [reader for reader, _one in answers]
     pages = max(1, -(-len(matching) // PER_PAGE))

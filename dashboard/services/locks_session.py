@@ -22,6 +22,7 @@ from .problems import Problem
 from .readers import Reader
 from .session import key_behind
 from .sparklines import Sparkline
+from .threshold_changes import limits_now
 from .tree import shown
 
 SPANS_H = (1, 6, 24, 72)
@@ -149,7 +150,8 @@ def _rows(reader: Reader, look: StoreLook, key: str, transcript: str) -> tuple[L
             and lock.path.rpartition("/")[2] == f"{transcript}.lock"
         )
     ]
-    return tuple(lock_row(reader, lock) for lock in found)
+    limits = limits_now() if found else None
+    return tuple(lock_row(reader, lock, limits) for lock in found)
 
 
 def _told(
