@@ -12,12 +12,13 @@ from django.utils.translation import ngettext
 
 from dashboard.live import stamp_of
 
-from .fleet import fleet
+from .fleet import LIVE_AGE_S, fleet
 from .locks_figures import HOUR_MS, LockFigures, figures_of
 from .locks_look import StoreLook, look_at_locks, looks_since, stores_now
 from .locks_rows import LockRow, WaiterRow, lock_row
 from .problems import Problem
 from .readers import Reader
+from .sharing import Shared
 from .threshold_changes import limits_now
 
 PER_PAGE = 50
@@ -142,11 +143,20 @@ class LockList:
 def list_locks(
     wanted: WantedLocks, *, store_id: str | None = None, is_live: bool = False
 ) -> LockList:
-    """Look at the locks of every store in scope, or of one.
+    """Look at the locks of every store in scope, or of one; live parts share a look.
 
     Raises:
         ProblemError: there is no store ``store_id``.
     """
+    if is_live:
+        return _shared.get((wanted, store_id), lambda: _list(wanted, store_id, is_live=True))
+    return _list(wanted, store_id, is_live=False)
+
+
+_shared: Shared[LockList] = Shared(LIVE_AGE_S)
+
+
+def _list(wanted: WantedLocks, store_id: str | None, *, is_live: bool) -> LockList:
     began_s = time.monotonic()
     readers, stores, problem = _readers(store_id, is_live=is_live)
     chosen = [reader for reader in readers if wanted.store in ("", reader.id)]
