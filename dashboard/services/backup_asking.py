@@ -19,6 +19,7 @@ from sessionstore.backup import RetentionPlan, RetentionPolicy
 from .backup_catalogue import Kept
 from .backup_places import new_place
 from .backup_work import COMPARE, CREATE, DRILL, PRUNE, RESTORE, VERIFY
+from .only_read import refuse_only_read, writable
 from .problems import Problem, ProblemError
 from .readers import Reader
 from .refs import SESSION_LENGTH, digest
@@ -45,14 +46,20 @@ def ask_backup(
 ) -> Job:
     """Have stores backed up, or of each the sessions in ``keys`` (by store id).
 
+    Those that are only read are left out.
+
     Raises:
-        ProblemError: there is no store.
+        ProblemError: there is no store, or none but such.
         RefusedError: the role does not allow it, or the console is read-only.
     """
     if not readers:
         raise _refused(
             _("There is no store to back up"), _("No store was found that you may see."), 404
         )
+    may_be = writable(readers)
+    if not may_be:
+        refuse_only_read(readers[0])
+    readers = may_be
     items: list[queue.Item] = [
         (reader.id, reader.name, {} if keys is None else {"keys": list(keys[reader.id])})
         for reader in readers
@@ -63,7 +70,7 @@ def ask_backup(
     }
     title = _("Back up %s") % _stores_word(readers)
     if keys is not None:
-        count = sum(len(some) for some in keys.values())
+        count = sum(len(keys[reader.id]) for reader in readers)
         told = ngettext("%(n)s session", "%(n)s sessions", count) % {"n": f"{count:,}"}
         title = _("Back up %(sessions)s of %(stores)s") % {
             "sessions": told,
@@ -115,6 +122,8 @@ def ask_restore(
         RefusedError: the role does not allow it, or the console is read-only.
     """
     queue.check_allowed(actor, "admin")
+    if target.in_place and kept.reader is not None:
+        refuse_only_read(kept.reader)
     params: dict[str, Any] = {"backup": kept.backup.id, "target": "place", "name": target.name}
     if not target.in_place:
         new_place(target.name)

@@ -9,7 +9,7 @@
 Reads ``sessions.json``, ``sessions.d`` and OpenClaw's database; changes nothing, takes no lock.
 """
 
-from .comparison import compare_layouts
+from .comparison import compare_layouts, without_marker
 from .forms import states_of_key
 from .shapes import FORMS, Compared, Comparison, Form, FormName, Outcome
 
@@ -22,4 +22,5 @@ __all__ = [
     "Outcome",
     "compare_layouts",
     "states_of_key",
+    "without_marker",
 ]
