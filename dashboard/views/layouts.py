@@ -17,7 +17,7 @@ from dashboard.forms_layouts import LayoutFilters
 from dashboard.links import Link
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
-from dashboard.services.compare_layouts import LayoutPage, LayoutRow, layouts_page
+from dashboard.services.compare_layouts import LayoutForm, LayoutPage, LayoutRow, layouts_page
 from dashboard.services.compare_layouts_one import layout_session
 from dashboard.services.problems import ProblemError
 
@@ -65,7 +65,7 @@ def layouts_json(request: HttpRequest, store_id: str) -> HttpResponseBase:
         "total": seen.total,
         "matched": seen.matched,
         "counts": {name: count for name, _word, count in seen.counts},
-        "forms": [_plain_form(seen, at) for at in range(len(seen.forms))],
+        "forms": [_plain_form(one) for one in seen.forms],
         "ignored": ["sessionFile of the form sqlite:…"],
     }
     rows = (_plain(row) for row in seen.every_row)
@@ -124,10 +124,8 @@ def _plain(row: LayoutRow) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}
 
 
-def _plain_form(seen: LayoutPage, at: int) -> dict[str, Any]:
-    plain = asdict(seen.forms[at])
-    plain["problem"] = seen.forms[at].problem.message if seen.forms[at].problem else None
-    return plain
+def _plain_form(form: LayoutForm) -> dict[str, Any]:
+    return {**asdict(form), "problem": form.problem.message if form.problem else None}
 
 
 def _link(form: LayoutFilters, store_id: str) -> Link:
@@ -135,11 +133,10 @@ def _link(form: LayoutFilters, store_id: str) -> Link:
     asked = [
         (name, str(form.data[name]))
         for name in form.fields
-        if form.data.get(name)
-        and name not in form.errors
-        and (name, form.data[name]) != ("page", "1")
+        if form.data.get(name) and name not in form.errors
     ]
-    return Link(reverse("store_layouts", args=[store_id]), tuple(asked))
+    items = tuple(item for item in asked if item != ("page", "1"))
+    return Link(reverse("store_layouts", args=[store_id]), items)
 
 
 def _facets(seen: LayoutPage, link: Link) -> list[dict[str, Any]]:
