@@ -56,10 +56,7 @@ def ask_backup(
         raise _refused(
             _("There is no store to back up"), _("No store was found that you may see."), 404
         )
-    may_be = writable(readers)
-    if not may_be:
-        refuse_only_read(readers[0])
-    readers = may_be
+    readers = _may_be_backed_up(readers)
     items: list[queue.Item] = [
         (reader.id, reader.name, {} if keys is None else {"keys": list(keys[reader.id])})
         for reader in readers
@@ -77,6 +74,18 @@ def ask_backup(
             "stores": _stores_word(readers),
         }
     return _start(actor, CREATE, title, items, params, reason, "backup.create")
+
+
+def _may_be_backed_up(readers: Sequence[Reader]) -> Sequence[Reader]:
+    """Those whose backups are made here.
+
+    Raises:
+        ProblemError: there are only others.
+    """
+    ours = writable(readers)
+    if readers and not ours:
+        refuse_only_read(readers[0])
+    return ours
 
 
 def ask_verify(
@@ -101,6 +110,7 @@ def ask_drill(actor: Actor, kept: Sequence[Kept], *, reason: str = "") -> Job:
 
 def ask_newest_drill(actor: Actor, readers: Sequence[Reader], *, reason: str = "") -> Job:
     """Have the newest backup of each store restored on trial, as it is when the job comes to it."""
+    readers = _may_be_backed_up(readers)
     items: list[queue.Item] = [(r.id, r.name, {"newest": True}) for r in readers]
     title = _("Trial restore of the newest backup of %s") % _stores_word(readers)
     return _start(actor, DRILL, title, items, {}, reason, "backup.drill")

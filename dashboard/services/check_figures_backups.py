@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from .amounts import duration
 from .backup_catalogue import Catalogue, Kept
 from .check_judging import Figure
-from .only_read import SQLITE
 from .stores import StoreRow
 
 
@@ -17,8 +16,6 @@ def backup_figures(rows: Sequence[StoreRow], seen: Catalogue, now_ms: int) -> It
     """Both ages of each store. Grey where a folder of backups could not be read."""
     whole = [one for one in seen.kept if one.backup.scope == "store" and not one.backup.problem]
     for row in rows:
-        if row.layout == SQLITE:
-            continue  # its backups are OpenClaw's own
         mine = [one for one in whole if one.store_id == row.id]
         if seen.problems and not mine:
             for rule in ("backup", "restore"):
