@@ -82,7 +82,13 @@ from .kept import Keeper, Version
 from .limitfindings import limit_findings
 from .locklimits import LockLimit, lock_limits
 from .locks import HeldLock, LockView, Waiter
-from .maintenance import check
+from .maintenance import (
+    MaintenancePlan,
+    MaintenancePolicy,
+    MaintenanceReport,
+    check,
+    plan_maintenance,
+)
 from .metrics import StoreStats, stats
 from .migration import (
     ExportReport,
@@ -131,6 +137,9 @@ __all__ = [
     "LockReentryError",
     "LockTimeoutError",
     "LockView",
+    "MaintenancePlan",
+    "MaintenancePolicy",
+    "MaintenanceReport",
     "MigrationPlan",
     "MigrationReport",
     "Overlap",
@@ -175,6 +184,7 @@ __all__ = [
     "migrate",
     "migrate_all",
     "open_store",
+    "plan_maintenance",
     "plan_migration",
     "plan_restore",
     "plan_retention",

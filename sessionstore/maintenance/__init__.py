@@ -2,7 +2,44 @@
 
 from .check import Checked, check, examine
 from .inventory import take
+from .plan import plan_maintenance, plan_of, without
+from .plan_records import decode_plan, encode_plan
+from .plan_shapes import (
+    ItemResult,
+    MaintenancePlan,
+    MaintenancePolicy,
+    MaintenanceReport,
+    PlannedItem,
+)
+from .policy import DEFAULTS, GatewayPolicy, policy_of
+from .policy_values import parse_bytes, parse_count, parse_duration
 from .rule import CheckOptions, Rule
 from .rules import RULES
+from .rules_fields import REBUILDABLE
 
-__all__ = ["RULES", "CheckOptions", "Checked", "Rule", "check", "examine", "take"]
+__all__ = [
+    "DEFAULTS",
+    "REBUILDABLE",
+    "RULES",
+    "CheckOptions",
+    "Checked",
+    "GatewayPolicy",
+    "ItemResult",
+    "MaintenancePlan",
+    "MaintenancePolicy",
+    "MaintenanceReport",
+    "PlannedItem",
+    "Rule",
+    "check",
+    "decode_plan",
+    "encode_plan",
+    "examine",
+    "parse_bytes",
+    "parse_count",
+    "parse_duration",
+    "plan_maintenance",
+    "plan_of",
+    "policy_of",
+    "take",
+    "without",
+]

@@ -33,13 +33,16 @@ class Others:
 
     def add_related(self, entry: Entry) -> None:
         """Ids that an entry names besides its own: its usage family and its checkpoints."""
+        named = Others()
         family = entry.get("usageFamilySessionIds")
         if isinstance(family, list):
-            self.ids.update(one for one in family if isinstance(one, str))
+            named.ids.update(one for one in family if isinstance(one, str))
         points = entry.get("compactionCheckpoints")
         for point in points if isinstance(points, list) else ():
             if isinstance(point, dict):
-                self._add_point(point)
+                named._add_point(point)
+        own = entry.get("sessionId")
+        self.ids.update(one for one in named.ids if one != own)
 
     def _add_point(self, point: dict[str, Any]) -> None:
         for place in (point, point.get("preCompaction"), point.get("postCompaction")):
