@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -218,7 +219,23 @@ def _audit(facts: Facts) -> Iterator[Check]:
     yield Check("audit", state, text % {"n": age.days + 1}, detail, "audit")
 
 
+def _alerts(facts: Facts) -> Iterator[Check]:
+    """Alerts name agents and troubles: on the way nobody should read them."""
+    hosts = [urlsplit(url) for url in settings.ALERT_WEBHOOKS]
+    plain = [one.netloc for one in hosts if one.scheme == "http" and not _is_here(one.hostname)]
+    is_secret = settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
+    if settings.ALERT_MAIL and not is_secret and not _is_here(settings.EMAIL_HOST):
+        plain.append(settings.EMAIL_HOST)
+    if plain:
+        text = _("Alerts go without encryption to: %s.") % names_of(plain)
+        yield Check("alerts", "watch", text, _("Use https, smtp+tls or smtps."))
+
+
+def _is_here(host: str | None) -> bool:
+    return is_loopback(host or "")
+
+
 _CHECKS = (
     *(_reach, _tls, _hosts, _admins, _scopes, _accounts, _tokens, _files, _limits, _modes),
-    *(_single_sign_on, _audit),
+    *(_single_sign_on, _audit, _alerts),
 )

@@ -79,7 +79,7 @@ def _visible() -> QuerySet[Alert]:
 
 
 def _row(alert: Alert, *, is_open: bool) -> AlertRow:
-    words = {"bad": _("Turned bad"), "clear": _("Ended"), "test": _("Test")}
+    words = {"bad": _("Turned bad"), "clear": _("No longer bad"), "test": _("Test")}
     rule = RULES.get(alert.check_name)
     return AlertRow(
         id=alert.uid,

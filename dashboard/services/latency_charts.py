@@ -71,6 +71,13 @@ class Chart:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...] | None, ...]
 
+    @property
+    def labelled_rows(self) -> list[list[tuple[Column, Cell]] | None]:
+        """The rows, each cell with its column."""
+        return [
+            None if row is None else list(zip(self.columns, row, strict=True)) for row in self.rows
+        ]
+
 
 def charts_of(report: Report) -> tuple[Chart, ...]:
     """The charts that were asked for."""

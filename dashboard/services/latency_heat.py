@@ -44,6 +44,11 @@ class HeatHour:
     is_labelled: bool
 
     @property
+    def counted(self) -> list[tuple[str, int]]:
+        """Each band with its count; none where nobody reported."""
+        return list(zip(band_labels(), self.counts or (), strict=False))
+
+    @property
     def middle(self) -> float:
         """The middle of its column in the picture."""
         return self.x + CELL / 2

@@ -145,7 +145,8 @@ def hours_of(history: History, wanted: Wanted, *, now_ms: int) -> list[Hour]:
         if place not in kept:
             [step] = history.steps(start, end, HOUR_MS)
             counts = None if step.window is None else _bands(step.window, wanted)
-            if end > now_ms - _SETTLED_MS:
+            # A writer that was idle says so with its next report: a gap may still close.
+            if end > now_ms - _SETTLED_MS or counts is None:
                 found.append(counts)
                 continue
             kept[place] = counts

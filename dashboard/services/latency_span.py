@@ -57,12 +57,12 @@ class Span:
 
 
 def span_of(start_ms: int, end_ms: int, *, finest_ms: int = 0) -> Span:
-    """The span for a window: its start moved back to a whole step, to the second.
+    """The span for a window: its start moved back to a whole step, its end on to a whole second.
 
     Steps are at least, and a multiple of, ``finest_ms``, which is what thinning has left. The same
     span asked for by its own ends is the same span, so pages and their twins agree.
     """
-    end_ms = end_ms // _S * _S
+    end_ms = -(-end_ms // _S) * _S
     start_ms = max(0, min(start_ms, end_ms - SHORTEST_MS))
     start_ms = max(start_ms, end_ms - LONGEST_MS)
     for step_ms in _LADDER_MS:

@@ -18,6 +18,7 @@ from sessionstore.metrics import (
     WRITTEN,
     Group,
     Histogram,
+    spread,
 )
 
 __all__ = ["CHANGED", "HOLD", "PHASES", "TIMES", "WAIT", "WRITE", "WRITTEN", "Figures", "Sums"]
@@ -90,14 +91,12 @@ class Sums:
 
     def figures(self, name: str) -> Figures:
         """Percentiles of a series of times."""
-        found = self.series.get(name)
-        if found is None or not found.counts:
-            return Figures(0)
+        found = spread(self.series.get(name))
         return Figures(
-            n=found.count,
-            p50=_ms(found.percentile(0.50)),
-            p95=_ms(found.percentile(0.95)),
-            p99=_ms(found.percentile(0.99)),
+            n=found.n,
+            p50=_ms(found.p50),
+            p95=_ms(found.p95),
+            p99=_ms(found.p99),
             maximum=_ms(found.maximum),
             from_timeouts_ms=_ms(self.given_up.percentile(0.0)) if name == WAIT else None,
         )

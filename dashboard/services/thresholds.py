@@ -213,10 +213,7 @@ _RULES = (
         _("Age of the last verified backup"),
         HOURS,
         Limits(26 * 3_600.0, 7 * 86_400.0),
-        _(
-            "A daily backup that comes in time colours nothing: a day, and two hours for it to be"
-            " taken. Never is bad. The judgement is ours."
-        ),
+        _("A daily backup in time colours nothing. Never is bad. The judgement is ours."),
         is_over=True,
         page="backups",
     ),

@@ -58,6 +58,7 @@ def _refusal(refused: str) -> str:
         "missing": _("sessionFile names a file that is not there"),
         "outside": _("sessionFile leads out of the sessions directory, so it is not followed"),
         "not-text": _("sessionFile is not a text, so it is not followed"),
+        "no-name": _("sessionFile holds what no file name can hold, so it is not followed"),
         "too-long": _("sessionFile is longer than a path can be, so it is not followed"),
         "a-folder": _("sessionFile names a folder, so it is not followed"),
         "not-a-file": _("it is not a regular file"),

@@ -99,7 +99,9 @@ def _context(request: ConsoleRequest, found: Asked) -> dict[str, Any]:
         "source": latency_listing.source_sentence(report),
         "gaps": latency_listing.gap_sentences(report, zone),
         "summary": summary_of(report),
-        "charts": [(chart, list(zip(labels, chart.rows, strict=True))) for chart in charts],
+        "charts": [
+            (chart, list(zip(labels, chart.labelled_rows, strict=True))) for chart in charts
+        ],
         "heat": heat,
         "heat_hours": list(zip(heat.hours, hours, strict=True)),
         "marks": found.marks,

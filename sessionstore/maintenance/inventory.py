@@ -3,7 +3,7 @@
 One pass, and nothing is opened twice: each entry once, transcripts only where they are too small
 to hold a conversation (2 KiB at most), our own small files of earlier incarnations. No lock is
 taken, no link followed, no dead table swept. Cost: a read per entry and an ``lstat`` per file;
-10,000 sessions with 7,590 transcripts take about two seconds and some 30 MB.
+10,000 sessions with 7,590 transcripts take about two seconds and some 45 MB.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..problems import problems
 from ..store import Store
 from . import inventory_files, inventory_others
 from .inventory_entries import facts_of, scan_settled
-from .inventory_files import Found
+from .inventory_found import Found
 from .inventory_links import Linker, MayLook, marked
 from .inventory_others import Others
 from .shapes import EntryFacts, FileFacts, Inventory
@@ -73,6 +73,8 @@ def take(
         other_ids=frozenset(others.ids),
         backups=backups,
         backup_bytes=backup_bytes,
+        is_listed=found.is_listed,
+        is_open_to_others=inventory_others.is_open(paths, found),
     )
 
 

@@ -12,31 +12,7 @@ from typing import Literal
 
 from ..errors import Finding
 from ..paths import StorePaths
-
-FileKind = Literal[
-    "transcript",
-    "topic",
-    "fork",
-    "checkpoint",
-    "trajectory",
-    "trajectory-pointer",
-    "archive-deleted",
-    "archive-reset",
-    "archive-bak",
-    "transcript-lock",
-    "store-lock",
-    "store-backup",
-    "repair-backup",
-    "store-temp",
-    "staging",
-    "quarantined",
-    "blob",
-    "entry",
-    "store-file",
-    "marker",
-    "other",
-]
-"""What a file beside a store is, by its name (openclaw-format §6.1) and place."""
+from ..transcripts import FileKind as FileKind
 
 Confidence = Literal["certain", "likely", "possible"]
 
@@ -130,7 +106,9 @@ class Inventory:
     besides an entry of this store names: another store in the same folder, an older
     ``sessions.json`` beside the directory, an earlier incarnation; their files count as referenced.
     ``backups`` and ``backup_bytes`` are what is at the usual place of this agent's backups.
-    ``collisions`` are names of agents that mean the same agent.
+    ``collisions`` are names of agents that mean the same agent. Without ``is_listed`` the names in
+    the store's folder are not known, so that nothing can be called missing. ``is_open_to_others``:
+    the modes of the folders down to the store's, from the state directory, let other users in.
     """
 
     paths: StorePaths
@@ -148,6 +126,8 @@ class Inventory:
     backups: int = 0
     backup_bytes: int = 0
     collisions: tuple[tuple[str, ...], ...] = ()
+    is_listed: bool = True
+    is_open_to_others: bool = True
 
     @property
     def is_complete(self) -> bool:

@@ -2,7 +2,7 @@
 
 Counts, waits, holds, whole writes, bytes, and counts by session are of every update. Of more than
 1,024 plain updates in a window (200 a second) the phases, and the times and bytes by session, are
-those of every fourth batch of 256, counted four times: looking at all of them would cost more
+those of every eighth batch of 256, counted eight times: looking at all of them would cost more
 than is promised. A maximum of a phase is then one of those looked at.
 """
 
@@ -33,7 +33,7 @@ from .rows import BATCH, PLAIN_WIDTH, Update
 from .sketch import Sketch
 
 SESSION, STORE = "session", "store"
-SAMPLED_FROM = 4
+ALL_UP_TO, ONE_OF = 4, 8
 """After so many batches in a window one of so many tells the phases of its updates."""
 
 
@@ -131,7 +131,7 @@ class Tally:
     def wants_phases(self) -> bool:
         """Whether the next plain updates should tell theirs."""
         number = self._plain_rows // BATCH
-        return number < SAMPLED_FROM or number % SAMPLED_FROM == 0
+        return number < ALL_UP_TO or number % ONE_OF == 0
 
     def add(self, updates: Iterable[Update]) -> None:
         """Updates that were not plain."""

@@ -52,6 +52,17 @@ def figure_of(page: Page, label: str) -> Any:
     return page.locator(".figure").filter(has=page.get_by_text(label, exact=True))
 
 
+def look_at_latency(page: Page, visit: Visit, lab: Lab) -> None:
+    """Open the Latency page until it has what was reported in the second that has just begun."""
+
+    def has_reports() -> bool:
+        visit("/latency/")
+        timeouts = figure_of(page, "Timeouts")
+        return timeouts.count() == 1 and "nobody" not in timeouts.inner_text()
+
+    lab.until(has_reports, patience_s=15)
+
+
 def saying(page: Page) -> str:
     """The sentence at the top of the Locks page."""
     return page.locator("#locks-verdict").inner_text()
@@ -107,7 +118,7 @@ def test_those_who_gave_up_are_told_after_it_is_over(lab: Lab, page: Page, visit
         re.compile(r"In the last hour: 1 acquisition, longest wait 3\.\d s")
     )
     expect(numbers).to_contain_text("40 timeouts; exact, from 5 processes that report.")
-    visit("/latency/")
+    look_at_latency(page, visit, lab)
     expect(figure_of(page, "Timeouts")).to_contain_text("40")
     expect(figure_of(page, "Lock wait, p95")).to_contain_text(re.compile(r"≥ 3\.\d+ s"))
     expect(page.locator(".latency-source")).to_contain_text("exact")
@@ -137,6 +148,7 @@ def test_a_hot_session_is_first_of_those_held_and_awaited_longest(
     figures = page.get_by_role("region", name="Figures of the stores").locator("tbody tr").first
     expect(figures).to_contain_text("8 processes")
     expect(figures).to_contain_text(f"{total:,}")
+    page.wait_for_timeout(1_100)  # its window ends with a whole second
     page.goto(f"{live_server.url}/latency/")
     for order in ("By time held", "By time waited"):
         top = page.locator(".top-list").filter(has_text=order)
@@ -159,6 +171,7 @@ def test_a_slow_disk_shows_as_slow_writes_without_any_wait(
     texts = cells.all_inner_texts()
     assert re.search(r"\b4\d\d ms", texts[4]), texts  # write
     assert " s" not in texts[2], texts  # wait
+    page.wait_for_timeout(1_100)  # the window of the page ends with a whole second
     page.goto(f"{live_server.url}/latency/?series=phases")
     page.locator(".chart-table summary").filter(has_text="Where the time goes").click()
     table = page.get_by_role("region", name="Where the time goes")

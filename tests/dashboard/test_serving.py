@@ -301,6 +301,37 @@ def refused(tmp_path: Path, **variables: str) -> str:
     return console.output
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("read_only", ["0", "1"])
+def test_serve_keeps_the_totals_of_metrics_read_only_or_not(
+    tmp_path: Path, watched: Path, read_only: str
+) -> None:
+    token = "monitoring-monitoring-monitoring"
+    sessions = watched / "agents" / "main" / "sessions"
+    sessions.mkdir(parents=True)
+    (sessions / "sessions.json").write_text("{}")
+    console = Console(
+        tmp_path,
+        SESSIONSTORE_STATE_DIR=str(watched),
+        SESSIONSTORE_READ_ONLY=read_only,
+        SESSIONSTORE_METRICS_TOKEN=token,
+    )
+    address = f"http://127.0.0.1:{console.port}/metrics"
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})
+    try:
+        console.wait_until_it_answers()
+        deadline = time.monotonic() + 60
+        while True:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                text = answer.read().decode()
+            if "\nsessionstore_collector_last_sample_timestamp_seconds{" in text:
+                break
+            assert time.monotonic() < deadline, console.output
+            time.sleep(1)
+    finally:
+        console.stop()
+
+
 def test_serve_refuses_the_world_without_account_host_names_and_tls(
     tmp_path: Path, watched: Path
 ) -> None:

@@ -156,7 +156,7 @@ def test_table_json_and_csv_have_the_same_numbers(
 def _table_row(row: str) -> list[float | None] | None:
     if "no report" in row:
         return None
-    cells = re.findall(r'<td class="number">(.*?)</td>', row)
+    cells = re.findall(r'<td class="number"[^>]*>(.*?)</td>', row)
     found = [re.search(r'<data value="([^"]+)"', cell) for cell in cells]
     return [None if one is None else float(one[1]) for one in found]
 
@@ -205,3 +205,15 @@ def test_one_store_shows_its_own(reported: Reported, viewer_client: Client) -> N
     assert own["total"]["updates"] == len(reported.waits)
     assert other["total"]["updates"] == 0
     assert other["source"] == "none"
+
+
+def test_a_gap_closes_when_an_idle_writer_says_that_it_was_there(
+    small: Path, now_ms: int, viewer_client: Client
+) -> None:
+    directory = small / "agents" / "main" / "sessions"
+    hours = viewer_client.get("/latency.json").json()["heat_map"]["hours"]
+    assert hours[-4]["counts"] is None
+    late = window(now_ms - 4_000, now_ms - 1_000, covered_from_ms=now_ms - 6 * 60 * MINUTE_MS)
+    report(directory, [late])
+    hours = viewer_client.get("/latency.json").json()["heat_map"]["hours"]
+    assert hours[-4]["counts"] == [0] * 6

@@ -310,11 +310,12 @@ def test_sums_are_exact_though_writers_and_collectors_are_killed(
 
 
 _UPDATER = """
-import sys
+import os, sys
 from sessionstore.store import open_store
 with open_store(sys.argv[1]) as store:
     for number in range(int(sys.argv[2])):
-        store.patch(f"agent:main:s{number % 5}", {"n": number})
+        # No two updates are the same: one that changes nothing writes nothing.
+        store.patch(f"agent:main:s{number % 5}", {"n": [os.getpid(), number]})
 """
 _ENDLESS = """
 import sys

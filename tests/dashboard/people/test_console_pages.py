@@ -273,3 +273,23 @@ def test_only_failures_are_listed(admin_client: Client, carol: User) -> None:
     page = admin_client.get("/sign-ins/failed/").text
     assert "nobody-here" in page
     assert "fine</span>" not in page
+
+
+@pytest.mark.parametrize(
+    ("hooks", "mail", "said"),
+    [
+        (["https://hooks.example.org/x"], [], ""),
+        (["http://127.0.0.1:9/x"], [], ""),
+        (["http://hooks.example.org/secret"], [], "hooks.example.org"),
+        ([], ["ops@example.org"], "mail.example.org"),
+    ],
+)
+def test_alerts_that_anybody_on_the_way_can_read_are_said(
+    settings: Any, hooks: list[str], mail: list[str], said: str
+) -> None:
+    settings.ALERT_WEBHOOKS, settings.ALERT_MAIL = hooks, mail
+    settings.EMAIL_HOST = "mail.example.org"
+    check = look().get("alerts")
+    assert ("" if check is None else check.sentence) == (
+        said and f"Alerts go without encryption to: {said}."
+    )
