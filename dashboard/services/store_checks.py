@@ -114,8 +114,3 @@ def layouts(stores: StoreList) -> Iterator[Check]:
         yield told(stores, "layout", "watch", sentence, detail, page="migrations")
     elif not both and is_known(stores):
         yield told(stores, "layout", "ok", _("Every store keeps one file per session."))
-
-
-def not_yet() -> Iterator[Check]:
-    """What this console does not look at yet. Grey is honest; green would be a promise."""
-    yield Check("orphans", "unknown", _("Transcripts without a session: not checked yet."))
