@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from sessionstore.paths import StorePaths
+from sessionstore.transcripts import Transcript as Found
 from sessionstore.transcripts import find_transcript
 
 from .. import scope
@@ -33,6 +34,11 @@ def transcript_of(paths: StorePaths, key: str, entry: dict[str, Any]) -> Transcr
     Files of agents outside the scope are not looked at, whatever an entry names.
     """
     found = find_transcript(paths, key, entry, may_look_at=lambda agent: scope.allows(shown(agent)))
+    return facts_of(found)
+
+
+def facts_of(found: Found) -> Transcript:
+    """What was found, in words, masked."""
     return Transcript(
         path="" if found.path is None else shown(str(found.path))[:400],
         why=_why(found.why),

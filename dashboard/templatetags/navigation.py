@@ -14,7 +14,7 @@ _PAGES = {
     "sessions": "sessions selected plans plan plan_make plan_again plan_apply",
     "stores": "stores store_sessions session session_edit session_edit_json session_act "
     "session_delete session_copy session_copy_whole session_change session_reveal "
-    "session_versions version_restore",
+    "session_versions version_restore session_transcript",
     "locks": "locks store_locks lock lock_clear",
     "latency": "latency store_latency",
     "migration": "migrations migrations_check migrations_run store_migration store_rollback "

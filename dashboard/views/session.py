@@ -18,9 +18,20 @@ from .answers import page_or_part, tells_problems
 from .edit_results import may_edit, result_context
 from .latency_session import writes_tab
 from .locks import locks_tab
+from .transcripts import transcript_tab
 from .versions import versions_of_gone, versions_tab
 
-TABS = ("fields", "json", "file", "writes", "locks", "versions", "history", "problems")
+TABS = (
+    "fields",
+    "json",
+    "file",
+    "writes",
+    "locks",
+    "transcript",
+    "versions",
+    "history",
+    "problems",
+)
 
 
 @require_safe
@@ -42,6 +53,8 @@ def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBas
         context |= versions_tab(request, store_id, ref)
     if tab == "locks":
         context |= locks_tab(found)
+    if tab == "transcript":
+        context |= transcript_tab(request, found)
     if tab in ("writes", "locks"):
         context |= writes_tab(request, store_id, ref)
     return page_or_part(request, "session.html", "_session_tab.html", context)

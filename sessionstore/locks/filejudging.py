@@ -71,6 +71,27 @@ def judge_file(found: LegacyFile, scope: FileScope, neighbours: Neighbours) -> J
     return Judgement(verdict, evidence, _doubts(found, neighbours), limit_s)
 
 
+def may_take_over(found: LegacyFile) -> bool:
+    """Whether ``sessions.json.lock`` may be taken: its owner is proven gone, or cannot be judged.
+
+    Of an owner that runs, here or in a container that can be seen, never: it may be in the middle
+    of its write. One that nothing here can judge is waited for as long as OpenClaw waits for
+    anybody (30 s, by the file's word and by its time); else a crash inside a container would lock
+    everybody out for good. A file without a readable owner is the trace of a crash between
+    creating and writing it; it counts as long.
+    """
+    if found.pid is None:
+        return time.time() - found.modified_s > UNREADABLE_GRACE_S
+    if owner_runs(found.pid, found.start)[0] == "alive":
+        return False
+    judged = judge_file(found, "legacy", Neighbours([found]))
+    if judged.verdict in ("owner-gone", "pid-reused") and not judged.against:
+        return True
+    if judged.verdict in ("alive", "over-limit"):
+        return False
+    return min(_age(found), age_s(found.modified_s)) > LEGACY_LIMIT_S
+
+
 def _living(
     found: LegacyFile, scope: FileScope, known: tuple[str, ...], pid: int, container: str
 ) -> Judgement:

@@ -18,15 +18,15 @@ from pathlib import Path
 from ..errors import LockTimeoutError
 from ..files import io_error, write_all
 from .asides import settle_asides
+from .filejudging import judge_file, may_take_over
 from .legacypayload import (
     LegacyFile,
-    is_abandoned,
-    judge,
     legacy_lock_path,
     new_payload,
     parse_legacy_file,
     read_legacy_file,
 )
+from .neighbours import Neighbours
 
 _FIRST_PAUSE_S = 0.05
 _MAX_PAUSE_S = 1.0
@@ -108,7 +108,7 @@ class LegacyLock:
             found = read_legacy_file(self.path)
             if found is None:
                 return self._create()
-            if is_abandoned(found) and remove_exactly(found):
+            if may_take_over(found) and remove_exactly(found):
                 self.took_over = self._create()
                 return self.took_over
             return False
@@ -138,7 +138,8 @@ class LegacyLock:
             )
         holder = f"pid {found.pid}"
         held_s = max(time.time() - found.since_ms / 1000, 0.0)
-        evidence = " ".join(judge(found)[1])
+        judged = judge_file(found, "legacy", Neighbours([found]))
+        evidence = " ".join((*judged.evidence, *judged.against))
         return LockTimeoutError(
             f"{begin}: {holder} holds it, {held_s:.1f} s by now. {evidence}",
             holder=holder,
@@ -159,7 +160,7 @@ def sweep_asides(store_path: Path) -> int:
     """
     lock = legacy_lock_path(store_path)
     try:
-        return settle_asides(lock.parent, lambda name: name == lock.name, is_dead=is_abandoned)
+        return settle_asides(lock.parent, lambda name: name == lock.name, is_dead=may_take_over)
     except OSError as error:
         raise io_error("clear up", lock.parent, error) from error
 
@@ -245,7 +246,7 @@ def sweep_legacy_lock(store_path: Path) -> None:
     path = legacy_lock_path(store_path)
     try:
         found = read_legacy_file(path)
-        if found is not None and is_abandoned(found):
+        if found is not None and may_take_over(found):
             remove_exactly(found)
     except OSError as error:
         raise io_error("clear up", path, error) from error

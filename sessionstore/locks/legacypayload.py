@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,31 +140,3 @@ def owner_runs(pid: int, start: int | None) -> tuple[LegacyVerdict, str]:
         sentence = f"Process {pid} started at {now}, not at {start} as the lock file says."
         return "pid-reused", f"{sentence} The number was used again."
     return "alive", f"Process {pid} runs and started when the lock file says."
-
-
-def judge(found: LegacyFile) -> tuple[LegacyVerdict, tuple[str, ...]]:
-    """The verdict on a lock file's owner, with the evidence in sentences."""
-    age_s = max(time.time() - found.since_ms / 1000, 0.0)
-    sentences = []
-    if found.pid is None:
-        verdict: LegacyVerdict = "unreadable"
-        sentences.append("The lock file does not name a process.")
-    else:
-        verdict, sentence = owner_runs(found.pid, found.start)
-        sentences.append(sentence)
-    sentences.append(f"The lock was taken {age_s:.0f} s ago.")
-    if verdict == "alive" and age_s > UNREADABLE_GRACE_S:
-        sentences.append("OpenClaw takes a lock of over 30 s away even from a living owner.")
-    return verdict, tuple(sentences)
-
-
-def is_abandoned(found: LegacyFile) -> bool:
-    """Whether the lock may be taken over: its owner is proven dead.
-
-    A file without a readable owner is the trace of a crash between creating and writing it,
-    which takes microseconds; it counts after 30 s, as in OpenClaw. OpenClaw also takes a lock
-    of over 30 s from a living owner. We never do: that owner may be in the middle of its write.
-    """
-    if found.pid is None:
-        return time.time() - found.modified_s > UNREADABLE_GRACE_S
-    return judge(found)[0] in ("owner-gone", "pid-reused")

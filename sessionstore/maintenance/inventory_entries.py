@@ -77,14 +77,14 @@ def scan_settled(paths: StorePaths, max_entry_bytes: int) -> Iterator[Scanned | 
     )
 
 
-def facts_of(found: Scanned, store_name: str, *, is_legacy: bool, at_ms: int) -> EntryFacts:
+def facts_of(found: Scanned, paths: StorePaths, *, is_legacy: bool, at_ms: int) -> EntryFacts:
     """What the rules need to know of one sound entry."""
     entry, key = found.entry or {}, found.key or ""
-    folder = f"{store_name.removesuffix('.json')}.d"
+    place = paths.store_path.name if is_legacy else f"{paths.directory.name}/{file_name(key)}"
     return EntryFacts(
         key=key,
         etag=etag(entry),
-        path=store_name if is_legacy else f"{folder}/{file_name(key)}",
+        path=place,
         size_bytes=len(found.data),
         updated_at_ms=updated_at_ms(entry),
         session_id=_session_id(entry),

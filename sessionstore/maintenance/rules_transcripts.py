@@ -7,7 +7,18 @@ from collections.abc import Iterator
 
 from ..errors import Finding, Severity
 from ..index.kinds import rest_of_key
-from .rule import CheckOptions, Rule, about_entry, about_file, age_s, ago, counted, quoted, several
+from .rule import (
+    CheckOptions,
+    Rule,
+    about_entry,
+    about_file,
+    age_s,
+    ago,
+    counted,
+    declared,
+    quoted,
+    several,
+)
 from .shapes import Confidence, EntryFacts, FileFacts, Inventory
 
 PLAIN = ("transcript", "topic", "fork")
@@ -120,7 +131,7 @@ def shared(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
         if name:
             by_file[name].append(facts)
     for name, same in by_file.items():
-        if len({_declared(facts) for facts in same}) < 2:
+        if len({declared(facts) for facts in same}) < 2:
             continue
         newest = max(same, key=lambda one: (one.active_at_ms or 0, one.key))
         others = sorted(one.key for one in same if one is not newest)
@@ -132,11 +143,6 @@ def shared(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
             "reset all but the one that it belongs to: each run writes into the same file",
             evidence=(f"the file is {quoted(name)}", *several(others)),
         )
-
-
-def _declared(facts: EntryFacts) -> str:
-    """Sessions that share by design count as one: a cron job and its runs (OpenClaw 69013)."""
-    return facts.key.partition(":run:")[0] if facts.kind == "cron-run" else facts.key
 
 
 RULES = (

@@ -20,6 +20,15 @@ from sessionstore.locks.legacylock import remove_exactly
 from sessionstore.locks.legacypayload import read_legacy_file
 from tests.sessionstore.faults import injected
 from tests.sessionstore.locks.conftest import Start, says
+from tests.sessionstore.locks.test_lockfiles import (
+    ENVIRONMENT,
+    HOLDING,
+    IN_NAMESPACE,
+    NEEDS_NAMESPACES,
+    ON_MACHINE,
+    end,
+    holding,
+)
 
 DEAD_PID = 2**22 + 1  # above the highest pid that Linux gives
 
@@ -101,6 +110,56 @@ def test_killed_owners_lock_is_taken_over(store: Path, start: Start) -> None:
     child.wait()
     with LegacyLock(store).hold(5.0):
         pass
+
+
+TAKING = """
+import sys
+from pathlib import Path
+from sessionstore.errors import LockTimeoutError
+from sessionstore.locks import LegacyLock
+try:
+    with LegacyLock(Path(sys.argv[1])).hold(0.5):
+        print("taken")
+except LockTimeoutError as error:
+    print("waited:", error)
+"""
+
+
+def taking_inside_a_container(store: Path) -> str:
+    command = [*IN_NAMESPACE, sys.executable, "-c", TAKING, str(store)]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=ENVIRONMENT, check=True
+    ).stdout
+
+
+@NEEDS_NAMESPACES
+def test_owner_that_a_container_cannot_see_is_waited_for(store: Path) -> None:
+    path = write_lock(store, pid=os.getpid(), starttime=start_of(os.getpid()))
+    before = path.read_bytes()
+    assert "another container" in taking_inside_a_container(store)
+    assert path.read_bytes() == before
+
+
+@NEEDS_NAMESPACES
+@pytest.mark.parametrize("age_s", [29.0, 31.0])
+def test_owner_that_cannot_be_judged_counts_for_as_long_as_openclaw_waits(
+    store: Path, age_s: float
+) -> None:
+    write_lock(store, age_s, pid=DEAD_PID, starttime=1)
+    said = taking_inside_a_container(store).partition(":")[0].strip()
+    assert said == ("taken" if age_s > 30 else "waited")
+
+
+@ON_MACHINE
+@NEEDS_NAMESPACES
+def test_owner_inside_a_container_keeps_its_lock_however_old(store: Path) -> None:
+    command = [*IN_NAMESPACE, sys.executable, "-c", HOLDING, str(lock_file(store))]
+    with holding(command) as child:
+        os.utime(lock_file(store), (time.time() - 86_400,) * 2)
+        with pytest.raises(LockTimeoutError), LegacyLock(store).hold(0.3):
+            pass
+        end(child)
+    assert lock_file(store).exists()
 
 
 def test_zombies_lock_is_taken_over(store: Path) -> None:

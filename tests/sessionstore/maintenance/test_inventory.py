@@ -5,14 +5,19 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import threading
+import tracemalloc
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sessionstore import open_store
 from sessionstore.errors import Finding
 from sessionstore.maintenance import CheckOptions, examine, take
+from sessionstore.maintenance.inventory_entries import scan_settled
 from tests.sessionstore.faults import injected
 from tests.sessionstore.helpers import write_legacy, write_unadopted
 from tests.sessionstore.maintenance.state import DAY, HOUR, State, stamp
@@ -242,6 +247,69 @@ def test_wrong_owner_is_told(bare: State) -> None:
     os.chown(path, 12345, -1)
     [finding] = examine(take(bare.store)).findings
     assert (finding.rule, finding.path) == ("wrong-owner", str(path))
+
+
+def test_each_entry_is_opened_once_and_no_conversation_at_all(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = state.transcript(state.session_id(state.put("explicit:long")), lines=100).name
+    opened: Counter[str] = Counter()
+    real = os.open
+
+    def counting(path: object, *args: Any, **kwargs: Any) -> int:
+        opened[str(path).rpartition("/")[2]] += 1
+        return real(path, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", counting)
+    look = take(state.store)
+    entries = {Path(facts.path).name for facts in look.entries.values()}
+    assert {opened[name] for name in entries} == {1}
+    assert opened[long] == 0
+
+
+def test_what_is_looked_at_is_not_kept(bare: State) -> None:
+    for number in range(100):
+        bare.put(f"explicit:{number}", systemPromptReport={"text": "r" * 200_000}, written=False)
+    tracemalloc.start()
+    try:
+        take(bare.store)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000  # of 20 MB
+
+
+def test_writers_that_go_on_are_no_damage(bare: State) -> None:
+    keys = [bare.put(f"explicit:{number}") for number in range(20)]
+    done = threading.Event()
+
+    def write() -> None:
+        count = 0
+        while not done.is_set():
+            bare.store.patch(keys[count % 20], {"count": count})
+            count += 1
+
+    worker = threading.Thread(target=write)
+    worker.start()
+    try:
+        looks = [take(bare.store) for _ in range(10)]
+    finally:
+        done.set()
+        worker.join(10)
+    assert [look.problems for look in looks] == [()] * 10
+    assert {frozenset(look.entries) for look in looks} == {frozenset(keys)}
+
+
+def test_directory_that_is_replaced_meanwhile_is_looked_at_again(bare: State) -> None:
+    keys = {bare.put(f"explicit:{number}") for number in range(3)}
+    scanning = scan_settled(bare.store.paths, 1 << 20)
+    next(scanning)
+    aside = bare.directory.rename(bare.folder / "aside")
+    shutil.copytree(aside, bare.directory)
+    rest = list(scanning)
+    again = rest[rest.index(None) + 1 :]
+    assert {one.key for one in again if one is not None} == keys
+    assert None not in again
 
 
 def texts_of(findings: tuple[Finding, ...]) -> list[str]:
