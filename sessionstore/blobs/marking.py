@@ -25,7 +25,7 @@ _LARGEST: Final = 1 << 30
 _DEEPEST: Final = 64
 """Levels of folders; a path of the system ends long before."""
 
-_AREAS: Final = ("quarantine", "runs", "restores")
+_AREAS: Final = ("quarantine", "runs", "restores", "maintenance")
 """Folders of the sidecar that may hold entries' files."""
 
 

@@ -122,7 +122,9 @@ def list_of(store: Store, begins: str) -> list[Path]:
     return [path for path in files if path.read_text()[1:].startswith(begins)]
 
 
-@pytest.mark.parametrize("place", ["sessions.d.bak.1", "quarantine", "runs/backup-1/entries/x"])
+@pytest.mark.parametrize(
+    "place", ["sessions.d.bak.1", "quarantine", "runs/b-1/entries/x", "maintenance/1/trash"]
+)
 def test_blob_of_a_file_that_was_set_aside_stays(store: Store, place: str) -> None:
     store.put(B, entry(big=FIRST))
     folder = store.path.parent if place.startswith("sessions") else store.paths.sidecar
