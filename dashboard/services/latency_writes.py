@@ -21,6 +21,7 @@ from .latency_coverage import is_covered
 from .latency_span import HOUR_MS, HOURS, Span, span_of
 from .problems import Problem
 from .readers import Reader
+from .sampled import exactness
 from .sparklines import Sparkline, sparkline_of
 from .tree import shown
 
@@ -54,7 +55,8 @@ class WriteRow:
 class WriteTotal:
     """What the session cost in the last hours, as far as windows counted it apart.
 
-    ``over_count``: the sums may hold up to so many updates of other sessions; 0 means none.
+    ``over_count``: the sums may hold up to so many updates of other sessions; 0 means none. Of
+    ``estimated`` updates the time held and the bytes were not looked at, and are estimates.
     """
 
     hours: int
@@ -64,6 +66,12 @@ class WriteTotal:
     hold_ms: float
     written_bytes: int
     over_count: int
+    estimated: int
+
+    @property
+    def exactness(self) -> str:
+        """Of how many updates time held and bytes are."""
+        return exactness(self.updates - self.over_count, self.estimated)
 
     @property
     def words(self) -> tuple[str, str]:
@@ -85,6 +93,16 @@ class Writes:
     since_ms: int | None
     read_at_ms: int
     problem: Problem | None = None
+
+    @property
+    def exactness(self) -> str:
+        """Of how many updates time held and bytes are, over all that is shown."""
+        return max(self.totals, key=lambda total: total.hours).exactness
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing that is shown is an estimate."""
+        return not any(total.estimated for total in self.totals)
 
 
 @dataclass(slots=True)
@@ -159,6 +177,7 @@ def _total(hot: list[tuple[int, HotSession]], hours: int, now_ms: int) -> WriteT
         hold_ms=round(sum(one.hold_ns for one in inside) / _NS_PER_MS, 6),
         written_bytes=sum(one.written_bytes for one in inside),
         over_count=sum(one.over_count for one in inside),
+        estimated=sum(one.estimated for one in inside),
     )
 
 

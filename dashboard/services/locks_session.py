@@ -20,6 +20,7 @@ from .locks_look import StoreLook, look_at_locks
 from .locks_rows import LockRow, lock_row
 from .problems import Problem
 from .readers import Reader
+from .sampled import exactness
 from .session import key_behind
 from .sparklines import Sparkline
 from .tree import shown
@@ -33,7 +34,8 @@ _FEW, _LINE_H = 20, 24
 class SpanFigures:
     """What writers reported of one session for the last hours.
 
-    ``count`` may be too large by at most ``over_count``. ``is_reported``: anybody reported for
+    ``count`` may be too large by at most ``over_count``; of ``estimated`` updates the time held was
+    not looked at. ``is_reported``: anybody reported for
     the store at all; ``is_counted``: this session was among the costly ones of a window.
     """
 
@@ -47,6 +49,12 @@ class SpanFigures:
     wait_s: float = 0.0
     hold_s: float = 0.0
     timeouts: int = 0
+    estimated: int = 0
+
+    @property
+    def exactness(self) -> str:
+        """Of how many updates the time held is."""
+        return exactness(self.count - self.over_count, self.estimated)
 
     @property
     def title(self) -> str:
@@ -177,6 +185,7 @@ def _span(
         since_ms=min(covered, default=now_ms),
         count=sum(one.count for one in mine),
         over_count=sum(one.over_count for one in mine),
+        estimated=sum(one.estimated for one in mine),
         contended=sum(one.contended for one in mine),
         wait_s=sum(one.wait_ns for one in mine) / 1e9,
         hold_s=sum(one.hold_ns for one in mine) / 1e9,

@@ -57,6 +57,13 @@ def test_what_writers_reported_of_it(state: Path, viewer_client: Client) -> None
     assert "reported since" in text
 
 
+def test_time_held_that_is_estimated_says_so(state: Path, viewer_client: Client) -> None:
+    report(window(acquired=8_000, over_count=17, estimated=6_987))
+    assert tab(viewer_client).count("sampled, 1 update in 8") == 4  # 1, 6, 24 and 72 hours
+    report(window(acquired=400, key=LIN, program="another"))
+    assert "sampled" not in tab(viewer_client, LIN)
+
+
 def test_few_updates_are_not_judged(state: Path, viewer_client: Client) -> None:
     report(window(acquired=5))
     assert "too few to judge" in tab(viewer_client)
