@@ -25,10 +25,10 @@ from ..files import status_of
 from ..keys import MARKER_NAME
 from ..paths import discover
 from ..store import Store, open_store
+from .cast import HOT_KEY
 from .invent import Inventor
 from .state import is_demo
 
-HOT_KEY = "agent:main:telegram:group:-1001234567890"
 _NEW_PER_WRITER = 40
 _SLOW_EVERY_S = 8.0
 _SLOW_HOLD_S = 1.6

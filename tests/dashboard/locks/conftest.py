@@ -158,9 +158,7 @@ def window(
         processes=[Process("here", 4242 + len(program), 7, program)],
         groups=groups,
         sessions=[
-            HotSession(
-                key, acquired, 3, 4_000_000_000, 9_000_000_000, 100, over_count, estimated
-            )
+            HotSession(key, acquired, 3, 4_000_000_000, 9_000_000_000, 100, over_count, estimated)
         ],
         writes=kept,
     )

@@ -13,8 +13,8 @@ import pytest
 
 from sessionstore import discover, held_locks, open_store
 from sessionstore.demo import build, fill, is_demo, run_writers, start_writer, stop_writers
+from sessionstore.demo.cast import HOT_KEY
 from sessionstore.demo.problems import AWKWARD_KEYS, BLOATED_KEY, DAMAGED_KEY, DUPLICATE_KEY
-from sessionstore.demo.writers import HOT_KEY
 from sessionstore.index import KINDS, Index
 from tests.sessionstore.helpers import NOW, temporary_files
 

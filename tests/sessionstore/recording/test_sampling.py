@@ -77,7 +77,11 @@ def test_what_is_no_phase_is_of_every_update(store_file: Path) -> None:
 def test_sums_and_thinning_keep_what_is_estimated(store_file: Path) -> None:
     write_many(store_file, MANY)
     estimated = group(store_file, "patch").estimated
-    reports = [one for file in files_of(store_file) for one in scan(file.read_bytes(), latest_ms=FOREVER_MS).reports]
+    reports = [
+        one
+        for file in files_of(store_file)
+        for one in scan(file.read_bytes(), latest_ms=FOREVER_MS).reports
+    ]
     later_ms = reports[-1].until_ms + 30 * HOUR
     old = b"".join(thinned(reports, now_ms=later_ms))
     for made in (clamp(merge(windows(store_file))), merge(w for _, w in unpack_frames(old))):
