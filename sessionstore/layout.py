@@ -35,7 +35,10 @@ class _Remove(enum.Enum):
 
 REMOVE: Final = _Remove.REMOVE
 
-New = bytes | Literal[_Remove.REMOVE] | None
+Put = bytes | Literal[_Remove.REMOVE]
+"""New bytes, or REMOVE."""
+
+New = Put | None
 """New bytes, REMOVE, or None for no change."""
 
 DAMAGED: Final = b'{"\\u0000damaged": true}'
@@ -44,7 +47,7 @@ DAMAGED: Final = b'{"\\u0000damaged": true}'
 Transform = Callable[[bytes | None], New]
 """From an entry's bytes (None: there is none) to its new bytes, REMOVE, or None for no change."""
 
-Bulk = Callable[[dict[str, bytes]], dict[str, bytes | Literal[_Remove.REMOVE]]]
+Bulk = Callable[[dict[str, bytes]], dict[str, Put]]
 """From all sound entries to the new bytes of those that change."""
 
 

@@ -173,19 +173,29 @@ class Store:
         Lists the directory, and reads the files below ``x/``, whose names do not tell their key
         (in a directory that is not adopted, all files).
         """
-        return self._backing.read(lambda layout: layout.keys(), [])
+        began = perf_counter_ns()
+        found: list[str] = self._backing.read(lambda layout: layout.keys(), [])
+        self._tell_read("keys", began)
+        return found
 
     def load(self) -> dict[str, Entry]:
         """All sound entries by key. Reads every file; damaged ones are in :meth:`problems`."""
-        return {
+        began = perf_counter_ns()
+        loaded = {
             found.key: entries.normalise(found.entry)
             for found in self._scan()
             if found.key is not None and found.entry is not None
         }
+        self._tell_read("load", began)
+        return loaded
 
     def problems(self) -> list[Finding]:
         """What is wrong with the store's files. Reads every file and changes nothing."""
         return problems.problems(self.paths, self._scan)
+
+    def _tell_read(self, operation: str, began: int) -> None:
+        if self._reporter is not None:
+            self._reporter.add_read(operation, perf_counter_ns() - began)
 
     def _scan(self) -> list[Scanned]:
         nothing: list[Scanned] = []

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..recording.histograms import Histogram
+from ..recording.histograms import MOST_VALUE, Histogram
 from ..recording.records import (
     CHANGED,
     HOLD,
@@ -22,6 +22,7 @@ from ..recording.records import (
 
 US, MS = 1_000, 1_000_000
 TIMEOUT_NS: Final = 5_000 * MS
+_LONGEST_WAIT_NS: Final = 4_800 * MS
 
 # How many times the median a value is, and the share of values that are so.
 _SPREAD: Final = (
@@ -60,11 +61,11 @@ _PHASES: Final = {
     "read": 0.16, "merge": 0.14, "serialise": 0.10, "write": 0.34, "sync": 0.0, "rename": 0.26,
 }  # fmt: skip
 _WHOLE: Final = ("write", "sync", "rename")
-DIRECTORY: Final = Habit("directory", 2.4, 0.012, 9 * MS, 90 * US, _PHASES, 1_400, 110)
+DIRECTORY: Final = Habit("directory", 24.0, 0.012, 9 * MS, 90 * US, _PHASES, 1_400, 110)
 LEGACY: Final = Habit(
-    *("legacy", 0.7, 0.11, 55 * MS, 38 * MS),
+    *("legacy", 0.7, 0.07, 55 * MS, 38 * MS),
     {"read": 0.3, "merge": 0.01, "serialise": 0.22, "write": 0.46, "sync": 0.0, "rename": 0.01},
-    *(310_000, 120),
+    *(118_000, 120),
 )
 
 
@@ -87,7 +88,7 @@ def figures(
         if (count := _about(chance, updates * share))
     ]
     if rough and updates:
-        groups.append(_given_up(habit, max(updates // 60, 1)))
+        groups.append(_given_up(habit, max(updates // 600, 1)))
     reads = _drawn(chance, 30 * US, updates * 2)
     return Figures(groups, _sessions(groups, keys), {"get": reads} if updates else {})
 
@@ -107,10 +108,12 @@ def _draw(chance: random.Random, count: int) -> list[tuple[float, int]]:
     return sorted(made.items())
 
 
-def _histogram(drawn: Sequence[tuple[float, int]], median: float) -> Histogram:
+def _histogram(
+    drawn: Sequence[tuple[float, int]], median: float, *, most: int = MOST_VALUE
+) -> Histogram:
     made = Histogram({})
     for factor, count in drawn:
-        made.add(int(median * factor), count)
+        made.add(min(int(median * factor), most), count)
     return made
 
 
@@ -124,7 +127,8 @@ def _written(
     contended = min(_about(chance, count * (0.5 if rough else habit.contended)), count)
     lock = _drawn(chance, 2 * US, count - contended)
     queue = Histogram({0: count}) if count else Histogram({})
-    lock.merge(_drawn(chance, habit.contended_wait_ns * (25 if rough else 1), contended))
+    waited_ns = habit.contended_wait_ns * (25 if rough else 1)
+    lock.merge(_histogram(_draw(chance, contended), waited_ns, most=_LONGEST_WAIT_NS))
     wait = Histogram(dict(lock.counts), lock.total, lock.maximum)
     drawn = _draw(chance, count)
     hold_ns = habit.hold_ns * (6 if rough else 1)

@@ -17,7 +17,15 @@ from ..paths import StorePaths
 from ..recording.records import FOLDER, VERSION, KeptWrite, Process, Window, pack_frame
 from ..recording.scanning import pack_sources
 from ..recording.segments import Span, block_of
-from ..recording.tiers import COARSEST_MS, HOUR, KEPT_MS, MINUTE, resolution_of, thinning_time
+from ..recording.tiers import (
+    COARSEST_MS,
+    HOUR,
+    KEPT_MS,
+    MINUTE,
+    SECOND,
+    resolution_of,
+    thinning_time,
+)
 from .disk import write_files
 from .figures import MS, TIMEOUT_NS, US, Figures, Habit, figures
 
@@ -34,18 +42,17 @@ _DAY: Final = (
 )
 _VARIANTS: Final = 4
 _EXAMPLES: Final = 2
-_FINE_MS: Final = MINUTE
+_BURST_MS: Final = 20 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
+    """One window. Nothing was done between ``covered_ms`` and ``start_ms``."""
+
+    covered_ms: int
     start_ms: int
     end_ms: int
     is_rough: bool
-
-    @property
-    def length_ms(self) -> int:
-        return self.end_ms - self.start_ms
 
 
 def plant(paths: StorePaths, habit: Habit, keys: Sequence[str], *, seed: str, now_ms: int) -> None:
@@ -68,15 +75,17 @@ def _windows(
     @cache
     def made(length_ms: int, percent: int, is_rough: bool, variant: int) -> Figures:
         updates = habit.rate * percent / 100 * length_ms / 1000
-        count = int(updates + (variant + 0.5) / _VARIANTS)  # of few, now one and now none
+        more_or_less = 0.8 + 0.4 * variant / (_VARIANTS - 1)
+        count = int(updates * more_or_less + (variant + 0.5) / _VARIANTS)
         return figures(chance, habit, keys, count, rough=is_rough)
 
     for one in _stretches(now_ms):
-        percent = _DAY[one.start_ms // HOUR % 24]
-        found = made(one.length_ms, percent, one.is_rough, chance.randrange(_VARIANTS))
+        percent = _percent(one.start_ms)
+        length_ms = one.end_ms - one.covered_ms
+        found = made(length_ms, percent, one.is_rough, chance.randrange(_VARIANTS))
         yield Window(
             VERSION,
-            one.start_ms,
+            one.covered_ms,
             one.start_ms,
             one.end_ms,
             processes=processes,
@@ -87,6 +96,13 @@ def _windows(
         )
 
 
+def _percent(at_ms: int) -> int:
+    """How busy it is, between two hours in between; rounded, so that figures are used again."""
+    hour, rest_ms = divmod(at_ms, HOUR)
+    before, after = _DAY[hour % 24], _DAY[(hour + 1) % 24]
+    return round((before + (after - before) * rest_ms / HOUR) / 4) * 4
+
+
 def _stretches(now_ms: int) -> Iterator[_Stretch]:
     """What windows there are, by the age that thinning sees."""
     thinning_ms = thinning_time(now_ms)
@@ -95,11 +111,13 @@ def _stretches(now_ms: int) -> Iterator[_Stretch]:
     start_ms = (thinning_ms - KEPT_MS) // COARSEST_MS * COARSEST_MS
     while True:
         step_ms = resolution_of(thinning_ms - start_ms)
-        if start_ms + step_ms > now_ms:
+        if start_ms + max(step_ms, _BURST_MS) > now_ms:
             return
-        end_ms = start_ms + step_ms
+        # Lately in bursts: a process that does nothing reports nothing, and is there all the same.
+        end_ms = start_ms + max(step_ms, _BURST_MS)
         if not gap_ms <= start_ms < gap_ms + GAP_MS:
-            yield _Stretch(start_ms, end_ms, rough_ms <= start_ms < rough_ms + HOUR)
+            is_rough = rough_ms <= start_ms < rough_ms + HOUR
+            yield _Stretch(start_ms, end_ms - step_ms, end_ms, is_rough)
         start_ms = end_ms
 
 
@@ -107,14 +125,14 @@ def _examples(
     one: _Stretch, habit: Habit, keys: Sequence[str], chance: random.Random
 ) -> Iterator[KeptWrite]:
     """Some updates that a window keeps; of short windows only some have one."""
-    if one.length_ms < _FINE_MS and chance.random() > 0.1:
+    if one.end_ms - one.start_ms < MINUTE and chance.random() > 0.2:
         return
     for _ in range(_EXAMPLES):
         is_late = one.is_rough and chance.random() < 0.6
         hold_ns = 0 if is_late else int(habit.hold_ns * chance.uniform(2, 9))
         number = chance.randrange(len(PROGRAMS))
         yield KeptWrite(
-            one.start_ms + chance.randrange(one.length_ms),
+            chance.randrange(one.start_ms, one.end_ms),
             keys[int(len(keys) * chance.random() ** 3)],
             "patch",
             "timeout" if is_late else "written",

@@ -28,7 +28,7 @@ _MACHINES: Final = {"main": 0.3, "work": 0.35, "research": 0.2, "ops": 0.75, RET
 _TRANSCRIPTS: Final = 40
 _HABITS: Final = {
     "main": DIRECTORY,
-    "ops": replace(DIRECTORY, rate=1.1),
+    "ops": replace(DIRECTORY, rate=16.0),
     "work": LEGACY,
 }
 _HOT: Final = 12

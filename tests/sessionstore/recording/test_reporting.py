@@ -101,9 +101,12 @@ def test_reads_of_a_writer_are_timed(store_file: Path) -> None:
         for _ in range(5):
             store.get(A)
         store.get(B)
-    reads = total(store_file).reads["get"]
-    assert reads.count == 6
-    assert 0 < reads.maximum < 60e9
+        for _ in range(2):
+            assert store.keys() == [A]
+        assert list(store.load()) == [A]
+    reads = total(store_file).reads
+    assert {name: read.count for name, read in reads.items()} == {"get": 6, "keys": 2, "load": 1}
+    assert all(0 < read.maximum < 60e9 for read in reads.values())
 
 
 def test_files_are_for_their_owner_alone(store_file: Path) -> None:
