@@ -49,8 +49,8 @@ def address(rest: str = "edit/") -> str:
     return f"/stores/{fleet().scan().readers[0].id}/sessions/{digest(KEY)[:16]}/{rest}"
 
 
-def save(client: Client, meanwhile: Callable[[], object] = int, **fields: str) -> None:
-    form = opened(client, address()) | fields | {"do": "save"}
+def save(client: Client, meanwhile: Callable[[], object] = int) -> None:
+    form = opened(client, address()) | {"f-label": "mine", "do": "save"}
     meanwhile()
     assert client.post(address(), form).status_code == 302
 
@@ -63,14 +63,14 @@ def undo(client: Client) -> None:
 def test_a_save_over_the_version_that_was_seen_is_no_conflict(
     store: Store, merged: Callable[[], float], operator_client: Client
 ) -> None:
-    save(operator_client, **{"f-label": "mine"})
+    save(operator_client)
     assert merged() == 0
 
 
 def test_a_save_that_keeps_what_others_wrote_meanwhile_is_merged(
     store: Store, merged: Callable[[], float], operator_client: Client
 ) -> None:
-    save(operator_client, lambda: store.patch(KEY, {"category": "theirs"}), **{"f-label": "mine"})
+    save(operator_client, lambda: store.patch(KEY, {"category": "theirs"}))
     assert (store.get(KEY) or {})["category"] == "theirs"
     assert merged() == 1
 
@@ -79,14 +79,14 @@ def test_a_save_that_writes_nothing_is_not_merged(
     store: Store, merged: Callable[[], float], operator_client: Client
 ) -> None:
     theirs = {"category": "theirs", "label": "mine"}
-    save(operator_client, lambda: store.patch(KEY, theirs), **{"f-label": "mine"})
+    save(operator_client, lambda: store.patch(KEY, theirs))
     assert merged() == 0
 
 
 def test_an_undo_of_what_nobody_touched_since_is_no_conflict(
     store: Store, merged: Callable[[], float], operator_client: Client
 ) -> None:
-    save(operator_client, **{"f-label": "mine"})
+    save(operator_client)
     undo(operator_client)
     assert (store.get(KEY) or {})["label"] == "old"
     assert merged() == 0
@@ -95,7 +95,7 @@ def test_an_undo_of_what_nobody_touched_since_is_no_conflict(
 def test_an_undo_that_keeps_what_others_wrote_since_is_merged(
     store: Store, merged: Callable[[], float], operator_client: Client
 ) -> None:
-    save(operator_client, **{"f-label": "mine"})
+    save(operator_client)
     store.patch(KEY, {"category": "theirs"})
     undo(operator_client)
     entry = store.get(KEY) or {}

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from sessionstore import open_store, stats
 from sessionstore.metrics import CHANGED, HOLD, WAIT, WRITE, WRITTEN, Group, Labels, merge
 from sessionstore.recording import flusher
+from sessionstore.recording.folding import thinned
 from sessionstore.recording.merging import clamp
 from sessionstore.recording.records import pack_frame, unpack_frames
 from sessionstore.recording.scanning import scan
 from sessionstore.recording.sketch import Sketch
-from sessionstore.recording.thinning import thinned
 from sessionstore.recording.tiers import HOUR
 from tests.sessionstore.recording.reports import files_of, group, total, windows
 
@@ -85,7 +85,7 @@ def test_sums_and_thinning_keep_what_is_estimated(store_file: Path) -> None:
     later_ms = reports[-1].until_ms + 30 * HOUR
     old = b"".join(thinned(reports, now_ms=later_ms))
     for made in (clamp(merge(windows(store_file))), merge(w for _, w in unpack_frames(old))):
-        assert sum(one.estimated for one in made.groups) == estimated
+        assert sum(each.estimated for each in made.groups) == estimated
         assert sum(one.estimated for one in made.sessions) == estimated
 
 
@@ -97,7 +97,8 @@ def test_reports_of_before_are_read_as_exact(store_file: Path) -> None:
     rows[6] = [row[:7] for row in rows[6]]
     [(_, read)] = unpack_frames(pack_frame(rows))
     assert [one.count for one in read.groups] == [one.count for one in window.groups]
-    assert {one.estimated for one in (*read.groups, *read.sessions)} == {0}
+    assert {one.estimated for one in read.groups} == {0}
+    assert {one.estimated for one in read.sessions} == {0}
 
 
 @given(st.lists(st.integers(0, 4_000), min_size=1, max_size=30), st.integers(1, 4))
