@@ -237,7 +237,13 @@ class DirectoryStore:
                 offset=place.lock_offset,
             )
         except LockTimeoutError as error:
-            self.telling.tell_timeout(place.key, terms.operation, error, terms.timeout)
+            self.telling.tell_timeout(
+                place.key,
+                terms.operation,
+                error,
+                terms.limit_s or terms.timeout,
+                queued_ns=terms.queued_ns,
+            )
             raise
 
     def _take_up(self, opened: OpenDirectory) -> None:

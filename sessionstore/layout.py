@@ -72,6 +72,8 @@ class Terms(NamedTuple):
     """Move a damaged or unsafe file to quarantine instead of raising."""
     queued_ns: int = 0
     """Waited already, in line behind other calls of this process."""
+    limit_s: float = 0.0
+    """What the caller allowed, of which ``timeout`` is what is left."""
 
     def until(self, ends: float) -> Terms:
         """The same with what is left of a deadline (``time.monotonic()``); 0 stays 0: one try.

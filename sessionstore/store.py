@@ -78,6 +78,7 @@ class Store:
         )
         self._reporter = self._backing.reporter
         self.queued_ns = 0  # waited by this call already, in line (aio)
+        self.limit_s = 0.0  # what it may wait in all, where that is more than the timeout
         self._keeper: Keeper | None = None
 
     @property
@@ -468,11 +469,13 @@ class Store:
         timeout: float | None = None,
         durability: Durability | None = None,
     ) -> Terms:
+        timeout = self.timeout if timeout is None else check_timeout(timeout)
         return Terms(
             operation,
-            self.timeout if timeout is None else check_timeout(timeout),
+            timeout,
             self.durability if durability is None else _check_durability(durability),
             queued_ns=self.queued_ns,
+            limit_s=self.limit_s or timeout,
         )
 
 

@@ -44,7 +44,7 @@ def test_only_phases_are_sampled(small: Path, now_ms: int, viewer_client: Client
     assert said.pop("phases") == "sampled, 1 update in 4"  # two of nine were looked at
     assert set(said.values()) == {"exact"}
     page = viewer_client.get("/latency/").text
-    assert "where the time goes is sampled, 1 update in 4" in page
+    assert "where the time goes is an estimate (sampled, 1 update in 4)" in page
 
 
 def test_an_operation_that_was_looked_at_whole_is_exact(
