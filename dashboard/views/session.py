@@ -49,13 +49,15 @@ def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBas
     context = {"session": found, "row": found.row, "tab": tab, "may_edit": may_edit(request)}
     if not request.htmx:
         context |= {"made": result_context(request, store_id, ref)}
-    if tab == "versions":
+    if found.is_only_read and tab in ("writes", "locks", "transcript", "versions"):
+        context |= {"is_not_applicable": True}
+    elif tab == "versions":
         context |= versions_tab(request, store_id, ref)
-    if tab == "locks":
+    elif tab == "locks":
         context |= locks_tab(found)
-    if tab == "transcript":
+    if tab == "transcript" and not found.is_only_read:
         context |= transcript_tab(request, found)
-    if tab in ("writes", "locks"):
+    if tab in ("writes", "locks") and not found.is_only_read:
         context |= writes_tab(request, store_id, ref)
     return page_or_part(request, "session.html", "_session_tab.html", context)
 
