@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.urls_layouts")),
     path("", include("dashboard.urls_metrics")),
     path("", include("dashboard.urls_migration")),
+    path("", include("dashboard.urls_tidy")),
     path("", include("dashboard.urls_transcripts")),
     path("", include("dashboard.urls_undo")),
     path("api/", include("dashboard.urls_api")),

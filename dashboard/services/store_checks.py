@@ -119,8 +119,3 @@ def layouts(stores: StoreList) -> Iterator[Check]:
         else:
             sentence = _("Every store keeps one file per session.")
         yield told(stores, "layout", "ok", sentence)
-
-
-def not_yet() -> Iterator[Check]:
-    """What this console does not look at yet. Grey is honest; green would be a promise."""
-    yield Check("orphans", "unknown", _("Transcripts without a session: not checked yet."))

@@ -23,6 +23,9 @@ _PAGES = {
     "backups": "backups backup backup_new retention retention_apply schedules schedule_add "
     "backup_verify backup_hold backup_download backup_delete backup_place backup_compare "
     "comparison comparison_place comparison_restore store_recover store_recover_run",
+    "tidy": "tidy store_tidy tidy_check store_tidy_check tidy_reports store_tidy_reports "
+    "tidy_schedules tidy_schedule_add tidy_policy tidy_plans tidy_plan tidy_exclude tidy_apply "
+    "tidy_take_back",
     "incidents": "incidents incident incident_new incident_end incident_title incident_note",
     "jobs": "jobs job",
     "changes": "changes change change_undo job_undo",

@@ -32,7 +32,6 @@ TABS = (
     "history",
     "problems",
 )
-_NOT_OF_DATABASES = frozenset({"transcript", "writes", "locks", "versions"})
 
 
 @require_safe
@@ -50,13 +49,13 @@ def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBas
     context = {"session": found, "row": found.row, "tab": tab, "may_edit": may_edit(request)}
     if not request.htmx:
         context |= {"made": result_context(request, store_id, ref)}
-    if found.is_only_read and tab in _NOT_OF_DATABASES:
+    if found.is_only_read and tab in ("writes", "locks", "transcript", "versions"):
         context |= {"is_not_applicable": True}
     elif tab == "versions":
         context |= versions_tab(request, store_id, ref)
     elif tab == "locks":
         context |= locks_tab(found)
-    elif tab == "transcript":
+    if tab == "transcript" and not found.is_only_read:
         context |= transcript_tab(request, found)
     if tab in ("writes", "locks") and not found.is_only_read:
         context |= writes_tab(request, store_id, ref)
