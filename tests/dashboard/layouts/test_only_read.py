@@ -75,7 +75,7 @@ def test_a_locked_database_keeps_what_is_known_and_says_so(era: Era) -> None:
         holder.execute("UPDATE session_nodes SET updated_at = 7")
         answer = era.client.get("/sessions/?machine=yes").content.decode()
         assert "locked by another process" in answer
-        assert "agent:new:one" in {row["key"] for row in era.rows()}
+        assert {ADA, "agent:new:one"} <= {row["key"] for row in era.rows()}
         holder.execute("ROLLBACK")
 
 
