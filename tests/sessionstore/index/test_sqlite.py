@@ -80,9 +80,9 @@ def test_a_locked_database_keeps_its_rows_until_it_can_be_read(
     gateway.execute("PRAGMA locking_mode = EXCLUSIVE")
     gateway.execute("BEGIN EXCLUSIVE")
     put(gateway, "agent:main:new", {"updatedAt": 9})
+    gateway.execute("COMMIT")  # the lock stays for as long as the connection does
     assert keys(index) == [B, A]
     assert [one.rule for one in index.problems()] == ["locked"]
-    gateway.execute("COMMIT")
     gateway.close()
     assert "agent:main:new" in keys(index)
     assert index.problems() == []
