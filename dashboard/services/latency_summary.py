@@ -8,6 +8,7 @@ from .amounts import binary, rate
 from .latency_charts import Cell, amplification, time_cell
 from .latency_report import Report
 from .latency_sums import CHANGED, TIMES, WRITTEN, Sums
+from .sampled import exactness
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,10 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Everything added up. Rates are over the time that the window has."""
+    """Everything added up. Rates are over the time that the window has.
+
+    ``phases`` says of how many updates the phases are; all other figures are of all of them.
+    """
 
     updates: int
     rate: str
@@ -42,6 +46,8 @@ class Summary:
     changed: str
     changed_bytes: int
     amplification: float | None
+    phases: str
+    estimated: int
 
 
 def summary_of(report: Report) -> Summary:
@@ -60,6 +66,8 @@ def summary_of(report: Report) -> Summary:
         changed=binary(changed),
         changed_bytes=changed,
         amplification=amplification(written, changed),
+        phases=exactness(total.updates, total.estimated),
+        estimated=total.estimated,
     )
 
 

@@ -52,13 +52,17 @@ class Figures:
 
 @dataclass(slots=True)
 class Sums:
-    """Updates added up. ``given_up`` are the waits, within ``wait``, that ended in a timeout."""
+    """Updates added up. ``given_up`` are the waits, within ``wait``, that ended in a timeout.
+
+    Of ``estimated`` updates the phases were not looked at: those of others stand for them.
+    """
 
     updates: int = 0
     contended: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     series: dict[str, Histogram] = field(default_factory=dict)
     given_up: Histogram = field(default_factory=lambda: Histogram({}))
+    estimated: int = 0
 
     @property
     def timeouts(self) -> int:
@@ -69,6 +73,7 @@ class Sums:
         """Add what was reported of one group."""
         self.updates += group.count
         self.contended += group.contended
+        self.estimated += group.estimated
         self.outcomes[group.labels.outcome] += group.count
         for name, histogram in group.series.items():
             self.series.setdefault(name, Histogram({})).merge(histogram)
@@ -79,6 +84,7 @@ class Sums:
         """Add what another store reported."""
         self.updates += other.updates
         self.contended += other.contended
+        self.estimated += other.estimated
         self.outcomes.update(other.outcomes)
         for name, histogram in other.series.items():
             self.series.setdefault(name, Histogram({})).merge(histogram)
