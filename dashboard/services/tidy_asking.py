@@ -15,6 +15,7 @@ from dashboard.jobs import queue
 from dashboard.models import Job, TidyPlan
 from sessionstore.maintenance import MaintenancePolicy
 
+from .only_read import refuse_only_read
 from .problems import Problem, ProblemError
 from .readers import Reader
 from .tidy_checking import job_at
@@ -28,10 +29,12 @@ def ask_plan(actor: Actor, reader: Reader, policy: MaintenancePolicy) -> TidyPla
     """Have a plan made. It changes nothing in the store.
 
     Raises:
-        ProblemError: the gateway's config has a value that cannot be understood; it is named.
+        ProblemError: the gateway's config has a value that cannot be understood; it is named. Or
+            the store is only read.
         RefusedError: the role does not allow it, or the console is read-only.
     """
     queue.check_allowed(actor, "operator")
+    refuse_only_read(reader)
     seen = gateway_policy(reader)
     if seen.problem is not None:
         raise ProblemError(seen.problem)
