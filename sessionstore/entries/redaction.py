@@ -122,6 +122,7 @@ _PLAIN = re.compile(
     """,
     re.VERBOSE,
 )
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*[A-Za-z])")
 _HINTS = (
     *("key", "token", "secret", "passw", "credential", "basic ", "bearer "),
     *("--", "://", "hooks", "syt_"),
@@ -182,6 +183,13 @@ def _is_plain(text: str) -> bool:
 
 
 def _masked(text: str) -> str:
+    text = _found(text)
+    if "\x1b[" in text:  # a colour ends in a letter, which hides where a key begins
+        return "".join(part if part[:1] == "\x1b" else _found(part) for part in _COLOUR.split(text))
+    return text
+
+
+def _found(text: str) -> str:
     if _LONG_WORD.search(text):
         text = _MORE_VALUES.sub(MASK, text)
     return _ASSIGNED.sub(rf"\g<1>{MASK}", _SECRET_VALUE.sub(MASK, text))
