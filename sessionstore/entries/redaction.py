@@ -122,7 +122,7 @@ _PLAIN = re.compile(
     """,
     re.VERBOSE,
 )
-_COLOUR = re.compile(r"(\x1b\[[0-9;]*[A-Za-z])")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _HINTS = (
     *("key", "token", "secret", "passw", "credential", "basic ", "bearer "),
     *("--", "://", "hooks", "syt_"),
@@ -183,10 +183,12 @@ def _is_plain(text: str) -> bool:
 
 
 def _masked(text: str) -> str:
-    text = _found(text)
-    if "\x1b[" in text:  # a colour ends in a letter, which hides where a key begins
-        return "".join(part if part[:1] == "\x1b" else _found(part) for part in _COLOUR.split(text))
-    return text
+    if "\x1b[" in text:  # the letter and the numbers of a colour hide where a secret begins
+        bare = _COLOUR.sub("", text)
+        found = _found(bare)
+        if found != bare:
+            return found
+    return _found(text)
 
 
 def _found(text: str) -> str:
