@@ -52,13 +52,17 @@ class Figures:
 
 @dataclass(slots=True)
 class Sums:
-    """Updates added up. ``given_up`` are the waits, within ``wait``, that ended in a timeout."""
+    """Updates added up. ``given_up`` are the waits, within ``wait``, that ended in a timeout.
+
+    ``layouts`` are those that anything was written in.
+    """
 
     updates: int = 0
     contended: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     series: dict[str, Histogram] = field(default_factory=dict)
     given_up: Histogram = field(default_factory=lambda: Histogram({}))
+    layouts: set[str] = field(default_factory=set)
 
     @property
     def timeouts(self) -> int:
@@ -72,6 +76,8 @@ class Sums:
         self.outcomes[group.labels.outcome] += group.count
         for name, histogram in group.series.items():
             self.series.setdefault(name, Histogram({})).merge(histogram)
+        if WRITE in group.series:
+            self.layouts.add(group.labels.layout)
         if group.labels.outcome == TIMEOUT and WAIT in group.series:
             self.given_up.merge(group.series[WAIT])
 
@@ -80,6 +86,7 @@ class Sums:
         self.updates += other.updates
         self.contended += other.contended
         self.outcomes.update(other.outcomes)
+        self.layouts |= other.layouts
         for name, histogram in other.series.items():
             self.series.setdefault(name, Histogram({})).merge(histogram)
         self.given_up.merge(other.given_up)
