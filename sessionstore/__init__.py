@@ -82,7 +82,17 @@ from .kept import Keeper, Version
 from .limitfindings import limit_findings
 from .locklimits import LockLimit, lock_limits
 from .locks import HeldLock, LockView, Waiter
-from .maintenance import check
+from .maintenance import (
+    MaintenancePlan,
+    MaintenancePolicy,
+    MaintenanceReport,
+    check,
+    expire_runs,
+    maintain,
+    plan_maintenance,
+    policy_of,
+    take_back,
+)
 from .metrics import StoreStats, stats
 from .migration import (
     ExportReport,
@@ -131,6 +141,9 @@ __all__ = [
     "LockReentryError",
     "LockTimeoutError",
     "LockView",
+    "MaintenancePlan",
+    "MaintenancePolicy",
+    "MaintenanceReport",
     "MigrationPlan",
     "MigrationReport",
     "Overlap",
@@ -164,21 +177,25 @@ __all__ = [
     "discover",
     "drill",
     "edits_between",
+    "expire_runs",
     "export_legacy",
     "held_locks",
     "hold_backup",
     "limit_findings",
     "list_backups",
     "lock_limits",
+    "maintain",
     "merge",
     "merging",
     "migrate",
     "migrate_all",
     "open_store",
+    "plan_maintenance",
     "plan_migration",
     "plan_restore",
     "plan_retention",
     "plan_rollback",
+    "policy_of",
     "recover",
     "recovery_candidates",
     "release_backup",
@@ -186,6 +203,7 @@ __all__ = [
     "restore_to",
     "rollback",
     "stats",
+    "take_back",
     "undo",
     "verify_backup",
     "versions",

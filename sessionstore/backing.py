@@ -16,6 +16,7 @@ from .changes import Change
 from .directory import DirectoryStore, UnadoptedDirectory
 from .errors import LockTimeoutError, SessionStoreError, StoreIOError
 from .files import ensure_directory, sync_directory
+from .history import Incarnation, incarnations
 from .keys import locate
 from .layout import Layout, LayoutMovedError, Readable, Terms, Transform, detect_layout
 from .legacy import LegacyStore
@@ -23,6 +24,7 @@ from .locks.staging import Staging
 from .paths import StorePaths
 from .recorder import Recorder
 from .recording.reporter import Reporter
+from .sqlitestore import SqliteStore, read_only_error
 
 T = TypeVar("T")
 _TRIES = 4
@@ -55,6 +57,7 @@ class Backing:
             recorder=recorder,
             gateway_lock_dir=gateway_lock_dir,
         )
+        self._sqlite = SqliteStore(paths, max_entry_bytes=max_entry_bytes)
         self._ready = False
 
     def close(self) -> None:
@@ -78,7 +81,15 @@ class Backing:
         """The file that holds a folded key, for messages."""
         if self._ready:
             return f"{self.paths.directory}/{locate(key).file_name}"
+        if detect_layout(self.paths) == "sqlite":
+            return str(self._sqlite.path)
         return str(self.paths.store_path)
+
+    def incarnations(self, key: str) -> list[Incarnation]:
+        """What is known of a folded key's incarnations, oldest first."""
+        if not self._ready and detect_layout(self.paths) == "sqlite":
+            return [window.as_incarnation() for window in self._sqlite.history(key)]
+        return incarnations(self.paths, key)
 
     def read(self, read: Callable[[Readable], T], nothing: T) -> T:
         """What ``read`` makes of the layout that is there now; ``nothing`` of an empty store."""
@@ -98,6 +109,8 @@ class Backing:
             return None
         if name == "legacy":
             return self._legacy
+        if name == "sqlite":
+            return self._sqlite
         self._ready = self._directory.is_ready()
         return self._directory if self._ready else self._unadopted
 
@@ -135,6 +148,9 @@ class Backing:
         """Let ``write`` work on a layout that can be written; adopts or creates it first.
 
         The layout gets the terms with the time that is left.
+
+        Raises:
+            UnsupportedStoreError: the sessions are in OpenClaw's database.
         """
         ends = time.monotonic() + terms.timeout
         for _ in range(_TRIES):
@@ -146,14 +162,20 @@ class Backing:
         raise self._keeps_moving()
 
     def _writable(self, terms: Terms) -> Layout:
-        if detect_layout(self.paths) == "legacy":
-            return self._legacy
+        if (found := self._other_layout()) is not None:
+            return found
         if not self._directory.is_ready():
             with self.locks.exclusive("adopt", terms.timeout):
-                if detect_layout(self.paths) == "legacy":
-                    return self._legacy
+                if (found := self._other_layout()) is not None:
+                    return found
                 ensure_directory(self.paths.directory)
                 self._directory.adopt()
                 sync_directory(self.paths.directory.parent, named=True)
         self._ready = True
         return self._directory
+
+    def _other_layout(self) -> Layout | None:
+        name = detect_layout(self.paths)
+        if name == "sqlite":
+            raise read_only_error(self.paths)
+        return self._legacy if name == "legacy" else None

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
+from .databasefile import holds_sessions
 from .entries import Entry, NotAnEntryError, decode
 from .errors import Finding, LockTimeoutError, SessionStoreError
 from .files import Durability, list_names, read_file, status_of
 from .keys import MARKER_NAME, SIDE_AREA, Place, is_side_name, key_from_name
 from .paths import StorePaths
 
-LayoutName = Literal["directory", "legacy", "empty"]
+LayoutName = Literal["directory", "legacy", "sqlite", "empty"]
 
 GUARD_NOTE_NAME = "README.txt"
 """The only file that a guard directory may hold."""
@@ -130,7 +131,8 @@ def detect_layout(paths: StorePaths) -> LayoutName:
 
     A marked ``sessions.d``, or an unmarked one that holds anything of a session store, is
     ``directory``; otherwise a ``sessions.json`` is ``legacy``, so an empty unmarked
-    ``sessions.d`` never hides it.
+    ``sessions.d`` never hides it. Where neither is, and OpenClaw's own database may hold the
+    sessions, it is ``sqlite``, which is only read; telling takes the opening of it.
     """
     if _has_directory(paths):
         return "directory"
@@ -139,7 +141,9 @@ def detect_layout(paths: StorePaths) -> LayoutName:
         return "legacy"
     # No file, or a guard, which holds no sessions. A migration may have switched between the
     # two looks: the directory comes before the file goes, so a third look cannot miss it.
-    return "directory" if _has_directory(paths) else "empty"
+    if _has_directory(paths):
+        return "directory"
+    return "sqlite" if holds_sessions(paths) else "empty"
 
 
 def _has_directory(paths: StorePaths) -> bool:

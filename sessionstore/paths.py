@@ -240,8 +240,8 @@ def _sqlite_instead(agent: Path) -> Finding | None:
         "info",
         None,
         str(database),
-        "this agent's sessions are in OpenClaw's SQLite database (2026.8 or later)",
-        "the file store is empty; the database is not read",
+        "OpenClaw's SQLite database is there, where 2026.8 and later keep the sessions",
+        "there is no file store; the database is read and never written",
     )
 
 

@@ -92,7 +92,7 @@ class Store:
 
     @property
     def layout(self) -> LayoutName:
-        """``directory``, ``legacy`` or ``empty``, looked at now."""
+        """``directory``, ``legacy``, ``sqlite`` (only read) or ``empty``, looked at now."""
         return detect_layout(self.paths)
 
     def close(self) -> None:
@@ -192,13 +192,16 @@ class Store:
         return self._backing.read(lambda layout: list(layout.scan()), nothing)
 
     def history(self, key: str) -> list[history.Incarnation]:
-        """Earlier incarnations of this key, oldest first; see :meth:`reset`. Two files."""
+        """Earlier incarnations of this key, oldest first; see :meth:`reset`. Two files.
+
+        Of a ``sqlite`` store, what its database tells.
+        """
         place = _place(key)
         current = self.get(key) or {}
         # A reset that was killed half-way has noted the incarnation that still lives.
         return [
             life
-            for life in history.incarnations(self.paths, place.key)
+            for life in self._backing.incarnations(place.key)
             if life.session_id is None or life.session_id != current.get("sessionId")
         ]
 

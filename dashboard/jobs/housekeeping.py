@@ -18,6 +18,9 @@ from dashboard.services.alert_raising import remove_old_alerts
 from dashboard.services.check_acknowledging import remove_expired_acknowledgements
 from dashboard.services.migration_plans import remove_old_plans
 from dashboard.services.report_tidying import tidy_all_reports
+from dashboard.services.tidy_expiring import expire_all_runs
+from dashboard.services.tidy_keeping import remove_old_reports
+from dashboard.services.tidy_plan_rows import remove_old_tidy_plans
 from dashboard.services.versions import sweep_all
 
 _log = logging.getLogger(__name__)
@@ -72,6 +75,9 @@ CHORES: dict[str, Callable[[datetime], int]] = {
     "reports": tidy_all_reports,
     "alerts": remove_old_alerts,
     "acknowledgements": remove_expired_acknowledgements,
+    "checks of stores": remove_old_reports,
+    "plans of clean-ups": remove_old_tidy_plans,
+    "runs of clean-ups": expire_all_runs,
 }
 
 

@@ -26,6 +26,8 @@ MODULES: tuple[str, ...] = (
     "dashboard.services.edit_work",
     "dashboard.services.migration_work",
     "dashboard.services.restore_work",
+    "dashboard.services.tidy_checking",
+    "dashboard.services.tidy_work",
     "dashboard.services.undo_jobs",
 )
 

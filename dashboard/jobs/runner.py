@@ -13,6 +13,7 @@ import threading
 from django.db import DatabaseError, close_old_connections, connections
 
 from dashboard.services.backup_schedules import Schedules
+from dashboard.services.tidy_schedules import TidySchedules
 
 from . import life
 from .claiming import LeaseLostError, claim
@@ -36,6 +37,7 @@ class Runner:
         self._heartbeat = Heartbeat(self.name)
         self._housekeeping = Housekeeping()
         self._schedules = Schedules()
+        self._checks = TidySchedules()
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -76,6 +78,7 @@ class Runner:
         """Run one job as far as it goes now; False when there is none."""
         self._housekeeping.do_what_is_due()
         self._schedules.do_what_is_due()
+        self._checks.do_what_is_due()
         hold = claim(self.name)
         if hold is None:
             return False

@@ -10,6 +10,7 @@ from .checks import Acknowledgement, Alert, AlertDelivery, CheckState, Threshold
 from .incidents import Incident, IncidentNote, IncidentStore
 from .jobs import Chore, Job, JobItem, JobRunner, JobStore
 from .migration import StorePlan, StorePlanSession
+from .tidying import TidyFinding, TidyItem, TidyPlan, TidyReport, TidySchedule
 
 __all__ = [
     "Acknowledgement",
@@ -39,4 +40,9 @@ __all__ = [
     "StorePlan",
     "StorePlanSession",
     "Threshold",
+    "TidyFinding",
+    "TidyItem",
+    "TidyPlan",
+    "TidyReport",
+    "TidySchedule",
 ]

@@ -73,6 +73,7 @@ _SETTINGS = (
     ("SESSIONSTORE_EMAIL_URL", "MAIL_SERVER", lazy("the mail server, without its password")),
     ("SESSIONSTORE_EMAIL_FROM", "DEFAULT_FROM_EMAIL", lazy("the sender of mail")),
     ("SESSIONSTORE_CONSOLE_URL", "CONSOLE_URL", lazy("what links in alerts begin with")),
+    ("SESSIONSTORE_TRANSCRIPTS", "TRANSCRIPTS", lazy("who may read conversations out")),
     ("SESSIONSTORE_LOG_LEVEL", "LOG_LEVEL", lazy("what is written to the log")),
     ("SESSIONSTORE_DEBUG", "DEBUG", lazy("error pages for developers")),
     ("DATABASE_URL", "DATABASES", lazy("where accounts, jobs and the audit are")),

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from django.conf import settings
 from django.db import transaction
@@ -35,9 +36,18 @@ _log = logging.getLogger(__name__)
 
 LATE_AFTER = timedelta(hours=1)
 DRILL_EVERY = timedelta(days=7)
-_MISSED_AFTER = timedelta(minutes=15)
+MISSED_AFTER = timedelta(minutes=15)
 _LOOK_EVERY_S = 20.0
 _FOUND_S = 30.0
+
+
+class Recurring(Protocol):
+    """What says when something recurs: a row of a schedule, of backups or of checks."""
+
+    every: str
+    weekday: int
+    hour: int
+    minute: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +73,27 @@ class ScheduleRow:
     @property
     def weekday_word(self) -> str:
         """The day of a weekly one."""
-        days = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"))
-        return (*days, _("Saturday"), _("Sunday"))[self.weekday % 7]
+        return weekday_word(self.weekday)
 
 
-def slot_before(schedule: BackupSchedule, now: datetime) -> datetime:
+def weekday_word(weekday: int) -> str:
+    """The name of a day; Monday is 0."""
+    days = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"))
+    return (*days, _("Saturday"), _("Sunday"))[weekday % 7]
+
+
+def slot_before(schedule: Recurring, now: datetime) -> datetime:
     """The newest time of a schedule that is not after ``now``."""
     slot = now.replace(hour=schedule.hour, minute=schedule.minute, second=0, microsecond=0)
     if schedule.every == WEEKLY:
         slot -= timedelta(days=(slot.weekday() - schedule.weekday) % 7)
     if slot > now:
-        slot -= _step(schedule)
+        slot -= step_of(schedule)
     return slot
 
 
-def _step(schedule: BackupSchedule) -> timedelta:
+def step_of(schedule: Recurring) -> timedelta:
+    """From one time of a schedule to the next."""
     return timedelta(days=7 if schedule.every == WEEKLY else 1)
 
 
@@ -97,7 +113,7 @@ def is_visible(schedule: BackupSchedule) -> bool:
 
 def _row(one: BackupSchedule, now: datetime) -> ScheduleRow:
     slot = slot_before(one, now)
-    is_missed = slot > one.slot_at and now - slot > _MISSED_AFTER
+    is_missed = slot > one.slot_at and now - slot > MISSED_AFTER
     policy = policy_of(one.retention)
     return ScheduleRow(
         id=one.pk,
@@ -109,7 +125,7 @@ def _row(one: BackupSchedule, now: datetime) -> ScheduleRow:
         retention=policy_words(policy) if policy else "",
         drill=one.drill,
         actor=shown(one.actor),
-        next_at_ms=_ms(slot if slot > one.slot_at else slot + _step(one)),
+        next_at_ms=_ms(slot if slot > one.slot_at else slot + step_of(one)),
         last_at_ms=_ms(one.slot_at) if one.job_id else None,
         missed_at_ms=_ms(slot) if is_missed else None,
         late_at_ms=None if one.late_at is None else _ms(one.late_at),

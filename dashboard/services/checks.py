@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from . import backup_checks, disk_checks, job_checks, lock_checks, store_checks
+from . import backup_checks, disk_checks, job_checks, lock_checks, store_checks, tidy_checks
 from .backup_catalogue import Catalogue, catalogue
 from .check import Check
 from .check_acknowledging import acknowledged, still_holds
@@ -29,6 +29,7 @@ _QUALITIES: tuple[Callable[[StoreList], Iterator[Check]], ...] = (
     disk_checks.modes,
     backup_checks.schedules,
     job_checks.jobs,
+    tidy_checks.orphans,
     limits_check,
 )
 
@@ -47,7 +48,6 @@ def _all(stores: StoreList) -> Iterator[Check]:
     yield from qualities(stores, seen)
     if stores.problem is None:
         yield from figure_checks(judged_now(stores, seen), stores.read_at_ms)
-        yield from store_checks.not_yet()
 
 
 def backups_of(stores: StoreList) -> Catalogue:

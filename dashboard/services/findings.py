@@ -17,4 +17,8 @@ def masked_finding(finding: Finding) -> Finding:
         None if finding.path is None else below_state(shown(finding.path)),
         below_state(shown(finding.message)),
         shown(finding.hint),
+        finding.confidence,
+        tuple(below_state(shown(text)) for text in finding.evidence),
+        finding.size_bytes,
+        finding.at_ms,
     )

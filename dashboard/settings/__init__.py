@@ -37,6 +37,10 @@ BACKUP_DIR = _environment.path("SESSIONSTORE_BACKUP_DIR")
 # Backups are restored to new places below this folder and nowhere else.
 RESTORED_DIR = _environment.path("SESSIONSTORE_RESTORED_DIR") or DATA_DIR / "restored"
 READ_ONLY = _environment.flag("SESSIONSTORE_READ_ONLY")
+# Who may read conversations out; everybody sees where transcripts are and how large.
+TRANSCRIPTS = _environment.choice(
+    "SESSIONSTORE_TRANSCRIPTS", ("off", "admin", "operator"), default="operator"
+)
 
 ENVIRONMENT_COLOURS = ("grey", "blue", "green", "amber", "red", "violet")
 ENVIRONMENT_NAME = _environment.text("SESSIONSTORE_ENVIRONMENT", longest=40)

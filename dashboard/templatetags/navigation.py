@@ -14,7 +14,7 @@ _PAGES = {
     "sessions": "sessions selected plans plan plan_make plan_again plan_apply",
     "stores": "stores store_sessions session session_edit session_edit_json session_act "
     "session_delete session_copy session_copy_whole session_change session_reveal "
-    "session_versions version_restore",
+    "session_versions version_restore session_transcript",
     "locks": "locks store_locks lock lock_clear",
     "latency": "latency store_latency",
     "migration": "migrations migrations_check migrations_run store_migration store_rollback "
@@ -23,6 +23,9 @@ _PAGES = {
     "backups": "backups backup backup_new retention retention_apply schedules schedule_add "
     "backup_verify backup_hold backup_download backup_delete backup_place backup_compare "
     "comparison comparison_place comparison_restore store_recover store_recover_run",
+    "tidy": "tidy store_tidy tidy_check store_tidy_check tidy_reports store_tidy_reports "
+    "tidy_schedules tidy_schedule_add tidy_policy tidy_plans tidy_plan tidy_exclude tidy_apply "
+    "tidy_take_back",
     "incidents": "incidents incident incident_new incident_end incident_title incident_note",
     "jobs": "jobs job",
     "changes": "changes change change_undo job_undo",

@@ -25,6 +25,7 @@ from dashboard.services.latency_heat import heat_map_of
 from dashboard.services.latency_look import heat_span
 from dashboard.services.latency_report import Report, report_of
 from dashboard.services.latency_summary import summary_of
+from dashboard.services.only_read import is_only_read
 from dashboard.services.problems import Problem
 from dashboard.services.readers import Reader, refresh_all
 
@@ -93,6 +94,7 @@ def _context(request: ConsoleRequest, found: Asked) -> dict[str, Any]:
         "form": found.form,
         "report": report,
         "store": found.store,
+        "is_not_applicable": found.store is not None and is_only_read(found.store),
         "agents": found.agents,
         "problem": found.problem,
         "notes": latency_listing.notes(found.form),

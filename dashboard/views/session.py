@@ -18,9 +18,20 @@ from .answers import page_or_part, tells_problems
 from .edit_results import may_edit, result_context
 from .latency_session import writes_tab
 from .locks import locks_tab
+from .transcripts import transcript_tab
 from .versions import versions_of_gone, versions_tab
 
-TABS = ("fields", "json", "file", "writes", "locks", "versions", "history", "problems")
+TABS = (
+    "fields",
+    "json",
+    "file",
+    "writes",
+    "locks",
+    "transcript",
+    "versions",
+    "history",
+    "problems",
+)
 
 
 @require_safe
@@ -38,11 +49,15 @@ def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBas
     context = {"session": found, "row": found.row, "tab": tab, "may_edit": may_edit(request)}
     if not request.htmx:
         context |= {"made": result_context(request, store_id, ref)}
-    if tab == "versions":
+    if found.is_only_read and tab in ("writes", "locks", "transcript", "versions"):
+        context |= {"is_not_applicable": True}
+    elif tab == "versions":
         context |= versions_tab(request, store_id, ref)
-    if tab == "locks":
+    elif tab == "locks":
         context |= locks_tab(found)
-    if tab in ("writes", "locks"):
+    if tab == "transcript" and not found.is_only_read:
+        context |= transcript_tab(request, found)
+    if tab in ("writes", "locks") and not found.is_only_read:
         context |= writes_tab(request, store_id, ref)
     return page_or_part(request, "session.html", "_session_tab.html", context)
 

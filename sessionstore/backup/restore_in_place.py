@@ -15,6 +15,7 @@ from ..errors import Finding, StalePlanError
 from ..kept import Keeper
 from ..layout import Terms, detect_layout
 from ..recording import reporter_of
+from ..sqlitestore import read_only_error
 from ..store import Store, check_timeout, open_store
 from .create import create_backup
 from .places import default_root
@@ -77,10 +78,13 @@ def restore(
         GatewayRunningError: a ``sessions.json`` beside a running gateway.
         LockTimeoutError: a lock, or another restore's turn, was not to be had in ``timeout`` s.
         UnsafeBackupError, DamagedBackupError: the archive is refused or cannot be read.
+        UnsupportedStoreError: the sessions are in OpenClaw's database.
         StoreIOError: the disk refused.
     """
     started = time.monotonic()
     check_timeout(timeout)
+    if detect_layout(plan.paths) == "sqlite":
+        raise read_only_error(plan.paths)
     store = open_store(
         plan.paths,
         durability="strict",

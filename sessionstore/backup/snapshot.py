@@ -24,6 +24,7 @@ from ..locks import LegacyLock, StoreLocks
 from ..opened import Directory, OpenDirectory, check_protocol
 from ..paths import StorePaths
 from ..recording import open_reported_locks
+from ..sqlitestore import read_only_error
 from ..treefiles import WorkFolder
 
 OPERATION = "backup"
@@ -100,6 +101,8 @@ def _take(
     follow: bool,
 ) -> None:
     snapshot.layout = detect_layout(snapshot.paths)
+    if snapshot.layout == "sqlite":
+        raise read_only_error(snapshot.paths)
     if snapshot.layout == "legacy":
         _take_file(snapshot, locks, timeout)
     elif snapshot.layout == "directory":

@@ -18,6 +18,7 @@ from .directory_source import DirectorySource, finding_of
 from .legacy_source import LegacySource
 from .reading import Rows
 from .rows import Page, Query, Refreshed, Row, Summary
+from .sqlite_source import SqliteSource
 from .table import Delta, Table
 from .watching import WatchMode
 
@@ -54,7 +55,7 @@ class Index:
         self._snapshot_from = snapshot_from
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
-        self._source: DirectorySource | LegacySource | None = None
+        self._source: DirectorySource | LegacySource | SqliteSource | None = None
         self._start_over()
         _INDEXES.add(self)
 
@@ -84,7 +85,7 @@ class Index:
 
     @property
     def layout(self) -> str:
-        """Layout at the last refresh: ``directory``, ``legacy`` or ``empty``."""
+        """Layout at the last refresh: ``directory``, ``legacy``, ``sqlite`` or ``empty``."""
         return "empty" if self._source is None else self._source.layout
 
     def query(self, query: Query) -> Page:
@@ -178,6 +179,8 @@ class Index:
                     return self._open_directory()
                 if layout == "legacy":
                     return self._read_legacy()
+                if layout == "sqlite":
+                    return self._read_sqlite()
                 return self._give_up([] if problem is None else [problem])
             except FileNotFoundError:
                 continue  # it was swapped between two looks
@@ -210,6 +213,18 @@ class Index:
             self._leave()
             self._apply(Delta(rows=dict.fromkeys(self._table.by_id), findings=[]))
             source = self._source = LegacySource(self.paths, self._rows_for("legacy"))
+        if not source.has_moved():
+            return 0, False
+        return self._apply(source.scan(self._table.by_id)), True
+
+    def _read_sqlite(self) -> tuple[int, bool]:
+        source = self._source
+        if not isinstance(source, SqliteSource):
+            self._leave()
+            self._apply(Delta(rows=dict.fromkeys(self._table.by_id), findings=[]))
+            source = self._source = SqliteSource(
+                self.paths, self._rows_for("sqlite"), max_entry_bytes=self._max_entry_bytes
+            )
         if not source.has_moved():
             return 0, False
         return self._apply(source.scan(self._table.by_id)), True

@@ -73,7 +73,7 @@ def examine(
     found = [finding for slug in wanted for finding in RULES[slug].look(look, chosen)]
     if rules is None:
         # A scan may come to know more than there are rules for; nothing is kept back.
-        found += [certain(one) for one in look.problems if one.rule not in RULES]
+        found += [certain(look, one) for one in look.problems if one.rule not in RULES]
     places = {slug: place for place, slug in enumerate(RULES)}
     found.sort(
         key=lambda one: (

@@ -3,7 +3,7 @@
 One pass, and nothing is opened twice: each entry once, transcripts only where they are too small
 to hold a conversation (2 KiB at most), our own small files of earlier incarnations. No lock is
 taken, no link followed, no dead table swept. Cost: a read per entry and an ``lstat`` per file;
-10,000 sessions with 7,590 transcripts take about two seconds and some 30 MB.
+10,000 sessions with 7,590 transcripts take about two seconds and some 45 MB.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..problems import problems
 from ..store import Store
 from . import inventory_files, inventory_others
 from .inventory_entries import facts_of, scan_settled
-from .inventory_files import Found
+from .inventory_found import Found
 from .inventory_links import Linker, MayLook, marked
 from .inventory_others import Others
 from .shapes import EntryFacts, FileFacts, Inventory
@@ -44,8 +44,7 @@ def take(
     at_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     paths = store.paths
     found, others = inventory_files.look(paths, at_ms), Others()
-    layout = _layout(paths, found)
-    entries, troubles = _entries(store, found, others, layout)
+    layout, entries, troubles = _entries(store, found, others)
     inventory_others.look(paths, found, others, layout, store.max_entry_bytes)
     _find_odd_names(paths, entries, found)
     linker = Linker(paths, found.files, found.named, may_look_at)
@@ -53,6 +52,8 @@ def take(
     blobs = others.blobs.union(*(facts.blobs for facts in linked.values()))
     files = marked(found.files, found.named, linker.keys_of, others.ids, blobs)
     active, files = _locks(paths, found, files, linker, linked)
+    collisions = inventory_others.colliding_agents(paths, found)
+    is_open = inventory_others.is_open(paths, found)
     backups, backup_bytes = inventory_others.backups_of(paths, found)
     told = {one.path for one in troubles if one.rule in ("unreadable", "unsafe-file")}
     return Inventory(
@@ -62,7 +63,6 @@ def take(
         entries=linked,
         files=files,
         problems=tuple(troubles + [one for one in found.odd if one.path not in told]),
-        collisions=inventory_others.colliding_agents(paths, found),
         unreadable=tuple(one for one in found.unreadable if one.path not in told),
         active_keys=frozenset(active),
         total_bytes=sum(
@@ -73,6 +73,9 @@ def take(
         other_ids=frozenset(others.ids),
         backups=backups,
         backup_bytes=backup_bytes,
+        collisions=collisions,
+        is_listed=found.is_listed,
+        is_open_to_others=is_open,
     )
 
 
@@ -85,28 +88,29 @@ def _layout(paths: StorePaths, found: Found) -> str:
 
 
 def _entries(
-    store: Store, found: Found, others: Others, layout: str
-) -> tuple[dict[str, EntryFacts], list[Finding]]:
-    """The sound entries, and what is wrong with the others and with the store's shape."""
-    entries: dict[str, EntryFacts] = {}
-    broken: list[Finding] = []
-    name = store.paths.store_path.name
+    store: Store, found: Found, others: Others
+) -> tuple[str, dict[str, EntryFacts], list[Finding]]:
+    """The layout, the sound entries, what is wrong with the others and with the store's shape."""
+    paths = store.paths
+    layout, entries, broken = _layout(paths, found), dict[str, EntryFacts](), list[Finding]()
 
     def look() -> Iterator[Scanned]:
-        for scanned in scan_settled(store.paths, store.max_entry_bytes):
+        nonlocal layout
+        for scanned in scan_settled(paths, store.max_entry_bytes):
             if scanned is None:  # the layout moved meanwhile
+                layout = _layout(paths, found)
                 entries.clear()
                 broken.clear()
             elif scanned.problem is not None:
                 broken.append(scanned.problem)
             elif scanned.entry is not None:
-                facts = facts_of(scanned, name, is_legacy=layout == "legacy", at_ms=found.at_ms)
+                facts = facts_of(scanned, paths, is_legacy=layout == "legacy", at_ms=found.at_ms)
                 entries[facts.key] = facts
                 others.add_related(scanned.entry)
         return iter(())  # nothing is kept for the end: the entries may be many and large
 
-    shape = problems(store.paths, look)
-    return entries, [*shape, *broken]
+    shape = problems(paths, look)
+    return layout, entries, [*shape, *broken]
 
 
 def _find_odd_names(paths: StorePaths, entries: dict[str, EntryFacts], found: Found) -> None:

@@ -19,7 +19,8 @@ from ..layout import Scanned, detect_layout
 from ..legacyfile import read_legacy_file
 from ..opened import Directory
 from ..paths import StorePaths
-from .file_kinds import BLOB_FOLDER, is_session_id
+from ..transcripts import is_session_id
+from .prompt_texts import blobs_of
 from .shapes import EntryFacts
 
 WEIGHED_BYTES = 1024
@@ -76,14 +77,14 @@ def scan_settled(paths: StorePaths, max_entry_bytes: int) -> Iterator[Scanned | 
     )
 
 
-def facts_of(found: Scanned, store_name: str, *, is_legacy: bool, at_ms: int) -> EntryFacts:
+def facts_of(found: Scanned, paths: StorePaths, *, is_legacy: bool, at_ms: int) -> EntryFacts:
     """What the rules need to know of one sound entry."""
     entry, key = found.entry or {}, found.key or ""
-    folder = f"{store_name.removesuffix('.json')}.d"
+    place = paths.store_path.name if is_legacy else f"{paths.directory.name}/{file_name(key)}"
     return EntryFacts(
         key=key,
         etag=etag(entry),
-        path=store_name if is_legacy else f"{folder}/{file_name(key)}",
+        path=place,
         size_bytes=len(found.data),
         updated_at_ms=updated_at_ms(entry),
         session_id=_session_id(entry),
@@ -109,7 +110,7 @@ def odd_fields(entry: Entry, at_ms: int) -> Mapping[str, str]:
     session_id = entry.get("sessionId")
     if session_id is None or session_id == "":
         found["sessionId"] = "missing"
-    elif not isinstance(session_id, str) or not is_session_id(session_id):
+    elif not is_session_id(session_id):
         found["sessionId"] = "invalid"
     named = entry.get("sessionFile")
     if named is not None and not isinstance(named, str):
@@ -169,13 +170,3 @@ def _chat_type(entry: Entry) -> str:
 
 def _is_failed_over(entry: Entry) -> bool:
     return entry.get("modelOverride") is not None and entry.get("modelOverrideSource") == "auto"
-
-
-def blobs_of(entry: Entry) -> tuple[str, ...]:
-    """Prompt texts that an entry names, relative to the store's folder (openclaw-format §3.7)."""
-    snapshot = entry.get("skillsSnapshot")
-    ref = snapshot.get("promptRef") if isinstance(snapshot, dict) else None
-    digest = ref.get("hash") if isinstance(ref, dict) else None
-    if not isinstance(digest, str) or len(digest) != 64 or not digest.isalnum():
-        return ()
-    return (f"{BLOB_FOLDER}/{digest[:2]}/{digest}.txt",)

@@ -5,6 +5,7 @@ A transcript that one of these names is no orphan. Only ids are kept of what is 
 
 from __future__ import annotations
 
+import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ from ..errors import CorruptStoreError, SessionStoreError, UnsafeFileError
 from ..index.naming import printable
 from ..legacyfile import read_legacy_file
 from ..paths import StorePaths, agent_id_of_path, normalise_agent_id, store_paths
-from .inventory_entries import blobs_of, scan_settled
-from .inventory_files import Found
+from .inventory_entries import scan_settled
+from .inventory_found import Found
+from .prompt_texts import blobs_of
 
 _ARCHIVES = (".tar.gz", ".tar.zst")
 _MOST_STORES = 32
@@ -33,13 +35,16 @@ class Others:
 
     def add_related(self, entry: Entry) -> None:
         """Ids that an entry names besides its own: its usage family and its checkpoints."""
+        named = Others()
         family = entry.get("usageFamilySessionIds")
         if isinstance(family, list):
-            self.ids.update(one for one in family if isinstance(one, str))
+            named.ids.update(one for one in family if isinstance(one, str))
         points = entry.get("compactionCheckpoints")
         for point in points if isinstance(points, list) else ():
             if isinstance(point, dict):
-                self._add_point(point)
+                named._add_point(point)
+        own = entry.get("sessionId")
+        self.ids.update(one for one in named.ids if one != own)
 
     def _add_point(self, point: dict[str, Any]) -> None:
         for place in (point, point.get("preCompaction"), point.get("postCompaction")):
@@ -149,6 +154,21 @@ def backups_of(paths: StorePaths, found: Found) -> tuple[int, int]:
     finally:
         files.close_directory(fd)
     return count, total
+
+
+def is_open(paths: StorePaths, found: Found) -> bool:
+    """Whether other users get as far as the store's folder, by the modes from the state on."""
+    folder = paths.store_path.parent
+    is_usual = agent_id_of_path(str(paths.store_path)) is not None
+    for place in (folder, *(folder.parents[:3] if is_usual else ())):
+        try:
+            status = files.status_of(place)
+        except SessionStoreError as error:
+            found.cannot(place, error)
+            continue
+        if status is not None and stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o011:
+            return False
+    return True
 
 
 def colliding_agents(paths: StorePaths, found: Found) -> tuple[tuple[str, ...], ...]:

@@ -153,6 +153,14 @@ def quoted(text: str) -> str:
     return f"“{one_line(text)}”"
 
 
+def declared(facts: EntryFacts) -> str:
+    """The key that sessions have in common which share transcript and label by design.
+
+    OpenClaw writes a cron job's entry under the job's key and that of the run (69013).
+    """
+    return facts.key.partition(":run:")[0] if facts.kind == "cron-run" else facts.key
+
+
 def several(keys: list[str]) -> tuple[str, ...]:
     """Sessions as evidence, one a line, the first twenty of them."""
     shown = tuple(f"session {quoted(key)}" for key in keys[:_MOST_NAMED])

@@ -9,6 +9,7 @@ from . import (
     rules_damage,
     rules_fields,
     rules_files,
+    rules_leftovers,
     rules_sessions,
     rules_transcripts,
 )
@@ -21,6 +22,7 @@ RULES: Mapping[str, Rule] = {
         *rules_transcripts.RULES,
         *rules_sessions.RULES,
         *rules_fields.RULES,
+        *rules_leftovers.RULES,
         *rules_files.RULES,
         *rules_access.RULES,
     )

@@ -9,25 +9,43 @@ from ..errors import Finding, Severity
 from .rule import CheckOptions, Rule, about_file, path_of, quoted
 from .shapes import FileFacts, FolderFacts, Inventory
 
-_OTHERS_READ, _OTHERS_WRITE = 0o055, 0o022
+_READ, _WRITE, _ENTER = 0o044, 0o022, 0o011
 _STRANGERS = ("other",)
 
 
 def modes(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
     for folder in inventory.folders.values():
-        if folder.mode & _OTHERS_WRITE:
-            yield _about_folder(inventory, folder, "error", "others may change what is in it")
-        elif folder.mode & _OTHERS_READ:
-            yield _about_folder(inventory, folder, "info", "others may see which files it has")
-    for facts in inventory.files.values():
-        if facts.is_folder or facts.kind in _STRANGERS:
+        if not _is_open(inventory, folder.name):
             continue
-        if facts.mode & _OTHERS_WRITE:
-            yield _about_mode(inventory, facts, "error", "others may change it")
-        elif facts.mode & 0o044:
-            yield _about_mode(inventory, facts, "warning", "others may read it")
-        elif not facts.mode & 0o400:
+        if folder.mode & _WRITE:
+            yield _about_folder(inventory, folder, "error", "others may change what is in it")
+        elif folder.mode & _READ:
+            yield _about_folder(inventory, folder, "info", "others may see which files it has")
+    for name, facts in inventory.files.items():
+        if facts.is_folder or facts.kind in (*_STRANGERS, "quarantined"):
+            continue  # what is in quarantine may be a link, and stays as it was
+        if not facts.mode & 0o400:
             yield _about_mode(inventory, facts, "warning", "its own owner may not read it")
+        elif facts.mode & (_READ | _WRITE):
+            yield _open_file(inventory, name, facts)
+
+
+def _open_file(inventory: Inventory, name: str, facts: FileFacts) -> Finding:
+    if not _is_open(inventory, name):
+        what = "only its folder keeps others from it"
+        return _about_mode(inventory, facts, "info", what)
+    if facts.mode & _WRITE:
+        return _about_mode(inventory, facts, "error", "others may change it")
+    return _about_mode(inventory, facts, "warning", "others may read it")
+
+
+def _is_open(inventory: Inventory, name: str) -> bool:
+    """Whether the folders above a name let other users through."""
+    above = name.split("/")[:-1]
+    inner = ("/".join(above[:count]) for count in range(1, len(above) + 1))
+    return inventory.is_open_to_others and all(
+        folder.mode & _ENTER for one in inner if (folder := inventory.folders.get(one)) is not None
+    )
 
 
 def _about_folder(
@@ -145,7 +163,9 @@ RULES = (
         "wrong-mode",
         "Wrong modes",
         "Files that others may read (warning) or change (error), or that their owner may not "
-        "read; folders that others may change (error) or look into (worth knowing).",
+        "read; folders that others may change (error) or look into (worth knowing). Where a "
+        "folder above, from the state directory on, keeps others out, a file's mode is only "
+        "worth knowing.",
         ("info", "warning", "error"),
         modes,
     ),

@@ -112,14 +112,25 @@ def _passing_on(slug: str) -> Look:
     def look(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
         for finding in (*inventory.problems, *inventory.unreadable):
             if finding.rule == slug:
-                yield certain(finding)
+                yield certain(inventory, finding)
 
     return look
 
 
-def certain(finding: Finding) -> Finding:
-    """A finding of the scan, as one of a check."""
-    return replace(finding, confidence=finding.confidence or "certain")
+def certain(inventory: Inventory, finding: Finding) -> Finding:
+    """A finding of the scan as one of a check: with the size and time of its file."""
+    home = f"{inventory.paths.store_path.parent}/"
+    path = finding.path or ""
+    facts = inventory.files.get(path.removeprefix(home)) if path.startswith(home) else None
+    is_row = facts is not None and facts.kind == "store-file" and finding.rule != "damaged-store"
+    if facts is None or is_row:
+        return replace(finding, confidence=finding.confidence or "certain")
+    return replace(
+        finding,
+        confidence=finding.confidence or "certain",
+        size_bytes=facts.size_bytes,
+        at_ms=facts.modified_at_ms,
+    )
 
 
 RULES = tuple(

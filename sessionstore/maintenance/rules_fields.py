@@ -60,17 +60,23 @@ _FILES: dict[str, tuple[Severity, Confidence, str, str]] = {
         "has a NUL, so it is no path, and is not followed",
         "find out which program wrote it",
     ),
-    "not-a-file": (
+    "a-folder": (
         "warning",
         "certain",
-        "names something that is no plain file, and is not followed",
-        "look at what put a link or special file there",
+        "ends as the name of a folder does, and is not followed",
+        "find out which program wrote it",
     ),
-    "unreadable": (
+    "no-name": (
         "warning",
         "certain",
-        "names a place that cannot be looked at",
-        "look at its permissions",
+        "holds what no file name can hold, and is not followed",
+        "find out which program wrote it",
+    ),
+    "too-long": (
+        "warning",
+        "certain",
+        "is longer than a path can be, and is not followed",
+        "find out which program wrote it",
     ),
     "not-text": (
         "warning",
@@ -149,8 +155,8 @@ def session_files(inventory: Inventory, options: CheckOptions) -> Iterator[Findi
             continue
         severity, confidence, says, hint = _FILES[word]
         evidence = [f"it is {quoted(facts.session_file)}"] if facts.session_file else []
-        if facts.transcript and word not in ("other-id", "other-agent"):
-            evidence.append(f"read instead: {quoted(facts.transcript)}")
+        if facts.transcript and not facts.session_file.endswith(f"/{facts.transcript}"):
+            evidence.append(f"the file that counts is {quoted(facts.transcript)}")
         yield about_entry(
             "bad-session-file",
             severity,

@@ -15,6 +15,7 @@ from .rule import (
     age_s,
     ago,
     counted,
+    declared,
     quoted,
     several,
 )
@@ -93,7 +94,7 @@ def doubled_labels(inventory: Inventory, options: CheckOptions) -> Iterator[Find
         if facts.label:
             by_label[facts.label].append(facts)
     for same in by_label.values():
-        if len(same) > 1:
+        if len({declared(facts) for facts in same}) > 1:
             newest = max(same, key=lambda one: (one.active_at_ms or 0, one.key))
             others = sorted(one.key for one in same if one is not newest)
             yield about_entry(
@@ -145,7 +146,8 @@ def orphaned_subagents(inventory: Inventory, options: CheckOptions) -> Iterator[
 
 
 def _has(inventory: Inventory, key: str) -> bool:
-    return key in inventory.entries or key.lower() in inventory.entries
+    spellings = (key, key.lower(), f"agent:{inventory.paths.agent_id}:{key}".lower())
+    return any(one in inventory.entries for one in spellings)
 
 
 def _is_of_other_agent(inventory: Inventory, key: str) -> bool:
@@ -204,8 +206,7 @@ RULES = (
         "label-twice",
         "Labels that several sessions have",
         "A label names one session of a store. One finding per label, at the session that changed "
-        "last; the others are its evidence. Labels are compared as they are, spaces around them "
-        "left out.",
+        "last; the others are its evidence. A cron job and its own runs have one label by design.",
         ("warning",),
         doubled_labels,
     ),

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 
 from ..errors import Finding, Severity
 from ..index.kinds import rest_of_key
-from .rule import CheckOptions, Rule, about_entry, about_file, age_s, ago, counted, several
+from .rule import (
+    CheckOptions,
+    Rule,
+    about_entry,
+    about_file,
+    age_s,
+    ago,
+    counted,
+    declared,
+    quoted,
+    several,
+)
 from .shapes import Confidence, EntryFacts, FileFacts, Inventory
 
 PLAIN = ("transcript", "topic", "fork")
@@ -15,7 +26,12 @@ SIDECARS = ("checkpoint", "trajectory", "trajectory-pointer")
 
 
 def missing(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
-    for facts in inventory.entries.values():
+    archived = {
+        facts.session_id: facts.name
+        for facts in inventory.files.values()
+        if facts.kind.startswith("archive-")
+    }
+    for facts in inventory.entries.values() if inventory.is_listed else ():
         if facts.transcript or "sessionId" in facts.odd or _never_has_one(facts):
             continue
         at_ms = facts.active_at_ms
@@ -23,7 +39,10 @@ def missing(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
         is_new = age is not None and age < options.new_session_s
         is_elsewhere = facts.odd.get("sessionFile") == "other-agent"
         severity: Severity = "info" if is_new or is_elsewhere else "warning"
-        since = "its age is unknown" if age is None else f"it changed {ago(age)} ago"
+        evidence = [f"no file {facts.expected} beside the store, and no other of its id"]
+        evidence.append("its age is unknown" if age is None else f"it changed {ago(age)} ago")
+        if name := archived.get(facts.session_id):
+            evidence.append(f"an archive of its id is there: {quoted(name)}")
         yield about_entry(
             "no-transcript",
             severity,
@@ -32,7 +51,7 @@ def missing(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
             "a new session has none until its first run; an older one may have lost it, so look "
             "for it in a backup before it is pruned",
             confidence="possible" if is_new else "certain",
-            evidence=(f"no file {facts.expected} beside the store, and no other of its id", since),
+            evidence=tuple(evidence),
         )
 
 
@@ -64,8 +83,14 @@ def orphans(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
             if why
             else "archive it by a plan; entries of other agents were not asked for it",
             confidence=confidence,
-            evidence=(f"no entry has its id {facts.session_id}", *evidence),
+            evidence=(_unnamed(facts), *evidence),
         )
+
+
+def _unnamed(facts: FileFacts) -> str:
+    if facts.session_id is None:
+        return "no entry has it as sessionFile, and its name has no session id"
+    return f"no entry has its id {facts.session_id}"
 
 
 def _why_not_yet(inventory: Inventory, facts: FileFacts, options: CheckOptions) -> str:
@@ -106,7 +131,7 @@ def shared(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
         if name:
             by_file[name].append(facts)
     for name, same in by_file.items():
-        if len({_declared(facts) for facts in same}) < 2:
+        if len({declared(facts) for facts in same}) < 2:
             continue
         newest = max(same, key=lambda one: (one.active_at_ms or 0, one.key))
         others = sorted(one.key for one in same if one is not newest)
@@ -116,13 +141,8 @@ def shared(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
             newest,
             f"its transcript is that of {counted(len(others), 'other session')} too",
             "reset all but the one that it belongs to: each run writes into the same file",
-            evidence=(f"the file is {name}", *several(others)),
+            evidence=(f"the file is {quoted(name)}", *several(others)),
         )
-
-
-def _declared(facts: EntryFacts) -> str:
-    """Sessions that share by design count as one: a cron job and its runs (OpenClaw 69013)."""
-    return facts.key.partition(":run:")[0] if facts.kind == "cron-run" else facts.key
 
 
 RULES = (
@@ -131,7 +151,8 @@ RULES = (
         "Sessions without a transcript",
         "Sessions with a session id and no transcript of it beside the store: a warning when they "
         "last changed over a day ago or at an unknown time, else only worth knowing, since a new "
-        "session has none. Slash commands and ACP sessions are left out.",
+        "session has none. Slash commands and ACP sessions are left "
+        "out; nothing is called missing where the folder cannot be listed.",
         ("info", "warning"),
         missing,
     ),

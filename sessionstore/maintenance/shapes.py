@@ -1,4 +1,4 @@
-"""What checks, plans and reports of maintenance are made of. Values only.
+"""What a look at a store is made of. Values only; plans and reports: ``plan_shapes``.
 
 Times are epoch milliseconds, ages and retentions seconds, sizes bytes. Paths are relative to the
 store's folder where they are inside it.
@@ -6,44 +6,15 @@ store's folder where they are inside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import Finding
 from ..paths import StorePaths
-
-FileKind = Literal[
-    "transcript",
-    "topic",
-    "fork",
-    "checkpoint",
-    "trajectory",
-    "trajectory-pointer",
-    "archive-deleted",
-    "archive-reset",
-    "archive-bak",
-    "transcript-lock",
-    "store-lock",
-    "store-backup",
-    "repair-backup",
-    "store-temp",
-    "staging",
-    "quarantined",
-    "blob",
-    "entry",
-    "store-file",
-    "marker",
-    "other",
-]
-"""What a file beside a store is, by its name (openclaw-format §6.1) and place."""
+from ..transcripts import FileKind as FileKind
 
 Confidence = Literal["certain", "likely", "possible"]
-Action = Literal["keep", "archive", "slim", "delete"]
-ItemKind = Literal["entry", "transcript", "file", "blob", "field"]
-
-Progress = Callable[[int, int, str], None]
-"""Called with (done, total, item); what it raises stops the run, which can be started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +106,9 @@ class Inventory:
     besides an entry of this store names: another store in the same folder, an older
     ``sessions.json`` beside the directory, an earlier incarnation; their files count as referenced.
     ``backups`` and ``backup_bytes`` are what is at the usual place of this agent's backups.
-    ``collisions`` are names of agents that mean the same agent.
+    ``collisions`` are names of agents that mean the same agent. Without ``is_listed`` the names in
+    the store's folder are not known, so that nothing can be called missing. ``is_open_to_others``:
+    the modes of the folders down to the store's, from the state directory, let other users in.
     """
 
     paths: StorePaths
@@ -153,6 +126,8 @@ class Inventory:
     backups: int = 0
     backup_bytes: int = 0
     collisions: tuple[tuple[str, ...], ...] = ()
+    is_listed: bool = True
+    is_open_to_others: bool = True
 
     @property
     def is_complete(self) -> bool:
@@ -160,108 +135,3 @@ class Inventory:
         return not self.unreadable and not any(
             one.severity == "error" and one.rule != "unsupported-store" for one in self.problems
         )
-
-
-@dataclass(frozen=True, slots=True)
-class MaintenancePolicy:
-    """What may be tidied away. None switches a rule off; all None does nothing (DESIGN §5).
-
-    ``prune_after_s``: entries not updated for longer. ``max_entries``: the newest are kept.
-    ``max_disk_bytes`` and ``high_water_bytes``: above the first, the oldest goes until the second
-    is reached (80 % of the first where None). ``cron_runs_kept``: finished runs of each cron job.
-    ``archive_retention_s``, ``reset_retention_s``: age of ``.deleted`` and ``.reset`` archives.
-    ``orphan_retention_s``: age of transcripts that no entry names. ``leftover_retention_s``: age of
-    temporary files, staging folders, repair backups. ``slim_fields``: rebuildable fields to take
-    out of entries. ``protect``: keys, with ``*`` as in fnmatch(3), that are never pruned, capped
-    or evicted. ``sources`` says where each value comes from, for reports.
-    """
-
-    prune_after_s: float | None = None
-    max_entries: int | None = None
-    max_disk_bytes: int | None = None
-    high_water_bytes: int | None = None
-    cron_runs_kept: int | None = None
-    archive_retention_s: float | None = None
-    reset_retention_s: float | None = None
-    protect: tuple[str, ...] = ()
-    orphan_retention_s: float | None = None
-    leftover_retention_s: float | None = None
-    slim_fields: tuple[str, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedItem:
-    """One thing and what would be done with it. ``id`` is unique in its plan and stable.
-
-    ``frees_bytes`` is predicted (0 for ``keep``). ``stamp`` is the etag of an entry, or size and
-    mtime of a file: what moved since is skipped. ``files`` go with an entry.
-    """
-
-    id: str
-    kind: ItemKind
-    action: Action
-    rule: str
-    reason: str
-    key: str | None = None
-    path: str | None = None
-    size_bytes: int = 0
-    frees_bytes: int = 0
-    age_s: float | None = None
-    stamp: str = ""
-    files: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
-    protected_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MaintenancePlan:
-    """What :func:`maintain` would do. ``items`` has what is kept for a reason, too.
-
-    ``examined`` counts what was looked at, by ``entries``, ``files`` and ``rules``. ``digest`` is
-    over everything that is decided.
-    """
-
-    paths: StorePaths
-    policy: MaintenancePolicy
-    made_at_ms: int
-    items: tuple[PlannedItem, ...]
-    examined: Mapping[str, int]
-    total_bytes: int
-    digest: str
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def acting(self) -> tuple[PlannedItem, ...]:
-        """The items that would change something."""
-        return tuple(item for item in self.items if item.action != "keep")
-
-    @property
-    def frees_bytes(self) -> int:
-        """Predicted bytes."""
-        return sum(item.frees_bytes for item in self.items)
-
-
-ItemOutcome = Literal["done", "skipped", "failed", "taken-back"]
-
-
-@dataclass(frozen=True, slots=True)
-class ItemResult:
-    """What became of one item; ``freed_bytes`` as measured."""
-
-    id: str
-    outcome: ItemOutcome
-    message: str = ""
-    freed_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MaintenanceReport:
-    """What a run did. ``run_id`` names it; it can be taken back until ``take_back_until_ms``."""
-
-    run_id: str
-    plan: MaintenancePlan
-    results: tuple[ItemResult, ...]
-    predicted_bytes: int
-    achieved_bytes: int
-    take_back_until_ms: int

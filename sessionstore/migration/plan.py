@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..changes import now_ms
+from ..databasefile import has_replaced_file
 from ..errors import Finding, SessionStoreError, UnsafeFileError, UnsupportedStoreError
 from ..opened import OpenDirectory, read_marker
+from ..sqlitestore import read_only_error
 from ..store import Store, held_locks
 from .choosing import (
     Chosen,
@@ -101,6 +103,8 @@ def _read(store: Store, draft: _Draft) -> None:
         draft.blocked += [one for one in gathering.blocked() if one.key not in rows]
         if not draft.collected.sources:
             draft.in_place = in_place(gathering)
+    elif draft.collected.rows and has_replaced_file(paths):
+        raise read_only_error(paths)
     else:
         draft.chosen = choose(paths, draft.collected, None, nothing_there)
 

@@ -177,7 +177,7 @@ def _holds_only_copy(work: Workspace, run_id: str) -> bool:
         has_copy = status_of(COPY_NAME, dir_fd=fd) is not None
     finally:
         close_directory(fd)
-    return has_copy and detect_layout(work.paths) == "empty" and not _has_backup(work)
+    return has_copy and detect_layout(work.paths) in ("empty", "sqlite") and not _has_backup(work)
 
 
 def _has_backup(work: Workspace) -> bool:

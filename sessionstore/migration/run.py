@@ -13,11 +13,13 @@ from pathlib import Path
 
 from ..backing import Backing
 from ..changes import now_ms
+from ..databasefile import has_replaced_file
 from ..errors import SessionStoreError, StoreIOError
 from ..files import DEFAULT_MAX_BYTES
 from ..layout import Terms
 from ..quarantine import set_aside
 from ..recording import reporter_of
+from ..sqlitestore import read_only_error
 from ..store import check_timeout, open_store
 from .fresh import Done, Fresh, MovedError, Order
 from .guarding import is_guard
@@ -162,6 +164,8 @@ def _attempt(work: Workspace, order: Order, remembered: dict[str, str]) -> Done:
         done = _untouched(collected, state)
         if done is not None:
             return done
+        if has_replaced_file(paths):
+            raise read_only_error(paths)
         done = Fresh(work, order, state, collected).run()
     else:
         # A marker that is lost or damaged is written again, as by any writer (window W13).

@@ -19,7 +19,7 @@ from ..files import real_path
 from ..paths import StorePaths
 
 Reach = Literal["", "inside", "other-agent", "moved"]
-BadPath = Literal["", "not-text", "outside", "a-folder", "too-long"]
+BadPath = Literal["", "not-text", "no-name", "outside", "a-folder", "too-long"]
 
 _LONGEST_BYTES = 4096  # PATH_MAX
 _LONGEST_NAME_BYTES = 255
@@ -66,7 +66,10 @@ def judge(
 def _impossible(named: str) -> BadPath:
     if "\0" in named:
         return "outside"
-    encoded = named.encode("utf-8", "surrogatepass")
+    try:
+        encoded = os.fsencode(named)
+    except UnicodeEncodeError:  # JSON can hold half a surrogate pair, no name can
+        return "no-name"
     if len(encoded) > _LONGEST_BYTES or any(
         len(part) > _LONGEST_NAME_BYTES for part in encoded.split(b"/")
     ):

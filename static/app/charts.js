@@ -5,7 +5,7 @@
 (() => {
   const canvases = [...document.querySelectorAll("canvas[data-chart-url]")];
   if (!canvases.length || !window.Chart) return;
-  const zoomUrl = document.querySelector("[data-zoom-url]").dataset.zoomUrl;
+  const zoomUrl = document.querySelector("[data-zoom-url]")?.dataset.zoomUrl;
   const reports = new Map();
   const charts = [];
 
@@ -87,24 +87,22 @@
   }
 
   function barSets(chart, ink) {
-    const colours = { updates: ink.p50, contended: ink.p95, timeouts: ink.longest,
-      written: ink.p50, changed: ink.p95 };
+    const colours = [ink.p50, ink.p95, ink.p99, ink.longest];
     return chart.columns.map((column, at) => ({
       label: column.label,
       data: chart.rows.map((row) => (row ? row[at] : null)),
       texts: chart.texts.map((row) => row && row[at]),
       name: column.name,
-      ...(column.name === "timeouts" ? timeoutStyle(ink) : barStyle(column.name, colours, ink)),
+      ...(column.name === "timeouts" ? timeoutStyle(ink) : barStyle(at, colours[at], ink)),
     })).filter((set) => set.name !== "amplification");
   }
 
   // What is part of another amount stands before it, not beside it.
-  function barStyle(name, colours, ink) {
-    const isWhole = name === "updates" || name === "written";
+  function barStyle(at, colour, ink) {
     return {
-      backgroundColor: isWhole ? colours[name] : fill(colours[name], 1, ink.raised),
+      backgroundColor: at ? fill(colour, at, ink.raised) : colour,
       grouped: false,
-      order: isWhole ? 2 : 1,
+      order: 10 - at,
       categoryPercentage: 1,
       barPercentage: 0.86,
       pointStyle: "rect",
@@ -290,7 +288,7 @@
   for (const canvas of canvases) {
     let from = null;
     canvas.addEventListener("pointerdown", (event) => {
-      if (event.pointerType === "mouse" && event.button === 0) from = stepAt(canvas, event.clientX);
+      if (zoomUrl && event.pointerType === "mouse" && event.button === 0) from = stepAt(canvas, event.clientX);
       if (from) canvas.setPointerCapture(event.pointerId);
     });
     canvas.addEventListener("pointercancel", () => { from = null; });

@@ -56,6 +56,8 @@ HARMLESS = frozenset(
 PATH_METHODS = frozenset(dir(Path)) - frozenset(dir(PurePath)) - {"replace", "group"}
 
 EXCEPTIONS: dict[str, set[str]] = {
+    # A database is opened by its own library, to read only.
+    "databasefile.py": {"import sqlite3", "os.geteuid"},
     # Reads the events of its own descriptor; a watch opens no session.
     "index/inotify.py": {"import ctypes", "os.O_CLOEXEC", "os.O_NONBLOCK", "os.close", "os.read"},
     # A stat or a listing relative to a descriptor that files opened; hot at 100,000 sessions.

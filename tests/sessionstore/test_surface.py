@@ -45,6 +45,8 @@ NAMES |= {"LockReentryError"}
 NAMES |= {"versions", "undo", "Version", "Keeper", "merge", "merging", "edits_between"}
 NAMES |= {"FieldEdit", "Overlap", "OverlapError", "ABSENT"}
 NAMES |= {"stats", "StoreStats", "check"}
+NAMES |= {"plan_maintenance", "MaintenancePlan", "MaintenancePolicy", "MaintenanceReport"}
+NAMES |= {"maintain", "take_back", "expire_runs", "policy_of"}
 NAMES |= {"create_backup", "list_backups", "verify_backup", "Backup", "Verification"}
 
 

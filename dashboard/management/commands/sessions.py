@@ -2,7 +2,8 @@
 
 Exit status: 0 done, 1 something failed, 2 wrong use, 3 nothing to do, 4 a choice is required, 5 a
 gateway is running, 6 no room on the disk, 7 stopped before the end, 8 a backup is damaged, 9 the
-store or the backups moved since they were looked at.
+store or the backups moved since they were looked at, 10 a check found more than what is only worth
+knowing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard import backup_steps
+from dashboard import backup_steps, check_steps, tidy_steps
 from dashboard.jobs.foreground import Foreground
 from dashboard.jobs.rows import JobRow
 from dashboard.refusals import RefusedError
@@ -29,7 +30,7 @@ from dashboard.serving import preparation
 
 
 class Command(BaseCommand):
-    """Migrate stores, move them back or export them; back them up, verify, prune and restore."""
+    """Migrate, move back, export, check, tidy stores; back them up, verify, prune and restore."""
 
     help = __doc__.replace("``", "")
 
@@ -55,6 +56,8 @@ class Command(BaseCommand):
             help="migrate although OpenClaw was found, and no released OpenClaw reads the result",
         )
         backup_steps.add_arguments(steps, _add_stores)
+        check_steps.add_arguments(steps, _add_stores)
+        tidy_steps.add_arguments(steps, _add_stores)
         export.add_argument("--to", required=True, metavar="FILE", help="a file that is not there")
 
     def handle(self, *args: Any, step: str, **options: Any) -> None:
@@ -73,6 +76,10 @@ class Command(BaseCommand):
         sys.exit(status)
 
     def _step(self, step: str, options: dict[str, Any]) -> int:
+        if step == check_steps.STEP:
+            return check_steps.run(options, self.stdout.write)
+        if step == tidy_steps.STEP:
+            return tidy_steps.run(options, self.stdout.write)
         if step in backup_steps.STEPS:
             return backup_steps.run(
                 step,
@@ -164,13 +171,14 @@ class Command(BaseCommand):
         return tell
 
 
-def _add_stores(parser: ArgumentParser, *, required: bool = True) -> None:
+def _add_stores(parser: ArgumentParser, *, required: bool = True, reason: bool = True) -> None:
     which = parser.add_mutually_exclusive_group(required=required)
     which.add_argument("--agent", action="append", metavar="AGENT", help="may be given again")
     which.add_argument("--store", action="append", metavar="PATH", help="a store's file or folder")
     which.add_argument("--all", action="store_true", help="every store of the state directory")
     parser.add_argument("--json", action="store_true", help="the whole plan or report as JSON")
-    parser.add_argument("--reason", default="", metavar="TEXT", help="kept in the audit")
+    if reason:
+        parser.add_argument("--reason", default="", metavar="TEXT", help="kept in the audit")
 
 
 def _cancel_at_signals(foreground: Foreground) -> None:

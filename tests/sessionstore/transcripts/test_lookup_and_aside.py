@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sessionstore import StoreIOError, StorePaths, UnsafeFileError
 from sessionstore.files import renames
@@ -26,22 +28,10 @@ from tests.sessionstore.faults import injected
 from tests.sessionstore.helpers import NOW, entry
 from tests.sessionstore.plants import UNSAFE
 
+OTHER = "6397ff25-8eb6-4f71-9b36-fdcd23af13ca"
 A, TOPIC = "agent:main:main", "agent:main:telegram:group:-100:topic:7 é"
 ARCHIVED = "s-1.jsonl.deleted.2026-11-21T09-41-07.123Z"
 TEXT = b'{"type":"session"}\n'
-
-
-@pytest.fixture
-def home(store_file: Path) -> Path:
-    """The folder of a store, in the usual place."""
-    store_file.parent.mkdir(parents=True)
-    return store_file.parent
-
-
-@pytest.fixture
-def paths(home: Path) -> StorePaths:
-    """The paths of that store."""
-    return store_paths(home)
 
 
 def written(path: Path) -> Path:
@@ -158,6 +148,86 @@ def test_a_folder_that_cannot_be_looked_at_is_told_in_the_systems_words(
         found = find_transcript(paths, A, entry())
     assert (found.is_there, found.refused) == (False, "unreadable")
     assert os.strerror(errno.EIO) in found.trouble
+
+
+@pytest.mark.parametrize("named", [5, [], {"a": 1}, True])
+def test_a_named_file_that_is_no_text_is_told(home: Path, paths: StorePaths, named: Any) -> None:
+    path = written(home / "s-1.jsonl")
+    found = find_transcript(paths, A, entry(sessionFile=named))
+    assert (found.path, found.refused) == (path, "not-text")
+
+
+@pytest.mark.parametrize(
+    ("named", "refused"),
+    [
+        ("x" * 300 + ".jsonl", "too-long"),
+        ("a/" * 3000, "too-long"),
+        ("folder/", "a-folder"),
+        ("\ud800.jsonl", "no-name"),
+        (".", "outside"),
+        ("/", "a-folder"),
+    ],
+)
+def test_a_named_file_that_no_file_can_be_is_told(
+    home: Path, paths: StorePaths, named: str, refused: str
+) -> None:
+    path = written(home / "s-1.jsonl")
+    found = find_transcript(paths, A, entry(sessionFile=named))
+    assert (found.path, found.refused) == (path, refused)
+
+
+@given(named=st.text() | st.builds("/x/agents/{}/sessions/{}".format, st.text(), st.text()))
+def test_no_named_file_raises_or_leads_out(tmp_path_factory: Any, named: str) -> None:
+    root = tmp_path_factory.getbasetemp() / "any-state"
+    paths = store_paths(root / "agents" / "main" / "sessions")
+    found = find_transcript(paths, A, entry(sessionFile=named))
+    assert found.path is not None
+    assert Path(os.path.realpath(found.path)).is_relative_to(root / "agents")
+
+
+@pytest.mark.parametrize("named", ["", "  ", None])
+def test_an_entry_that_names_nothing_is_sound(home: Path, paths: StorePaths, named: Any) -> None:
+    path = written(home / "s-1.jsonl")
+    found = find_transcript(paths, A, entry(sessionFile=named))
+    assert (found.path, found.why, found.refused) == (path, "derived", "")
+
+
+def test_the_file_of_a_moved_state_directory_is_found_where_it_is_now(
+    home: Path, paths: StorePaths
+) -> None:
+    fork = written(home / f"2026-11-21T09-41-07-123Z_{OTHER}.jsonl")
+    named = f"/home/node/.openclaw/agents/main/sessions/{fork.name}"
+    found = find_transcript(paths, A, entry(sessionFile=named, sessionId=OTHER))
+    assert (found.path, found.why, found.refused) == (fork, "moved", "")
+    other = written(home.parents[1] / "work" / "sessions" / "s-9.jsonl")
+    named = "/home/node/.openclaw/agents/work/sessions/s-9.jsonl"
+    assert find_transcript(paths, A, entry(sessionFile=named)).path == other
+    refused = find_transcript(
+        paths, A, entry(sessionFile=named), may_look_at=lambda agent: agent != "work"
+    )
+    assert (refused.path, refused.refused) == (home / "s-1.jsonl", "outside")
+
+
+def test_a_moved_file_that_is_nowhere_leaves_the_derived_one(home: Path, paths: StorePaths) -> None:
+    path = written(home / "s-1.jsonl")
+    named = "/home/node/.openclaw/agents/main/sessions/older.jsonl"
+    found = find_transcript(paths, A, entry(sessionFile=named))
+    assert (found.path, found.why, found.refused) == (path, "derived", "")
+
+
+@pytest.mark.parametrize("named", [f"{OTHER}.jsonl", f"{OTHER}-topic-7.jsonl"])
+def test_the_file_of_another_session_comes_last(home: Path, paths: StorePaths, named: str) -> None:
+    stale = written(home / named)
+    found = find_transcript(paths, A, entry(sessionFile=named))
+    assert (found.path, found.contradicts) == (stale, True)
+    path = written(home / "s-1.jsonl")
+    found = find_transcript(paths, A, entry(sessionFile=named))
+    assert (found.path, found.contradicts, found.refused) == (path, True, "")
+
+
+def test_a_file_with_several_names_is_told(home: Path, paths: StorePaths) -> None:
+    os.link(written(home / "s-1.jsonl"), home / "again")
+    assert find_transcript(paths, A, entry()).links == 2
 
 
 # -- setting aside ---------------------------------------------------------------------------

@@ -1,0 +1,16 @@
+"""Sessions of OpenClaw 2026.8 and later, read from its database and never written.
+
+::
+
+    store = SqliteStore(store_paths("…/agents/main/sessions/sessions.json"))
+    store.keys(); store.get(key); store.history(key); store.problems()
+
+:func:`sessionstore.store.open_store` uses it where an agent has nothing else, so every read of a
+``Store`` works; every write raises :class:`~sessionstore.errors.UnsupportedStoreError`.
+"""
+
+from .schemas import KNOWN_VERSIONS
+from .store import SqliteStore, read_only_error
+from .windows import Window
+
+__all__ = ["KNOWN_VERSIONS", "SqliteStore", "Window", "read_only_error"]
