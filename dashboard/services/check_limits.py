@@ -120,7 +120,11 @@ def _group(limits: list[LockLimit]) -> LimitGroup:
 def _living(store: StoreRow) -> LimitGroup | None:
     """Those who wait and hold right now: the shortest wait beside the longest hold."""
     waits = [waiter for lock in store.held for waiter in lock.waiters]
-    holds = [(lock, lock.limit_s) for lock in store.held if lock.limit_s is not None]
+    holds = [
+        (lock, lock.limit_s)
+        for lock in store.held
+        if lock.limit_s is not None and lock.scope != "transcript"  # nobody says who waits for it
+    ]
     waiter = min(waits, key=lambda one: one.timeout_s, default=None)
     hold_s = max((limit_s for _lock, limit_s in holds), default=None)
     if waiter is None and hold_s is None:

@@ -78,6 +78,11 @@ def locks_of(paths: StorePaths) -> list[HeldLock]:
     return held_locks(paths.sidecar, store_path=paths.store_path)
 
 
+def every_lock_of(paths: StorePaths) -> list[HeldLock]:
+    """The same with the lock files of transcripts. Lists the store's directory."""
+    return held_locks(paths.sidecar, store_path=paths.store_path, transcripts=True)
+
+
 def disk_of(paths: StorePaths) -> Disk:
     """Free space and kind of the file system that holds the store."""
     place = _nearest(paths.store_path.parent)
