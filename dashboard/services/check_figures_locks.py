@@ -22,10 +22,12 @@ def lock_figures(row: StoreRow) -> Iterator[Figure]:
         for rule in ("waits", "current-hold", "locks", "other-host"):
             yield Figure(rule, row.id, row.name, _("The locks could not be looked at."))
         return
-    here = [lock for lock in row.held if lock.verdict != "other-host"]
+    # What is proven dead is held by nobody; another check tells of it.
+    here = [lock for lock in row.held if lock.verdict != "other-host" and not lock.is_proven_dead]
     yield _waits(row)
     yield _against_maximum(row, here)
-    yield _oldest(row, here)
+    # A run of OpenClaw keeps its transcript's lock for minutes, by design.
+    yield _oldest(row, [lock for lock in here if lock.scope != "transcript"])
     yield _elsewhere(row)
 
 

@@ -118,8 +118,9 @@ def _group(limits: list[LockLimit]) -> LimitGroup:
 
 def _living(store: StoreRow) -> LimitGroup | None:
     """Those who wait and hold right now: the shortest wait beside the longest hold."""
-    waits = [waiter for lock in store.held for waiter in lock.waiters]
-    holds = [(lock, lock.limit_s) for lock in store.held if lock.limit_s is not None]
+    ours = [lock for lock in store.held if lock.scope != "transcript" and not lock.is_proven_dead]
+    waits = [waiter for lock in ours for waiter in lock.waiters]
+    holds = [(lock, lock.limit_s) for lock in ours if lock.limit_s is not None]
     waiter = min(waits, key=lambda one: one.timeout_s, default=None)
     holder, hold_s = max(holds, key=lambda pair: pair[1], default=(None, None))
     if waiter is None and holder is None:

@@ -63,9 +63,12 @@ class StoreFiles:
     """The file is the mirror's copy of the directory, as far as its running process knows."""
 
 
-def locks_of(paths: StorePaths) -> list[HeldLock]:
-    """Locks held or waited for now, from the live tables and the kernel."""
-    return held_locks(paths.sidecar, store_path=paths.store_path)
+def locks_of(paths: StorePaths, *, transcripts: bool = False) -> list[HeldLock]:
+    """Locks held or waited for now, from the live tables and the kernel.
+
+    ``transcripts`` adds OpenClaw's locks of transcripts, which costs one listing of the directory.
+    """
+    return held_locks(paths.sidecar, store_path=paths.store_path, transcripts=transcripts)
 
 
 def disk_of(paths: StorePaths) -> Disk:

@@ -146,7 +146,8 @@ def list_stores(
 
 
 def _look(paths: StorePaths) -> Look:
-    return Look(_tried(locks_of, paths), _tried(disk_of, paths), _tried(files_of, paths))
+    locks = _tried(lambda paths: locks_of(paths, transcripts=True), paths)
+    return Look(locks, _tried(disk_of, paths), _tried(files_of, paths))
 
 
 def _tried(work: Callable[[StorePaths], Result], paths: StorePaths) -> Result | Problem:
@@ -183,7 +184,7 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
         biggest_ref=reader.refs.of(biggest.key) if biggest else "",
         biggest_bytes=biggest.size_bytes if biggest else None,
         newest_at_ms=summary.newest.updated_at_ms if summary and summary.newest else None,
-        locks=None if locks is None else len(locks),
+        locks=None if locks is None else sum(lock.scope != "transcript" for lock in locks),
         waiters=None if locks is None else sum(len(lock.waiters) for lock in locks),
         problems=sum(finding.severity != "info" for finding in findings) if summary else None,
         findings=findings,
