@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sessionstore.entries import redact
+from sessionstore.errors import Finding
 from sessionstore.limitfindings import limit_findings
 from sessionstore.locklimits import LockLimit, lock_limits
 
@@ -33,7 +34,8 @@ class LimitGroup:
     """Limits of one kind of lock, in seconds; None where there is none, or none is known.
 
     ``agent`` is empty for what configuration says, which counts for all. ``state`` is bad for
-    living locks whose limits do not fit, watch for configuration.
+    living locks whose limits do not fit, watch for configuration, unknown where nobody can tell
+    whether the limits count here. ``brief`` says each of ``findings`` without its numbers.
     """
 
     agent: str
@@ -44,6 +46,7 @@ class LimitGroup:
     sources: tuple[str, ...]
     state: str = "ok"
     findings: tuple[str, ...] = ()
+    brief: tuple[str, ...] = ()
     release: str = ""
 
     @property
@@ -66,10 +69,20 @@ class Sanity:
         return len({group.release for group in self.groups if group.release}) <= 1
 
     @property
+    def counting(self) -> tuple[LimitGroup, ...]:
+        """Those that count here for sure."""
+        is_sure = self.is_release_known
+        return tuple(one for one in self.groups if is_sure or not one.release)
+
+    @property
+    def possible(self) -> tuple[LimitGroup, ...]:
+        """Those of which only the right release's count, and nobody knows which that is."""
+        return () if self.is_release_known else tuple(one for one in self.groups if one.release)
+
+    @property
     def wrong(self) -> tuple[LimitGroup, ...]:
         """Those that count for sure and do not fit."""
-        is_sure = self.is_release_known
-        return tuple(one for one in self.groups if one.findings and (is_sure or not one.release))
+        return tuple(one for one in self.counting if one.findings)
 
 
 def sanity_of(stores: StoreList) -> Sanity:
@@ -77,7 +90,9 @@ def sanity_of(stores: StoreList) -> Sanity:
     by_lock: dict[tuple[str, str], list[LockLimit]] = {}
     for limit in _configured(stores):
         by_lock.setdefault((limit.lock, limit.releases), []).append(limit)
-    groups = [*map(_group, by_lock.values()), *filter(None, map(_living, stores.opened))]
+    is_sure = len({releases for _lock, releases in by_lock if releases}) <= 1
+    configured = [_group(limits, is_sure=is_sure) for limits in by_lock.values()]
+    groups = [*configured, *filter(None, map(_living, stores.opened))]
     return Sanity(tuple(sorted(groups, key=lambda group: -SEVERITY[group.state])))
 
 
@@ -91,7 +106,7 @@ def _configured(stores: StoreList) -> tuple[LockLimit, ...]:
     return () if isinstance(read, Problem) else read
 
 
-def _group(limits: list[LockLimit]) -> LimitGroup:
+def _group(limits: list[LockLimit], *, is_sure: bool) -> LimitGroup:
     names = {
         "session": _("a session’s lock, by this library"),
         "legacy": _("sessions.json.lock"),
@@ -102,7 +117,9 @@ def _group(limits: list[LockLimit]) -> LimitGroup:
         values = {"lock": lock, "releases": limits[0].releases}
         lock = _("%(lock)s, OpenClaw %(releases)s") % values
     values_s = {limit.kind: limit.value_s for limit in limits}
-    findings = tuple(redact(finding.message) for finding in limit_findings(limits))
+    found = limit_findings(limits)
+    state = "watch" if found else "ok"
+    counts = is_sure or not limits[0].releases
     return LimitGroup(
         agent="",
         lock=lock,
@@ -110,10 +127,21 @@ def _group(limits: list[LockLimit]) -> LimitGroup:
         hold_s=values_s.get("hold"),
         stale_s=values_s.get("stale"),
         sources=tuple(dict.fromkeys(shown(limit.source) for limit in limits)),
-        state="watch" if findings else "ok",
-        findings=findings,
+        state=state if counts else "unknown",
+        findings=tuple(redact(finding.message) for finding in found),
+        brief=tuple(map(_brief, found)),
         release=limits[0].releases,
     )
+
+
+def _brief(finding: Finding) -> str:
+    """A finding in few words, for a row that has the numbers; in full where it has none."""
+    words = {
+        "holder-outlasts-waiters": _("Waiters give up before a holder must let go."),
+        "stale-after-waiters": _("Waiters give up before it counts as left behind."),
+        "stale-before-holder": _("It may be taken from a living holder."),
+    }
+    return words.get(finding.rule) or str(redact(finding.message))
 
 
 def _living(store: StoreRow) -> LimitGroup | None:
@@ -145,6 +173,7 @@ def _living(store: StoreRow) -> LimitGroup | None:
         sources=(_("the records of who holds and waits"),),
         state="bad" if sentence else "ok",
         findings=(sentence,) if sentence else (),
+        brief=(sentence,) if sentence else (),
     )
 
 

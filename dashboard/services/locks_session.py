@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from sessionstore.metrics import History
 from sessionstore.recording.records import KeptWrite
 
-from .amounts import duration
+from .amounts import latency
 from .fleet import fleet
 from .history import look_at
 from .latency_writes import writes_of
@@ -69,12 +69,12 @@ class SpanFigures:
     @property
     def wait_words(self) -> str:
         """All waits together."""
-        return duration(self.wait_s * 1000)
+        return latency(self.wait_s * 1000)
 
     @property
     def hold_words(self) -> str:
         """All holds together."""
-        return duration(self.hold_s * 1000)
+        return latency(self.hold_s * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +189,8 @@ def _example(kept: KeptWrite) -> ExampleRow:
         at_ms=kept.at_ms,
         operation=shown(kept.operation),
         outcome=shown(kept.outcome),
-        wait_words=duration(max(kept.wait_ns, 0) / 1e6),
-        hold_words=duration(max(kept.hold_ns, 0) / 1e6),
+        wait_words=latency(max(kept.wait_ns, 0) / 1e6),
+        hold_words=latency(max(kept.hold_ns, 0) / 1e6),
         program=shown(kept.program),
         host=shown(kept.host),
         pid=kept.pid,
