@@ -19,6 +19,7 @@ from sessionstore.entries import redact
 from sessionstore.errors import Finding
 from sessionstore.limitfindings import limit_findings
 from sessionstore.locklimits import LockLimit, lock_limits
+from sessionstore.locks import HeldLock, Waiter
 
 from .amounts import duration
 from .check import Check
@@ -145,36 +146,45 @@ def _brief(finding: Finding) -> str:
 
 
 def _living(store: StoreRow) -> LimitGroup | None:
-    """Those who wait and hold right now: the shortest wait beside the longest hold."""
+    """Those who wait and hold right now: the shortest wait beside the longest hold.
+
+    They clash only on the same lock: who waits for another one waits for another holder.
+    """
     ours = [lock for lock in store.held if lock.scope != "transcript" and not lock.is_proven_dead]
-    waits = [waiter for lock in ours for waiter in lock.waiters]
-    holds = [(lock, lock.limit_s) for lock in ours if lock.limit_s is not None]
-    waiter = min(waits, key=lambda one: one.timeout_s, default=None)
-    holder, hold_s = max(holds, key=lambda pair: pair[1], default=(None, None))
-    if waiter is None and holder is None:
+    waits = [waiter.timeout_s for lock in ours for waiter in lock.waiters]
+    holds = [lock.limit_s for lock in ours if lock.limit_s is not None]
+    if not waits and not holds:
         return None
-    is_longer = waiter is not None and hold_s is not None and hold_s > waiter.timeout_s
-    sentence = ""
-    if is_longer and waiter is not None and holder is not None and hold_s is not None:
-        sentence = _(
-            "%(holder)s may keep a lock for %(most)s, but %(waiter)s gives up after %(least)s."
-        ) % {
-            "holder": shown(holder.program) or _("an unknown program"),
-            "most": duration(hold_s * 1000),
-            "waiter": shown(waiter.program) or _("an unknown program"),
-            "least": duration(waiter.timeout_s * 1000),
-        }
+    clashes = [
+        (lock, waiter)
+        for lock in ours
+        for waiter in lock.waiters
+        if lock.limit_s is not None and lock.limit_s > waiter.timeout_s
+    ]
+    sentences = tuple(_clash(lock, waiter) for lock, waiter in clashes[:1])
+    wait_s = min(waits, default=math.inf)
     return LimitGroup(
         agent=store.name,
         lock=_("locks that are held or awaited now"),
-        wait_s=waiter.timeout_s if waiter and math.isfinite(waiter.timeout_s) else None,
-        hold_s=hold_s,
+        wait_s=wait_s if math.isfinite(wait_s) else None,
+        hold_s=max(holds, default=None),
         stale_s=None,
         sources=(_("the records of who holds and waits"),),
-        state="bad" if sentence else "ok",
-        findings=(sentence,) if sentence else (),
-        brief=(sentence,) if sentence else (),
+        state="bad" if sentences else "ok",
+        findings=sentences,
+        brief=sentences,
     )
+
+
+def _clash(lock: HeldLock, waiter: Waiter) -> str:
+    return _(
+        "%(holder)s may keep a lock for %(most)s, but %(waiter)s gives up after %(least)s."
+    ) % {
+        "holder": shown(lock.program) or _("an unknown program"),
+        "most": duration((lock.limit_s or 0.0) * 1000),
+        "waiter": shown(waiter.program) or _("an unknown program"),
+        "least": duration(waiter.timeout_s * 1000),
+    }
 
 
 def limits_check(stores: StoreList) -> Iterator[Check]:
