@@ -24,7 +24,7 @@ from .readers import Reader
 from .sparklines import Sparkline, sparkline_of
 from .tree import shown
 
-MOST_WRITES = 500
+MOST_WRITES, MOST_SHOWN = 500, 50
 _NS_PER_MS = 1e6
 
 
@@ -85,6 +85,11 @@ class Writes:
     since_ms: int | None
     read_at_ms: int
     problem: Problem | None = None
+
+    @property
+    def shown(self) -> tuple[WriteRow, ...]:
+        """The latest, as many as a page can be read with; the twins have more."""
+        return self.rows[:MOST_SHOWN]
 
 
 @dataclass(slots=True)
