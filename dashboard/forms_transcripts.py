@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
-from .services.transcript_looks import CURRENT, ID_LENGTH
+from .services.transcript_files import CURRENT, ID_LENGTH
 from .services.transcript_reading import Wanted
 
 _FARTHEST = 2**53

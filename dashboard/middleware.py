@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 from django.conf import settings
@@ -16,7 +17,10 @@ from .addresses import is_within, original_address, parse_address
 from .logs import current_request_id
 from .refusals import RefusedError
 from .requests import ConsoleRequest, GetResponse
+from .services import own_cost
 
+STOP_POLLING = 286
+"""What tells a live part that it is over."""
 USUAL_BODY = 2_621_440
 """Bytes of a request's body that every address reads."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -96,6 +100,22 @@ class HeadersMiddleware:
         if request.is_secure():
             for cookie in response.cookies.values():
                 cookie["secure"] = True
+        return response
+
+
+class OwnCostMiddleware:
+    """Counts what answers cost that are asked for again and again without anybody's doing."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: ConsoleRequest) -> HttpResponseBase:
+        if "HTTP_X_LIVE" not in request.META and request.path_info != "/metrics":
+            return self.get_response(request)
+        began_s = time.thread_time()
+        response = self.get_response(request)
+        if response.status_code in (200, STOP_POLLING):  # who is refused must not slow down others
+            own_cost.answered(time.thread_time() - began_s)
         return response
 
 

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.urls_jobs")),
     path("", include("dashboard.urls_locks")),
     path("", include("dashboard.urls_latency")),
+    path("", include("dashboard.urls_layouts")),
     path("", include("dashboard.urls_metrics")),
     path("", include("dashboard.urls_migration")),
     path("", include("dashboard.urls_tidy")),

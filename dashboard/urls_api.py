@@ -6,7 +6,8 @@ from django.urls import URLPattern, path, register_converter
 
 from .api.operations import resource
 from .api.schema_parts import VERSION_ID
-from .views.api import about, actions, changes, edits, jobs, sessions, stores
+from .roles import allowed_when_read_only
+from .views.api import about, actions, changes, edits, jobs, sessions, stores, transcripts
 
 
 class VersionIdConverter:
@@ -61,6 +62,11 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{_SESSION}/changes", resource(get=changes.list_of_session), name="api_session_changes"),
     path(f"{_SESSION}/history", resource(get=sessions.history), name="api_history"),
+    path(
+        f"{_SESSION}/transcript/read",
+        allowed_when_read_only(resource(post=transcripts.read)),
+        name="api_transcript_read",
+    ),
     path(f"{_SESSION}/versions", resource(get=sessions.versions), name="api_versions"),
     path(
         f"{_SESSION}/versions/<api_version:version_id>",

@@ -161,6 +161,19 @@ _ITEM = record(
         "finished_at": maybe(AT),
     }
 )
+_LINE = record(
+    {
+        "start": COUNT,
+        "size_bytes": COUNT,
+        "state": {"enum": ["entry", "damaged", "long", "part", "unfinished", "blank"]},
+        "title": TEXT,
+        "at": maybe(AT),
+        "id": TEXT,
+        "parts": listed(record({"kind": TEXT, "title": TEXT, "text": TEXT})),
+        "facts": listed(record({"name": TEXT, "value": TEXT})),
+        "problem": TEXT,
+    }
+)
 ANSWERS: dict[str, Schema] = {
     "Stores": record({"read_at": maybe(AT), "problem": maybe(TEXT), "stores": listed(_STORE)}),
     "Store": _STORE,
@@ -185,6 +198,23 @@ ANSWERS: dict[str, Schema] = {
         }
     ),
     "History": record({"incarnations": listed(_INCARNATION)}),
+    "Conversation": record(
+        {
+            "file_name": TEXT,
+            "lines": listed(_LINE),
+            "start": COUNT,
+            "end": COUNT,
+            "size_bytes": COUNT,
+            "older": maybe(COUNT),
+            "newer": maybe(COUNT),
+            "branch": {"enum": ["tree", "linear", "too-large", "all"]},
+            "total_lines": COUNT,
+            "left_behind": COUNT,
+            "forks": COUNT,
+            "is_broken": FLAG,
+            "event": COUNT,
+        }
+    ),
     "Versions": record(
         {"exists": FLAG, "damaged": listed(TEXT), "versions": listed(record(_VERSION_HEAD))}
     ),

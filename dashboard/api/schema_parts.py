@@ -11,6 +11,7 @@ TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer"}
 FLAG: Schema = {"type": "boolean"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
+OFFSET: Schema = {"type": "integer", "minimum": 0, "maximum": 2**53}
 AT: Schema = {"type": "string", "format": "date-time"}
 STORE_ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{12}$"}
 REF: Schema = {"type": "string", "pattern": "^([0-9a-f]{16}|[0-9a-f]{64})$"}

@@ -9,6 +9,7 @@ from .schema_parts import (
     COUNT,
     ETAG,
     FIELD_NAME,
+    OFFSET,
     TEXT,
     Schema,
     asked,
@@ -76,6 +77,22 @@ BODIES: dict[str, Schema] = {
         required=("name", "value"),
     ),
     "ClearField": asked({"name": FIELD_NAME}, required=("name",)),
+    "ReadTranscript": asked(
+        {
+            "before": OFFSET,
+            "after": OFFSET,
+            "file": {
+                "type": "string",
+                "pattern": "^(current|[0-9a-f]{16})$",
+                "description": "`current`, or the id of another file of the session.",
+            },
+            "all_lines": {
+                "type": "boolean",
+                "default": False,
+                "description": "Also lines that the active branch left behind.",
+            },
+        }
+    ),
     "Reason": asked({}),
     "Undo": asked({"choices": CHOICES}),
     "Restore": asked(

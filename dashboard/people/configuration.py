@@ -59,7 +59,7 @@ _SETTINGS = (
     (
         "SESSIONSTORE_BUDGET_PERCENT",
         "BUDGET_PERCENT",
-        lazy("percent of a core for reading stores"),
+        lazy("percent of a core for reading and live parts"),
     ),
     (
         "SESSIONSTORE_RECENT_MINUTES",

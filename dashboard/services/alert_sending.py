@@ -23,11 +23,15 @@ from django.utils.translation import gettext as _
 from dashboard.logs import plain_text
 from dashboard.models import Alert
 
+from . import alert_deadline
 from .alert_targets import MAIL, Target
 from .thresholds import RULES
 
 TIMEOUT_S = 10.0
-_SMTP = "django.core.mail.backends.smtp.EmailBackend"
+"""How long the other side may be silent."""
+TOTAL_S = 30.0
+"""How long a sending may take in all, from the connection on."""
+_SMTP = "dashboard.services.alert_deadline.Mail"
 
 
 class DeliveryError(Exception):
@@ -41,8 +45,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 _opener = urllib.request.OpenerDirector()
 for _handler in (
-    urllib.request.HTTPHandler(),
-    urllib.request.HTTPSHandler(),
+    alert_deadline.HTTPHandler(),
+    alert_deadline.HTTPSHandler(),
     urllib.request.HTTPDefaultErrorHandler(),
     urllib.request.HTTPErrorProcessor(),
     _NoRedirect(),
@@ -56,10 +60,17 @@ def send(target: Target, alert: Alert) -> None:
     Raises:
         DeliveryError: it refused, did not answer in time, or could not be reached.
     """
-    if target.kind == MAIL:
-        _mail(alert)
-    else:
-        _post(target, json.dumps(content_of(alert)).encode(), alert)
+    with alert_deadline.within(TOTAL_S) as deadline:
+        try:
+            if target.kind == MAIL:
+                _mail(alert)
+            else:
+                _post(target, json.dumps(content_of(alert)).encode(), alert)
+        except DeliveryError:
+            if not deadline.is_over:
+                raise
+        if deadline.is_over:  # an answer that was cut off may look like a whole one
+            raise DeliveryError(_("It did not finish in %d seconds.") % TOTAL_S)
 
 
 def content_of(alert: Alert) -> dict[str, str]:

@@ -19,6 +19,7 @@ from sessionstore.backup import RetentionPlan, RetentionPolicy
 from .backup_catalogue import Kept
 from .backup_places import new_place
 from .backup_work import COMPARE, CREATE, DRILL, PRUNE, RESTORE, VERIFY
+from .only_read import refuse_only_read, writable
 from .problems import Problem, ProblemError
 from .readers import Reader
 from .refs import SESSION_LENGTH, digest
@@ -45,14 +46,17 @@ def ask_backup(
 ) -> Job:
     """Have stores backed up, or of each the sessions in ``keys`` (by store id).
 
+    Those that are only read are left out.
+
     Raises:
-        ProblemError: there is no store.
+        ProblemError: there is no store, or none but such.
         RefusedError: the role does not allow it, or the console is read-only.
     """
     if not readers:
         raise _refused(
             _("There is no store to back up"), _("No store was found that you may see."), 404
         )
+    readers = _may_be_backed_up(readers)
     items: list[queue.Item] = [
         (reader.id, reader.name, {} if keys is None else {"keys": list(keys[reader.id])})
         for reader in readers
@@ -63,13 +67,25 @@ def ask_backup(
     }
     title = _("Back up %s") % _stores_word(readers)
     if keys is not None:
-        count = sum(len(some) for some in keys.values())
+        count = sum(len(keys[reader.id]) for reader in readers)
         told = ngettext("%(n)s session", "%(n)s sessions", count) % {"n": f"{count:,}"}
         title = _("Back up %(sessions)s of %(stores)s") % {
             "sessions": told,
             "stores": _stores_word(readers),
         }
     return _start(actor, CREATE, title, items, params, reason, "backup.create")
+
+
+def _may_be_backed_up(readers: Sequence[Reader]) -> Sequence[Reader]:
+    """Those whose backups are made here.
+
+    Raises:
+        ProblemError: there are only others.
+    """
+    ours = writable(readers)
+    if readers and not ours:
+        refuse_only_read(readers[0])
+    return ours
 
 
 def ask_verify(
@@ -94,6 +110,7 @@ def ask_drill(actor: Actor, kept: Sequence[Kept], *, reason: str = "") -> Job:
 
 def ask_newest_drill(actor: Actor, readers: Sequence[Reader], *, reason: str = "") -> Job:
     """Have the newest backup of each store restored on trial, as it is when the job comes to it."""
+    readers = _may_be_backed_up(readers)
     items: list[queue.Item] = [(r.id, r.name, {"newest": True}) for r in readers]
     title = _("Trial restore of the newest backup of %s") % _stores_word(readers)
     return _start(actor, DRILL, title, items, {}, reason, "backup.drill")
@@ -115,6 +132,8 @@ def ask_restore(
         RefusedError: the role does not allow it, or the console is read-only.
     """
     queue.check_allowed(actor, "admin")
+    if target.in_place and kept.reader is not None:
+        refuse_only_read(kept.reader)
     params: dict[str, Any] = {"backup": kept.backup.id, "target": "place", "name": target.name}
     if not target.in_place:
         new_place(target.name)

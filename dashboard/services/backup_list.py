@@ -28,6 +28,7 @@ from .backup_schedules import ScheduleRow, list_schedules
 from .backup_words import rule_word
 from .backup_work import KINDS
 from .fleet import fleet
+from .only_read import writable
 from .problems import Problem
 from .readers import Reader
 
@@ -189,9 +190,9 @@ def _is_of(one: Kept, agents: Sequence[str] | None) -> bool:
 
 
 def store_choices(readers: Sequence[Reader]) -> list[StoreChoice]:
-    """Stores that may be backed up, with what their indexes know."""
+    """Stores that can be backed up from here, with what their indexes know."""
     choices = []
-    for reader in readers:
+    for reader in writable(readers):
         summary = reader.summary()
         choices.append(
             StoreChoice(

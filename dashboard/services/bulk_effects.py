@@ -27,6 +27,7 @@ from .change_records import Difference, value_text
 from .change_rules import label_holder, refuse_unknown_fields
 from .entry_rules import errors_of
 from .fleet import fleet
+from .only_read import is_only_read, why_only_read
 from .problems import Problem, ProblemError, problem_of
 from .readers import Reader
 from .tree import shown
@@ -78,6 +79,9 @@ def effects(
     for store_id, places in by_store.items():
         reader = fleet().reader(store_id)
         keys = {at: key for at in places if (key := picked[at].key) is not None}
+        if is_only_read(reader):
+            found |= dict.fromkeys(keys, Effects(skip=why_only_read()))
+            continue
         for at, read in read_all(reader, keys, deadline):
             found[at] = planner.of(reader, keys[at], read)
     return [found[at] for at in range(len(picked))]

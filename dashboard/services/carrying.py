@@ -42,6 +42,7 @@ from .change_records import (
 from .change_stores import opened_for_change, typical_wait
 from .entry_tags import tag_of
 from .fleet import fleet
+from .only_read import refuse_only_read
 from .problems import ProblemError
 
 _log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def task_for(
     """Check that this person may change this session, and find its store.
 
     Raises:
-        ProblemError: read-only mode, role, agent scope, or no such store.
+        ProblemError: read-only mode, role, agent scope, no such store, or one that is only read.
     """
     if settings.READ_ONLY:
         raise refused(
@@ -126,6 +127,7 @@ def task_for(
             _("Open the list of agents and stores and choose one that is there."),
             404,
         )
+    refuse_only_read(reader)
     # A reason is typed by a person and kept for long: a secret in it must not be.
     told = plain_text(str(redact(reason)), longest=500)[:500]
     return Task(actor, reader, key, action, told, job_id, undoes_id)

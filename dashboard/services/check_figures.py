@@ -13,6 +13,7 @@ from .check_figures_reported import recent_of, reported_figures
 from .check_figures_stores import disk_figure, list_page_figure, store_figures
 from .check_judging import Figure
 from .fleet import fleet
+from .only_read import SQLITE
 from .stores import StoreList
 
 
@@ -25,13 +26,15 @@ def _figures(stores: StoreList, seen: Catalogue) -> Iterator[Figure]:
     rows, now_ms = stores.opened, stores.read_at_ms
     readers = {row.id: reader for row in rows if (reader := fleet().known(row.id)) is not None}
     recent = recent_of(list(readers.values()), now_ms)
-    for row in rows:
+    # Of OpenClaw's own database nothing is reported, locked or backed up here.
+    ours = [row for row in rows if row.layout != SQLITE]
+    for row in ours:
         yield from reported_figures(row, recent.get(row.id))
         yield from lock_figures(row)
         yield from store_figures(row, readers.get(row.id), now_ms)
     yield from disk_figure(rows)
-    if rows:
-        yield from backup_figures(rows, seen, now_ms)
+    if ours:
+        yield from backup_figures(ours, seen, now_ms)
         yield Figure(
             "transcript-size", "", "", _("The sizes of transcripts are not looked at yet.")
         )

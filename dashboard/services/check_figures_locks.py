@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
@@ -12,6 +11,7 @@ from sessionstore.locks import HeldLock
 
 from .amounts import duration
 from .check_judging import Figure
+from .hold_states import outlasted, share_of
 from .stores import StoreRow
 from .tree import shown
 
@@ -33,8 +33,8 @@ def _waits(row: StoreRow) -> Figure:
     waiters = [waiter for lock in row.held for waiter in lock.waiters]
     if not waiters:
         return Figure("waits", row.id, row.name, _("Nobody waits for a lock right now."), 0.0)
-    first = max(waiters, key=lambda waiter: _share(waiter.waited_s, waiter.timeout_s) or 0.0)
-    share = _share(first.waited_s, first.timeout_s)
+    first = max(waiters, key=lambda waiter: share_of(waiter.waited_s, waiter.timeout_s) or 0.0)
+    share = share_of(first.waited_s, first.timeout_s)
     values = {"n": len(waiters), "age": duration(first.waited_s * 1000)}
     if share is None:
         sentence = ngettext(
@@ -53,23 +53,17 @@ def _waits(row: StoreRow) -> Figure:
     return Figure("waits", row.id, row.name, sentence % values, longest, share)
 
 
-def _share(amount: float, limit: float | None) -> float | None:
-    if limit is None or not math.isfinite(limit) or limit <= 0:
-        return None
-    return amount / limit
-
-
 def _against_maximum(row: StoreRow, held: list[HeldLock]) -> Figure:
     if not held:
         sentence = _("No lock is held, so none is near its maximum.")
         return Figure("current-hold", row.id, row.name, sentence, 0.0)
-    stated = [(lock, _share(lock.held_s, lock.limit_s)) for lock in held]
+    stated = [(lock, share_of(lock.held_s, lock.limit_s)) for lock in held]
     known = [(lock, share) for lock, share in stated if share is not None]
     if not known:
         return Figure("current-hold", row.id, row.name, _("No held lock names a maximum."))
     lock, share = max(known, key=lambda pair: pair[1])
     values = {"age": duration(lock.held_s * 1000), "limit": duration((lock.limit_s or 0) * 1000)}
-    longer = [one for one, _share_of in known if _outlasts_its_waiters(one)]
+    longer = [one for one, _part in known if outlasted(one) is not None]
     detail = ""
     if longer:
         detail = _("A holder may keep its lock for longer than its waiters wait.")
@@ -85,21 +79,20 @@ def _against_maximum(row: StoreRow, held: list[HeldLock]) -> Figure:
     )
 
 
-def _outlasts_its_waiters(lock: HeldLock) -> bool:
-    limit_s = lock.limit_s or 0.0
-    return any(waiter.timeout_s < limit_s for waiter in lock.waiters)
-
-
 def _oldest(row: StoreRow, held: list[HeldLock]) -> Figure:
     if not held:
         return Figure("locks", row.id, row.name, _("No lock is held right now."), 0.0)
     oldest = max(held, key=lambda lock: lock.held_s)
+    # One that names its maximum is judged by that, not by its age as well.
+    ages_s = [lock.held_s for lock in held if share_of(lock.held_s, lock.limit_s) is None]
     sentence = ngettext(
         "%(n)d lock is held right now, for %(age)s.",
         "%(n)d locks are held right now, the oldest for %(age)s.",
         len(held),
     ) % {"n": len(held), "age": duration(oldest.held_s * 1000)}
-    return Figure("locks", row.id, row.name, sentence, oldest.held_s, detail=_who(oldest))
+    return Figure(
+        "locks", row.id, row.name, sentence, max(ages_s, default=0.0), detail=_who(oldest)
+    )
 
 
 def _who(lock: HeldLock) -> str:

@@ -23,6 +23,7 @@ from .amounts import duration
 from .check import Check
 from .check_judging import SEVERITY
 from .fleet import fleet, page_budget_s
+from .hold_states import outlasted
 from .problems import Problem
 from .stores import StoreList, StoreRow
 from .tree import shown
@@ -121,19 +122,19 @@ def _living(store: StoreRow) -> LimitGroup | None:
     waits = [waiter for lock in store.held for waiter in lock.waiters]
     holds = [(lock, lock.limit_s) for lock in store.held if lock.limit_s is not None]
     waiter = min(waits, key=lambda one: one.timeout_s, default=None)
-    holder, hold_s = max(holds, key=lambda pair: pair[1], default=(None, None))
-    if waiter is None and holder is None:
+    hold_s = max((limit_s for _lock, limit_s in holds), default=None)
+    if waiter is None and hold_s is None:
         return None
-    is_longer = waiter is not None and hold_s is not None and hold_s > waiter.timeout_s
+    longer = next((lock for lock in store.held if outlasted(lock) is not None), None)
     sentence = ""
-    if is_longer and waiter is not None and holder is not None and hold_s is not None:
+    if longer is not None and (loser := outlasted(longer)) is not None:
         sentence = _(
             "%(holder)s may keep a lock for %(most)s, but %(waiter)s gives up after %(least)s."
         ) % {
-            "holder": shown(holder.program) or _("an unknown program"),
-            "most": duration(hold_s * 1000),
-            "waiter": shown(waiter.program) or _("an unknown program"),
-            "least": duration(waiter.timeout_s * 1000),
+            "holder": shown(longer.program) or _("an unknown program"),
+            "most": duration((longer.limit_s or 0.0) * 1000),
+            "waiter": shown(loser.program) or _("an unknown program"),
+            "least": duration(loser.timeout_s * 1000),
         }
     return LimitGroup(
         agent=store.name,

@@ -24,10 +24,11 @@ class Judged:
     since_ms: int | None
 
     @property
-    def weight(self) -> tuple[int, float]:
+    def weight(self) -> tuple[int, float, bool]:
         """What makes it the worst of several."""
         value = self.figure.value or 0.0
-        return SEVERITY[self.state], -value if RULES[self.figure.rule].falling else value
+        amount = -value if RULES[self.figure.rule].falling else value
+        return SEVERITY[self.state], amount, bool(self.figure.detail)  # who has more to say
 
 
 def judged(

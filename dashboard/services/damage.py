@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from sessionstore.databasefile import database_path
 from sessionstore.entries import MASK, NotAnEntryError, decode, redact
 from sessionstore.errors import SessionStoreError
 from sessionstore.files import read_file
@@ -41,7 +42,7 @@ class Damage:
 
 def damage_of(paths: StorePaths, key: str, file_name: str) -> Damage | None:
     """Read what can be read of a damaged file; None when it may not be opened or is sound."""
-    if file_name == paths.store_path.name:
+    if file_name in (paths.store_path.name, database_path(paths).name):
         return None  # one bad value in a legacy file: the others' text is not this session's
     try:
         data = read_file(paths.directory / file_name)

@@ -14,6 +14,7 @@ from sessionstore.store import open_store
 
 from .entry_tags import tag_of
 from .fleet import below_state, fleet, page_budget_s
+from .only_read import refuse_only_read
 from .problems import Problem, ProblemError, problem_of
 from .readers import Reader, refresh_all
 from .rows import SessionRow, gone_row, session_row
@@ -98,6 +99,16 @@ def look_at(store_id: str, ref: str, *, key: str = "") -> Look:
         lock=raw.lock,
         at_ms=now_ms,
     )
+
+
+def look_to_change(store_id: str, ref: str, *, key: str = "") -> Look:
+    """As :func:`look_at`, for a page that changes the session.
+
+    Raises:
+        ProblemError: as there, and for a store that is only read.
+    """
+    refuse_only_read(fleet().reader(store_id))
+    return look_at(store_id, ref, key=key)
 
 
 def lock_of(store_id: str, key: str) -> HeldLock | None:

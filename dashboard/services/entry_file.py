@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from sessionstore.databasefile import database_path
 from sessionstore.files import status_of
 from sessionstore.paths import StorePaths
 
@@ -50,14 +51,15 @@ def entry_file(paths: StorePaths, key: str, file_name: str) -> EntryFile | None:
         links=status.st_nlink,
         modified_at_ms=status.st_mtime_ns // 1_000_000,
         open_to_others=bool(mode & 0o077) and not stat.S_ISLNK(mode),
-        shared=place == paths.store_path,
+        shared=place in (paths.store_path, database_path(paths)),
     )
 
 
 def _place(paths: StorePaths, file_name: str) -> Path:
     if file_name == paths.store_path.name:
         return paths.store_path
-    return paths.directory / file_name
+    database = database_path(paths)
+    return database if file_name == database.name else paths.directory / file_name
 
 
 def _kind(mode: int) -> str:

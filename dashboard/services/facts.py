@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sessionstore.databasefile import holds_sessions
 from sessionstore.files import read_file, status_of
 from sessionstore.locks import HeldLock, held_locks
 from sessionstore.mirrorfile import FOREIGN_CHANGE, read_mirror
@@ -61,6 +62,15 @@ class StoreFiles:
     open_to_others: bool
     mirrored: bool = False
     """The file is the mirror's copy of the directory, as far as its running process knows."""
+    has_database: bool = False
+    """OpenClaw's own database is there and may hold sessions."""
+
+    @property
+    def forms(self) -> int:
+        """How many forms of the store there are something of."""
+        return sum(
+            (self.legacy_bytes is not None, self.directory_at_ms is not None, self.has_database)
+        )
 
 
 def locks_of(paths: StorePaths) -> list[HeldLock]:
@@ -92,6 +102,7 @@ def files_of(paths: StorePaths) -> StoreFiles:
         directory_at_ms=None if directory is None else directory.st_mtime_ns // 1_000_000,
         open_to_others=any(mode & 0o077 for mode in modes),
         mirrored=legacy is not None and directory is not None and _is_mirrored(paths),
+        has_database=holds_sessions(paths),
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .fleet import page_budget_s
 from .history import look_at
 from .latency_coverage import gaps_between, joined
 from .latency_hot import HotSessions, hot_sessions
@@ -73,16 +74,29 @@ class Report:
         return self.since_ms is not None
 
 
-def report_of(readers: Sequence[Reader], wanted: Wanted) -> Report:
-    """Look at each store's history in its own thread, within the page's budget, and add up."""
+def report_of(
+    readers: Sequence[Reader], wanted: Wanted, *, budget_s: float | None = None
+) -> Report:
+    """Look at each store's history in its own thread, within the page's budget, and add up.
+
+    That is ``budget_s`` where the page has spent some already. The first look reads what is new; a
+    store that has not answered when half of the time is over is late, so that it leaves the other
+    half to those that have.
+    """
     now_ms = time.time_ns() // 1_000_000
+    ends_s = time.monotonic() + (page_budget_s() if budget_s is None else budget_s)
     first = span_of(wanted.start_ms, wanted.end_ms)
-    finest = look_at(readers, lambda history: resolution_of(history, first.start_ms))
+    finest = look_at(
+        readers,
+        lambda history: resolution_of(history, first.start_ms),
+        budget_s=(ends_s - time.monotonic()) / 2,
+    )
     known = [found for found in finest.values() if not isinstance(found, Problem)]
     span = span_of(wanted.start_ms, wanted.end_ms, finest_ms=max(known, default=0))
     answers = look_at(
         [reader for reader in readers if not isinstance(finest[reader.id], Problem)],
         lambda history: look_at_store(history, span, wanted, now_ms=now_ms),
+        budget_s=ends_s - time.monotonic(),
     )
     late = {ident: one for ident, one in {**finest, **answers}.items() if isinstance(one, Problem)}
     looks = {ident: one for ident, one in answers.items() if not isinstance(one, Problem)}

@@ -55,6 +55,8 @@ class WriteTotal:
     """What the session cost in the last hours, as far as windows counted it apart.
 
     ``over_count``: the sums may hold up to so many updates of other sessions; 0 means none.
+    ``is_counted``: any window counted it apart. ``since_ms``: from when on anybody was there to
+    report, None where nobody was. ``timeouts``: those that were kept as examples.
     """
 
     hours: int
@@ -64,6 +66,9 @@ class WriteTotal:
     hold_ms: float
     written_bytes: int
     over_count: int
+    is_counted: bool
+    since_ms: int | None
+    timeouts: int
 
     @property
     def words(self) -> tuple[str, str]:
@@ -114,7 +119,7 @@ def writes_of(reader: Reader, key: str, *, hours: int) -> Writes:
         hours=hours,
         rows=tuple(map(_row, kept[:MOST_WRITES])),
         matched=len(kept),
-        totals=tuple(_total(found.hot, one, now_ms) for one in HOURS),
+        totals=tuple(_total(found, one, now_ms) for one in HOURS),
         held=line(_("Time held"), lambda hot: hot.hold_ns / _NS_PER_MS, latency),
         waited=line(_("Time waited"), lambda hot: hot.wait_ns / _NS_PER_MS, latency),
         written=line(_("Bytes written"), lambda hot: hot.written_bytes, lambda n: binary(int(n))),
@@ -149,8 +154,10 @@ def _points(
     return points
 
 
-def _total(hot: list[tuple[int, HotSession]], hours: int, now_ms: int) -> WriteTotal:
-    inside = [session for until_ms, session in hot if until_ms > now_ms - hours * HOUR_MS]
+def _total(found: _Found, hours: int, now_ms: int) -> WriteTotal:
+    start_ms = now_ms - hours * HOUR_MS
+    inside = [session for until_ms, session in found.hot if until_ms > start_ms]
+    covered = [max(start, start_ms) for start, end in found.coverage if end > start_ms]
     return WriteTotal(
         hours=hours,
         updates=sum(one.count for one in inside),
@@ -159,6 +166,9 @@ def _total(hot: list[tuple[int, HotSession]], hours: int, now_ms: int) -> WriteT
         hold_ms=round(sum(one.hold_ns for one in inside) / _NS_PER_MS, 6),
         written_bytes=sum(one.written_bytes for one in inside),
         over_count=sum(one.over_count for one in inside),
+        is_counted=bool(inside),
+        since_ms=min(covered, default=None),
+        timeouts=sum(one.outcome == "timeout" and one.at_ms > start_ms for one in found.kept),
     )
 
 

@@ -15,7 +15,7 @@ LAYOUT_WORDS = {
     "legacy": "one sessions.json",
     "both": "both layouts",
     "empty": "nothing stored yet",
-    "sqlite": "SQLite (not read)",
+    "sqlite": "SQLite, read-only",
 }
 
 
@@ -25,8 +25,6 @@ def layout_of(summary: Summary | None, files: StoreFiles | None, paths: StorePat
         return "unknown"
     if summary.layout == "directory" and files and files.legacy_bytes is not None:
         return "directory" if files.mirrored else "both"
-    if summary.layout == "empty" and paths.problem and paths.problem.rule == "sqlite-store":
-        return "sqlite"
     return summary.layout
 
 
@@ -38,7 +36,12 @@ def layout_note(layout: str, paths: StorePaths, files: StoreFiles | None) -> str
             "compare the two before you move it away."
         ) % {"directory": paths.directory.name, "file": paths.store_path.name}
     if layout == "sqlite":
-        return _("This agent's sessions are in OpenClaw's own database, which is not read.")
+        return _("The sessions are in OpenClaw's own database, which is read and never written.")
+    if files and files.has_database:
+        return _(
+            "OpenClaw's own database stands beside it and may be what the gateway uses: "
+            "compare the two."
+        )
     if layout == "directory" and files and files.mirrored:
         return _("%(file)s is kept as a copy of it, for programs that know only the old form.") % {
             "file": paths.store_path.name

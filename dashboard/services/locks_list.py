@@ -12,12 +12,14 @@ from django.utils.translation import ngettext
 
 from dashboard.live import stamp_of
 
-from .fleet import fleet
+from .fleet import LIVE_AGE_S, fleet
 from .locks_figures import HOUR_MS, LockFigures, figures_of
 from .locks_look import StoreLook, look_at_locks, looks_since, stores_now
 from .locks_rows import LockRow, WaiterRow, lock_row
 from .problems import Problem
 from .readers import Reader
+from .sharing import Shared
+from .threshold_changes import limits_now
 
 PER_PAGE = 50
 
@@ -141,18 +143,28 @@ class LockList:
 def list_locks(
     wanted: WantedLocks, *, store_id: str | None = None, is_live: bool = False
 ) -> LockList:
-    """Look at the locks of every store in scope, or of one.
+    """Look at the locks of every store in scope, or of one; live parts share a look.
 
     Raises:
         ProblemError: there is no store ``store_id``.
     """
+    if is_live:
+        return _shared.get((wanted, store_id), lambda: _list(wanted, store_id, is_live=True))
+    return _list(wanted, store_id, is_live=False)
+
+
+_shared: Shared[LockList] = Shared(LIVE_AGE_S)
+
+
+def _list(wanted: WantedLocks, store_id: str | None, *, is_live: bool) -> LockList:
     began_s = time.monotonic()
     readers, stores, problem = _readers(store_id, is_live=is_live)
     chosen = [reader for reader in readers if wanted.store in ("", reader.id)]
     looks = look_at_locks(chosen, is_live=is_live)
     seen = [(reader, looks[reader.id]) for reader in chosen]
     answers = [(reader, one) for reader, one in seen if isinstance(one, StoreLook)]
-    rows = [lock_row(reader, lock) for reader, one in answers for lock in one.locks]
+    limits = limits_now() if any(one.locks for _reader, one in answers) else None
+    rows = [lock_row(reader, lock, limits) for reader, one in answers for lock in one.locks]
     matching = _ordered([row for row in rows if _matches(row, wanted)], wanted.order)
     answered = [reader for reader, _one in answers]
     pages = max(1, -(-len(matching) // PER_PAGE))

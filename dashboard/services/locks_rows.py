@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -11,9 +12,11 @@ from sessionstore.locks import HeldLock, Waiter
 
 from .amounts import duration
 from .fleet import below_state
+from .hold_states import hold_state
 from .locks_words import is_kernel, kind_word, meaning_of, steps_for, word_of
 from .readers import Reader
 from .rows import readable
+from .thresholds import Limits
 from .tree import shown
 
 WATCH_WAIT_S = 1.0
@@ -72,6 +75,7 @@ class LockRow:
     steps: tuple[str, ...]
     is_kernel: bool
     is_proven_dead: bool
+    limit_state: str
 
     @property
     def word(self) -> str:
@@ -124,12 +128,6 @@ class LockRow:
         return "" if self.limit_s is None else _of(self.held_s, self.limit_s)
 
     @property
-    def limit_state(self) -> str:
-        """Good below half of the limit, bad over it (demand.md E4)."""
-        share = self.held_s / self.limit_s if self.limit_s else 0.0
-        return "bad" if share > 1 else "watch" if share >= 0.5 else "ok"
-
-    @property
     def limit_note(self) -> str:
         """Said where those who wait give up before the holder has to let go."""
         shortest = min((waiter.timeout_s for waiter in self.waiters), default=None)
@@ -153,8 +151,11 @@ class LockRow:
         return max(self.waiters, key=lambda waiter: waiter.waited_s, default=None)
 
 
-def lock_row(reader: Reader, lock: HeldLock) -> LockRow:
-    """A lock of a store, every text of it masked and made harmless."""
+def lock_row(reader: Reader, lock: HeldLock, limits: Mapping[str, Limits] | None = None) -> LockRow:
+    """A lock of a store, every text of it masked and made harmless.
+
+    ``limits`` spare a query for each lock.
+    """
     key = None if lock.scope == "store" else lock.key
     return LockRow(
         id=lock.id,
@@ -182,6 +183,7 @@ def lock_row(reader: Reader, lock: HeldLock) -> LockRow:
         steps=tuple(steps_for(lock)),
         is_kernel=is_kernel(lock),
         is_proven_dead=lock.is_proven_dead,
+        limit_state=hold_state(lock, limits),
     )
 
 

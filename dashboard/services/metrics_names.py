@@ -137,7 +137,7 @@ ALL = (
         "gauge",
         "dashboard_reading_ratio",
         "",
-        "Share of one core that all of the console's processes took to read stores lately.",
+        "Share of one core that reading stores and answering live parts took lately.",
     ),
     _of(
         "gauge",

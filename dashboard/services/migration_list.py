@@ -18,6 +18,7 @@ from .migration_runs import LastRun, last_runs
 from .migration_summaries import needs_attention
 from .migration_words import MIGRATE, planned_word
 from .migration_work import KINDS
+from .only_read import SQLITE
 from .problems import Problem
 from .stores import StoreRow, list_stores
 
@@ -110,6 +111,8 @@ class MigrationList:
         """What there is, in one sentence."""
         if not self.rows:
             return _("No store was found.")
+        if not self.older and any(row.store.layout == SQLITE for row in self.rows):
+            return _("Nothing is left to migrate: OpenClaw's own databases are only read.")
         if not self.older:
             return ngettext(
                 "The store keeps one file per session; nothing is left to migrate.",

@@ -13,6 +13,7 @@ from .checks import all_checks
 from .fleet import LIVE_AGE_S
 from .latency_trends import Trends, trends_of_stores
 from .pace import Pace, pace
+from .sharing import Shared
 from .stores import StoreList, StoreRow, list_stores
 
 _ORDER = {"bad": 0, "watch": 1, "ok": 2, "unknown": 3}
@@ -59,7 +60,14 @@ class Overview:
 
 
 def overview(*, live: bool = False) -> Overview:
-    """Look at every store once and say what was found; a live page shares readings."""
+    """Look at every store once and say what was found; live parts share a look."""
+    return _shared.get("overview", lambda: _look(live=True)) if live else _look(live=False)
+
+
+_shared: Shared[Overview] = Shared(LIVE_AGE_S)
+
+
+def _look(*, live: bool) -> Overview:
     age_s = LIVE_AGE_S if live else 0.0
     stores = list_stores(sort="sessions", descending=True, max_age_s=age_s)
     checks = sorted(all_checks(stores), key=lambda check: _ORDER[check.state])

@@ -1,12 +1,14 @@
-"""What the console itself costs: the time that its processes spend on reading stores.
+"""What the console itself costs: the time that its processes spend on reading stores and on looks.
 
-Every call in a store's thread (:mod:`.workers`) is measured. Each process publishes its sums every
-few seconds, and at its end, as a file ``costs/<host>-<pid>-<start>.cost`` of the data directory;
-the sum over these files never falls, since files of dead processes are added up in
+Every call in a store's thread (:mod:`.workers`) is measured, and the processor time of every answer
+to something that asks by itself: live parts of pages, and ``/metrics``. Each process publishes its
+sums every few seconds, and at its end, as a file ``costs/<host>-<pid>-<start>.cost`` of the data
+directory; the sum over these files never falls, since files of dead processes are added up in
 ``costs/past.cost`` before they go. A killed process takes along what it had not published.
 
-The time is the clock's, not the processor's: waiting for a slow disk is a cost to whoever else
-waits for that disk.
+The time of reading is the clock's, not the processor's: waiting for a slow disk is a cost to
+whoever else waits for that disk. That of answers is the processor's, since what they wait for is
+reading, which counts already.
 """
 
 from __future__ import annotations
@@ -80,6 +82,13 @@ class Ledger:
                 self._scans.setdefault(operation, Histogram({})).add(int((ended_s - began_s) * 1e9))
                 self._count += 1
 
+    def answered(self, took_s: float) -> None:
+        """Count processor time that an answer has just taken."""
+        now_s = time.monotonic()
+        with self._guard:
+            self._recent.append((now_s - took_s, now_s))
+            self._count += 1
+
     def recent_s(self) -> float:
         """Seconds spent within the last :data:`RECENT_S`, by all threads together."""
         now_s = time.monotonic()
@@ -134,6 +143,11 @@ def ledger() -> Ledger:
 def measured(operation: str) -> AbstractContextManager[None]:
     """Count the time that the block takes as this process's."""
     return ledger().measured(operation)
+
+
+def answered(took_s: float) -> None:
+    """Count the processor time of an answer to something that asks by itself, again and again."""
+    ledger().answered(took_s)
 
 
 def recent_of_all_s() -> float:

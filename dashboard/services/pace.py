@@ -1,9 +1,9 @@
-"""How often live parts look: less often while reading stores costs more than its budget.
+"""How often live parts look: less often while the console costs more than its budget.
 
 Every live part's interval and every shared reading's age is multiplied by :func:`stretch`. It grows
-step by step while the share of a core that reading takes is over SESSIONSTORE_BUDGET_PERCENT, and
-shrinks step by step when it is well below: a factor computed from the share alone would settle
-above the budget, since the share falls as soon as the factor works.
+step by step while the share of a core that reading and live parts take is over
+SESSIONSTORE_BUDGET_PERCENT, and shrinks step by step when it is well below: a factor computed from
+the share alone would settle above the budget, since the share falls as soon as the factor works.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FASTER = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What reading stores takes of one core, what it may take, and the factor that follows.
+    """What reading and live parts take of one core, what they may take, and what follows.
 
     ``budget_percent`` is 0 where there is no limit.
     """
@@ -46,20 +46,23 @@ class Pace:
         """All of it in words."""
         share = f"{self.share_percent:.1f}"
         if not self.budget_percent:
-            return _("%(share)s %% of a core goes into reading stores; there is no budget.") % {
-                "share": share
-            }
+            return _(
+                "%(share)s %% of a core goes into reading and live parts; no budget is set."
+            ) % {"share": share}
         said = {"share": share, "budget": self.budget_percent, "times": f"{self.stretch:.1f}"}
         if self.is_backing_off:
             return (
                 _(
-                    "%(share)s %% of a core goes into reading stores, of a budget of "
+                    "%(share)s %% of a core goes into reading and live parts, of a budget of "
                     "%(budget)d %%; live parts look %(times)s times less often."
                 )
                 % said
             )
         return (
-            _("%(share)s %% of a core goes into reading stores, of a budget of %(budget)d %%.")
+            _(
+                "%(share)s %% of a core goes into reading and live parts, of a budget of "
+                "%(budget)d %%."
+            )
             % said
         )
 

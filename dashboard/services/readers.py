@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from django.utils.translation import gettext as _
 
+from sessionstore.databasefile import database_path
 from sessionstore.entries import redact
 from sessionstore.errors import Finding, SessionStoreError
 from sessionstore.index import Index, Page, Query, Row, Summary
@@ -119,7 +120,8 @@ class Reader:
 
     def _fatal(self) -> Problem | None:
         """What kept the whole store from being read, as the index found it."""
-        places = {str(self.paths.store_path), str(self.paths.directory)}
+        database = str(database_path(self.paths))
+        places = {str(self.paths.store_path), str(self.paths.directory), database}
         for finding in self.findings():
             if finding.severity == "error" and finding.key is None and finding.path in places:
                 title = _("The store could not be read")

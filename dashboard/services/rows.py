@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -13,6 +14,7 @@ from sessionstore.locks import HeldLock
 
 from .readers import Reader
 from .runs import RunState, run_state
+from .thresholds import Limits
 
 FLAG_WORDS = {
     "no-session-id": (lazy("no session id"), "watch"),
@@ -85,9 +87,14 @@ class SessionRow:
 
 
 def session_row(
-    reader: Reader, row: Row, *, lock: HeldLock | None = None, now_ms: int
+    reader: Reader,
+    row: Row,
+    *,
+    lock: HeldLock | None = None,
+    now_ms: int,
+    limits: Mapping[str, Limits] | None = None,
 ) -> SessionRow:
-    """Finish one row of a store's index."""
+    """Finish one row of a store's index. ``limits`` spare a query for each held lock."""
     ref = reader.refs.of(row.key)
     key = str(redact(row.key))
     return SessionRow(
@@ -101,7 +108,7 @@ def session_row(
         machine=row.machine,
         channel=row.channel,
         status=row.status,
-        run=run_state(row.status, row.updated_at_ms, lock, now_ms=now_ms),
+        run=run_state(row.status, row.updated_at_ms, lock, now_ms=now_ms, limits=limits),
         updated_at_ms=row.updated_at_ms,
         size_bytes=row.size_bytes,
         model=str(redact(row.model)),

@@ -1,12 +1,12 @@
 """What a session is doing, said with its proof: ``running`` is a claim until something backs it.
 
 Thresholds: a claim without proof is only *marked* running, worth a look after 30 s and wrong
-after 15 minutes. A lock is watched from 5 s, and bad from 10 s, when those who wait for it have
-given up.
+after 15 minutes. A held lock is judged as on the page of locks (:mod:`.hold_states`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from sessionstore.locks import HeldLock
 
 from .amounts import duration
+from .hold_states import hold_state
+from .thresholds import Limits
 
 PROOF_MS = 30_000
 WRONG_MS = 15 * 60_000
-WATCH_HOLD_S = 5.0
-BAD_HOLD_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,25 @@ _FINISHED = {"done": "ok", "failed": "bad", "killed": "watch", "timeout": "watch
 
 
 def run_state(
-    status: str, updated_at_ms: int | None, lock: HeldLock | None, *, now_ms: int
+    status: str,
+    updated_at_ms: int | None,
+    lock: HeldLock | None,
+    *,
+    now_ms: int,
+    limits: Mapping[str, Limits] | None = None,
 ) -> RunState | None:
-    """Say what the entry's ``status`` is worth; None when there is nothing to say."""
+    """Say what the entry's ``status`` is worth; None when there is nothing to say.
+
+    ``limits`` spare a query for each held lock.
+    """
     if lock is not None and lock.verdict in ("alive", "over-limit"):
         proof = _("%(program)s, process %(pid)d, holds its lock for %(operation)s") % {
             "program": lock.program or _("a program"),
             "pid": lock.pid or 0,
             "operation": lock.operation or _("an update"),
         }
-        if lock.held_s >= WATCH_HOLD_S:
-            state = "bad" if lock.held_s >= BAD_HOLD_S else "watch"
+        state = hold_state(lock, limits)
+        if state != "ok":
             return RunState(_("held for %s") % duration(lock.held_s * 1000), state, proof)
         return RunState(_("writing"), "live", proof)
     if status == "running":

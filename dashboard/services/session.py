@@ -20,6 +20,7 @@ from .entry_file import EntryFile, entry_file
 from .entry_tags import tag_of
 from .findings import masked_finding
 from .fleet import below_state, fleet, page_budget_s
+from .layouts import LAYOUT_WORDS
 from .problems import Problem, ProblemError, not_there, problem_of
 from .readers import Freshness, Reader, refresh_all
 from .rows import SessionRow, session_row
@@ -49,6 +50,16 @@ class Session:
     problem: Problem | None
     damage: Damage | None
     read_at_ms: int
+
+    @property
+    def is_only_read(self) -> bool:
+        """Whether it is in OpenClaw's database, so that nothing here can change it."""
+        return self.layout == "sqlite"
+
+    @property
+    def layout_words(self) -> str:
+        """The layout of its store, said for a person."""
+        return _(LAYOUT_WORDS.get(self.layout, self.layout))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from sessionstore.entries import redact
 from sessionstore.errors import SessionStoreError
 from sessionstore.history import Incarnation, incarnations
+from sessionstore.layout import detect_layout
 from sessionstore.paths import StorePaths
+from sessionstore.sqlitestore import SqliteStore
 
 from .fleet import below_state
 from .problems import Problem, problem_of
@@ -35,9 +37,12 @@ class Lives:
 
 
 def lives_of(paths: StorePaths, key: str, *, current_id: object) -> Lives:
-    """Read the history of a key. Opens one file; runs in the reader's thread."""
+    """Read the history of a key. Opens one file or row; runs in the reader's thread."""
     try:
-        found = incarnations(paths, key)
+        if detect_layout(paths) == "sqlite":
+            found = [window.as_incarnation() for window in SqliteStore(paths).history(key)]
+        else:
+            found = incarnations(paths, key)
     except SessionStoreError as error:
         return Lives(problem=problem_of(error))
     # A reset that was killed half-way has noted the incarnation that still lives.

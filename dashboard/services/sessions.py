@@ -13,6 +13,7 @@ from .merging import Found
 from .problems import Problem
 from .readers import Freshness, Reader
 from .rows import SessionRow, gone_row, session_row
+from .threshold_changes import limits_now
 from .vocabulary import Wanted
 
 Shown = Sequence[tuple[str, str]]
@@ -152,8 +153,9 @@ def _read_at_ms(readers: Iterable[Reader]) -> int:
 
 def _finished(found: Found, locks: Locks) -> tuple[SessionRow, ...]:
     now_ms = time.time_ns() // 1_000_000
+    limits = limits_now() if locks else None
     return tuple(
-        session_row(reader, row, lock=locks.get((reader.id, row.key)), now_ms=now_ms)
+        session_row(reader, row, lock=locks.get((reader.id, row.key)), now_ms=now_ms, limits=limits)
         for reader, row in found
     )
 
@@ -166,6 +168,7 @@ def _one_by_one(found: Found) -> Iterator[SessionRow]:
 
 def _same_rows(shown: Shown, locks: Locks) -> tuple[SessionRow, ...]:
     console, now_ms = fleet(), time.time_ns() // 1_000_000
+    limits = limits_now() if locks else None
     found: dict[tuple[str, str], SessionRow] = {}
     for ident, ref in shown:
         reader = console.known(ident)
@@ -173,7 +176,7 @@ def _same_rows(shown: Shown, locks: Locks) -> tuple[SessionRow, ...]:
         row = reader.row(key) if reader and key else None
         if reader and row:
             lock = locks.get((ident, row.key))
-            found[ident, ref] = session_row(reader, row, lock=lock, now_ms=now_ms)
+            found[ident, ref] = session_row(reader, row, lock=lock, now_ms=now_ms, limits=limits)
         else:
             at_ms = reader.gone_at_ms(ref, now_ms) if reader else now_ms
             found[ident, ref] = gone_row(ident, ref, key, at_ms)

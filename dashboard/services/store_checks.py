@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from .check import Check, is_known, names_of, told
+from .only_read import SQLITE
 from .stores import StoreList
 
 
@@ -113,4 +114,8 @@ def layouts(stores: StoreList) -> Iterator[Check]:
         detail = _("Every write there rewrites the whole file, and sessions wait for each other.")
         yield told(stores, "layout", "watch", sentence, detail, page="migrations")
     elif not both and is_known(stores):
-        yield told(stores, "layout", "ok", _("Every store keeps one file per session."))
+        if any(row.layout == SQLITE for row in stores.opened):
+            sentence = _("Every store that is written here keeps one file per session.")
+        else:
+            sentence = _("Every store keeps one file per session.")
+        yield told(stores, "layout", "ok", sentence)

@@ -131,7 +131,7 @@ _RULES = (
     ),
     Rule(
         "locks",
-        _("Oldest held lock"),
+        _("Oldest held lock that names no maximum"),
         SECONDS,
         Limits(5.0, 10.0),
         _(

@@ -45,13 +45,17 @@ class ShownLine:
     problem: str
 
 
-def shown_lines(lines: Sequence[Line]) -> tuple[ShownLine, ...]:
-    """The lines of one page, with one budget of text, which the newest lines use first."""
+def shown_lines(lines: Sequence[Line], *, names_parents: bool) -> tuple[ShownLine, ...]:
+    """The lines of one page, with one budget of text, which the newest lines use first.
+
+    ``names_parents``: say of each line which one it follows; on one branch that is the one above.
+    """
     budget = Budget()
-    return tuple(_shown(line, budget) for line in reversed(lines))[::-1]
+    facts = (*_OF_LINE, "parentId") if names_parents else _OF_LINE
+    return tuple(_shown(line, budget, facts) for line in reversed(lines))[::-1]
 
 
-def _shown(line: Line, budget: Budget) -> ShownLine:
+def _shown(line: Line, budget: Budget, facts: tuple[str, ...]) -> ShownLine:
     value: dict[str, Any] = {}
     if line.value is not None:
         value = masked_value(line.value, budget)
@@ -67,7 +71,7 @@ def _shown(line: Line, budget: Budget) -> ShownLine:
         at_ms=_time(value),
         id=_word(value.get("id")),
         parts=tuple(_parts(value)),
-        facts=tuple(_facts(value)),
+        facts=tuple(_facts(value, facts)),
         problem=text_of(line.problem)[:_LONGEST_WORD],
     )
 
@@ -110,16 +114,17 @@ def _title(value: dict[str, Any], role: Any) -> tuple[str, str]:
 _OF_MESSAGE = ("model", "provider", "stopReason", "errorMessage", "toolName", "isError")
 _OF_LINE = (
     *("version", "cwd", "parentSession", "customType", "firstKeptEntryId", "tokensBefore"),
-    *("fromId", "provider", "modelId", "thinkingLevel", "name", "label", "targetId", "parentId"),
+    *("fromId", "provider", "modelId", "thinkingLevel", "name", "label", "targetId"),
 )
 
 
-def _facts(value: dict[str, Any]) -> Iterable[tuple[str, str]]:
+def _facts(value: dict[str, Any], of_line: tuple[str, ...]) -> Iterable[tuple[str, str]]:
     message = value.get("message")
-    for names, group in ((_OF_LINE, value), (_OF_MESSAGE, message)):
+    for names, group in ((of_line, value), (_OF_MESSAGE, message)):
         if isinstance(group, dict):
             for name in names:
-                if isinstance(item := group.get(name), str | int | float) and item != "":
+                item = group.get(name)
+                if isinstance(item, str | int | float) and item not in ("", False):
                     yield name, _word(item)
     usage = message.get("usage") if isinstance(message, dict) else None
     total = usage.get("totalTokens") if isinstance(usage, dict) else None

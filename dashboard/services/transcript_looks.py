@@ -5,9 +5,7 @@ What is here may be seen by whoever may see the session; nothing in it was said 
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,24 +13,18 @@ from django.utils.translation import gettext as _
 from sessionstore.errors import SessionStoreError
 from sessionstore.paths import StorePaths
 from sessionstore.store import open_store
-from sessionstore.transcripts import Head, SessionFile, files_of, find_transcript, look_inside
+from sessionstore.transcripts import Head, SessionFiles, look_inside
 from sessionstore.transcripts import Transcript as Found
 
-from .. import scope
 from .fleet import below_state, fleet, page_budget_s
 from .locks_look import StoreLook, look_at_locks
 from .locks_rows import LockRow, lock_row
 from .problems import Problem, ProblemError, problem_of
 from .readers import Reader
 from .session import key_behind
+from .transcript_files import FileRow, file_row, found_for, listed_files
 from .transcripts import Transcript, facts_of
 from .tree import shown
-
-ID_LENGTH = 16
-CURRENT = "current"
-_READABLE = frozenset(
-    ("transcript", "topic", "fork", "checkpoint", "archive-deleted", "archive-reset", "archive-bak")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +45,6 @@ class HeadFacts:
     mode: str
     is_open_to_others: bool
     links: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """One file that has the session's id in its name. ``id`` names it in addresses."""
-
-    id: str
-    name: str
-    kind: str
-    word: str
-    size_bytes: int | None
-    at_ms: int
-    topic: str
-    is_current: bool
-    is_readable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +72,8 @@ class _Raw:
     found: Found | None
     head: Head | None
     problem: Problem | None
-    files: tuple[SessionFile, ...]
-    left_out: int
+    files: SessionFiles
+    session_id: str
     files_problem: Problem | None
 
 
@@ -114,42 +91,21 @@ def look_at_transcript(store_id: str, ref: str) -> TranscriptLook:
     return TranscriptLook(
         key=shown(key),
         store_name=reader.name,
-        transcript=None if raw.found is None else facts_of(raw.found),
+        transcript=None if raw.found is None else _facts(raw.found),
         head=None if raw.head is None else _head(raw.head),
         problem=raw.problem,
-        files=tuple(_row(one, current) for one in raw.files),
-        left_out=raw.left_out,
+        files=tuple(
+            file_row(one, current=current, session_id=raw.session_id) for one in raw.files.files
+        ),
+        left_out=raw.files.left_out,
         files_problem=raw.files_problem,
         locks=_locks(reader, current),
     )
 
 
-def current_file(paths: StorePaths, key: str) -> Found | None:
-    """The transcript of a session as its entry says now; None without an entry."""
-    with open_store(paths.store_path) as store:
-        entry = store.get(key)
-    if entry is None:
-        return None
-    return find_transcript(paths, key, entry, may_look_at=lambda agent: scope.allows(shown(agent)))
-
-
-def file_with(paths: StorePaths, key: str, file_id: str) -> Path | None:
-    """The path of a file of the session by its id in addresses, from a listing made now."""
-    if file_id == CURRENT:
-        found = current_file(paths, key)
-        return None if found is None or not found.is_there else found.path
-    with open_store(paths.store_path) as store:
-        entry = store.get(key) or {}
-    for one in _files(paths, entry)[0]:
-        if id_of(one.name) == file_id and _is_readable(one):
-            return paths.store_path.parent / one.name
-    return None
-
-
-def id_of(name: str) -> str:
-    """What a file of the session is called in addresses."""
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()[:ID_LENGTH]
+def _facts(found: Found) -> Transcript:
+    facts = facts_of(found)
+    return replace(facts, path=below_state(facts.path))
 
 
 def _look(paths: StorePaths, key: str) -> _Raw:
@@ -157,8 +113,10 @@ def _look(paths: StorePaths, key: str) -> _Raw:
     with open_store(paths.store_path) as store:
         entry = store.get(key)
     if entry is None:
-        return _Raw(None, None, None, (), 0, None)
-    found = find_transcript(paths, key, entry, may_look_at=lambda agent: scope.allows(shown(agent)))
+        return _Raw(None, None, None, SessionFiles(()), "", None)
+    found = found_for(paths, key, entry)
+    session_id = entry.get("sessionId")
+    named = session_id if isinstance(session_id, str) else ""
     head, problem = None, None
     if found.is_there and found.path is not None:
         try:
@@ -168,10 +126,10 @@ def _look(paths: StorePaths, key: str) -> _Raw:
         except SessionStoreError as error:
             problem = problem_of(error)
     try:
-        files, left_out = _files(paths, entry)
+        files = listed_files(paths, key, entry)
     except SessionStoreError as error:
-        return _Raw(found, head, problem, (), 0, problem_of(error))
-    return _Raw(found, head, problem, files, left_out, None)
+        return _Raw(found, head, problem, SessionFiles(()), named, problem_of(error))
+    return _Raw(found, head, problem, files, named, None)
 
 
 def gone() -> Problem:
@@ -182,52 +140,6 @@ def gone() -> Problem:
         _("Open the session again."),
         404,
     )
-
-
-def _files(paths: StorePaths, entry: dict[str, Any]) -> tuple[tuple[SessionFile, ...], int]:
-    session_id = entry.get("sessionId")
-    if not isinstance(session_id, str) or not session_id:
-        return (), 0
-    listed = files_of(paths, session_id)
-    return listed.files, listed.left_out
-
-
-def _is_readable(one: SessionFile) -> bool:
-    return (
-        one.named.kind in _READABLE and not one.named.is_compressed and one.size_bytes is not None
-    )
-
-
-def _row(one: SessionFile, current: str) -> FileRow:
-    return FileRow(
-        id=id_of(one.name),
-        name=shown(one.name)[:400],
-        kind=one.named.kind,
-        word=_word(one),
-        size_bytes=one.size_bytes,
-        at_ms=one.at_ms,
-        topic=shown(one.named.topic or "")[:200],
-        is_current=one.name == current,
-        is_readable=_is_readable(one),
-    )
-
-
-def _word(one: SessionFile) -> str:
-    words = {
-        "transcript": _("transcript"),
-        "topic": _("transcript of a topic"),
-        "fork": _("fork"),
-        "checkpoint": _("copy from before a compaction"),
-        "trajectory": _("trace"),
-        "trajectory-pointer": _("pointer to a trace"),
-        "archive-deleted": _("archive of a deletion"),
-        "archive-reset": _("archive of a reset"),
-        "archive-bak": _("copy from before a truncation"),
-        "transcript-lock": _("lock file"),
-        "repair-backup": _("copy from before a repair"),
-    }
-    word = words.get(one.named.kind, one.named.kind)
-    return _("%s, compressed") % word if one.named.is_compressed else word
 
 
 def _head(head: Head) -> HeadFacts:

@@ -21,8 +21,9 @@ from .fleet import fleet, page_budget_s
 from .problems import Problem, ProblemError
 from .readers import Reader
 from .session import key_behind
+from .transcript_files import CURRENT, path_of
 from .transcript_lines import ShownLine, shown_lines
-from .transcript_looks import CURRENT, file_with, gone
+from .transcript_looks import gone
 from .tree import shown
 
 ACTION = "transcript.read"
@@ -74,7 +75,9 @@ def may_read(role: str | None) -> bool:
     return includes(role, settings.TRANSCRIPTS)
 
 
-def read_conversation(actor: Actor, store_id: str, ref: str, wanted: Wanted) -> Conversation:
+def read_conversation(
+    actor: Actor, store_id: str, ref: str, wanted: Wanted, *, reason: str = ""
+) -> Conversation:
     """Read one page of a transcript out, after this was written to the audit.
 
     Raises:
@@ -82,7 +85,7 @@ def read_conversation(actor: Actor, store_id: str, ref: str, wanted: Wanted) -> 
             read.
     """
     reader, key = fleet().reader(store_id), key_behind(store_id, ref)
-    asked = _Asked(actor, reader, key, wanted)
+    asked = _Asked(actor, reader, key, wanted, reason)
     if not may_read(actor.role):
         refusal = _refusal()
         asked.note("refused", why=refusal.detail)
@@ -105,6 +108,7 @@ class _Asked:
     reader: Reader
     key: str
     wanted: Wanted
+    reason: str
 
     def note(self, outcome: str, **more: Any) -> int:
         """Write down who asks for which part; gives the number of the event."""
@@ -124,6 +128,7 @@ class _Asked:
             action=ACTION,
             target=f"{self.reader.name}: {shown(self.key)}",
             outcome=outcome,
+            reason=self.reason,
             details=about | more,
         )
         return event.sequence
@@ -140,7 +145,7 @@ def _refusal() -> Problem:
 
 def _read(paths: StorePaths, key: str, wanted: Wanted) -> tuple[Page, str] | None:
     """Visit the disk. Runs in the reader's thread."""
-    place = file_with(paths, key, wanted.file)
+    place = path_of(paths, key, wanted.file)
     if place is None:
         return None
     page = read_page(
@@ -159,7 +164,7 @@ def _conversation(page: Page, name: str, event: int) -> Conversation:
     is_tree = branch is not None and branch.state == "tree"
     return Conversation(
         file_name=name,
-        lines=shown_lines(page.lines),
+        lines=shown_lines(page.lines, names_parents=not is_tree),
         start=page.start,
         end=page.end,
         size_bytes=page.size_bytes,

@@ -45,7 +45,7 @@ def facts_of(found: Found) -> Transcript:
         exists=found.is_there,
         size_bytes=found.size_bytes,
         modified_at_ms=found.modified_at_ms,
-        refused=shown(found.trouble)[:400] or _refusal(found.refused),
+        refused=shown(found.trouble)[:400] or _refusal(found),
         lock_exists=found.locked,
     )
 
@@ -59,7 +59,9 @@ def _why(why: str) -> str:
     }[why]
 
 
-def _refusal(refused: str) -> str:
+def _refusal(found: Found) -> str:
+    if found.contradicts and not found.refused:
+        return _("sessionFile has the name of another session's file, so it is looked at last")
     return {
         "missing": _("sessionFile names a file that is not there"),
         "outside": _("sessionFile leads out of the sessions directory, so it is not followed"),
@@ -68,4 +70,4 @@ def _refusal(refused: str) -> str:
         "too-long": _("sessionFile is longer than a path can be, so it is not followed"),
         "a-folder": _("sessionFile names a folder, so it is not followed"),
         "not-a-file": _("it is not a regular file"),
-    }.get(refused, "")
+    }.get(found.refused, "")

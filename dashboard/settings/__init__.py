@@ -91,7 +91,8 @@ PAGE_WAIT_S = _environment.number("SESSIONSTORE_PAGE_WAIT_S", default=1, least=1
 
 # What /metrics asks for; without one there is no such address.
 METRICS_TOKEN = _environment.secret("SESSIONSTORE_METRICS_TOKEN", least=20)
-# How much of one core reading stores may take before live parts look less often; 0: no limit.
+# How much of one core reading stores and answering live parts may take before live parts look
+# less often; 0: no limit.
 BUDGET_PERCENT = _environment.number("SESSIONSTORE_BUDGET_PERCENT", default=5, least=0, most=100)
 
 # How long, and how many per session, of what changes replaced is kept for taking it back.
@@ -149,6 +150,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "dashboard.middleware.RequestIdMiddleware",
+    "dashboard.middleware.OwnCostMiddleware",
     "dashboard.middleware.ProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "dashboard.middleware.HeadersMiddleware",

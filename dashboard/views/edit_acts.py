@@ -16,7 +16,7 @@ from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
 from dashboard.services.change_problems import InvalidFieldsError
 from dashboard.services.edit_acts import OWN_PAGES, act_page, params_of, seen_label
-from dashboard.services.edit_look import Look, look_at
+from dashboard.services.edit_look import Look, look_at, look_to_change
 from dashboard.services.edit_saving import Request
 from dashboard.services.entry_tags import etag_behind
 from dashboard.services.problems import ProblemError
@@ -51,7 +51,7 @@ def session_delete(request: ConsoleRequest, store_id: str, ref: str) -> HttpResp
 
 def _act(request: ConsoleRequest, store_id: str, ref: str, action: str) -> HttpResponse:
     refuse_when_read_only()
-    look = look_at(store_id, ref)
+    look = look_to_change(store_id, ref)
     if look.entry is None and not look.is_damaged:
         raise gone()
     if look.is_damaged and action != "delete":

@@ -18,7 +18,7 @@ from dashboard.services.change_problems import InvalidFieldsError, OverlapError,
 from dashboard.services.edit_conflicts import conflicts_of, from_now, settled
 from dashboard.services.edit_form import Wanted, made_again
 from dashboard.services.edit_kinds import TEXT, Editor
-from dashboard.services.edit_look import Look, look_at
+from dashboard.services.edit_look import Look, look_at, look_to_change
 from dashboard.services.edit_opened import NotThisFormError, Opened, read_signed, signed
 from dashboard.services.edit_preview import Preview, field_errors, moved_since, preview_of
 from dashboard.services.edit_saving import Request
@@ -64,7 +64,7 @@ class Page:
 def open_page(request: ConsoleRequest, editor: Editor, store_id: str, ref: str) -> HttpResponse:
     """Show a session to be edited."""
     refuse_when_read_only()
-    look = look_at(store_id, ref)
+    look = look_to_change(store_id, ref)
     if look.is_damaged:
         return impossible(request, look)
     if look.entry is None:
@@ -84,7 +84,7 @@ def answer(request: ConsoleRequest, editor: Editor, store_id: str, ref: str) -> 
         )
     except NotThisFormError as refused:
         return _opened_anew(request, editor, store_id, ref, posted, str(refused))
-    look = look_at(store_id, ref, key=opened.key)
+    look = look_to_change(store_id, ref, key=opened.key)
     if look.is_damaged:
         return impossible(request, look)
     seen_first = opened
@@ -173,7 +173,7 @@ def _opened_anew(
     why: str,
 ) -> HttpResponse:
     """Keep what was typed, compared with the session as it is now."""
-    look = look_at(store_id, ref)
+    look = look_to_change(store_id, ref)
     if look.is_damaged:
         return impossible(request, look)
     opened, form = editor.open(look, user_id=request.user.pk)

@@ -19,9 +19,11 @@ from dashboard.jobs import looks
 from dashboard.links import Link
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import includes, role_required
+from dashboard.services.fleet import fleet
 from dashboard.services.locks_list import LockList, list_locks
 from dashboard.services.locks_page import lock_page, not_held, support_text
 from dashboard.services.locks_session import session_locks
+from dashboard.services.only_read import is_only_read
 from dashboard.services.session import Session
 
 from .answers import STOP_POLLING, page_or_part, tells_problems
@@ -61,6 +63,7 @@ def list_of(
         "list": listed,
         "form": form,
         "store_id": store_id,
+        "is_not_applicable": store_id is not None and is_only_read(fleet().reader(store_id)),
         "headings": [listing.heading(one, wanted.order, link) for one in LOCK_COLUMNS],
         "links": _links(link, listed, store_id),
         "look": look,

@@ -16,7 +16,8 @@ from dashboard.links import Link
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import allowed_when_read_only, role_required
 from dashboard.services.session import Session
-from dashboard.services.transcript_looks import CURRENT, FileRow, look_at_transcript
+from dashboard.services.transcript_files import CURRENT, FileRow
+from dashboard.services.transcript_looks import look_at_transcript
 from dashboard.services.transcript_reading import (
     COUNT,
     Conversation,
@@ -27,7 +28,7 @@ from dashboard.services.transcript_reading import (
 
 from .answers import page_or_part, tells_problems
 
-_FIELDS = ("id", "name", "kind", "size_bytes", "topic", "is_current", "is_readable")
+_FIELDS = ("id", "name", "kind", "size_bytes", "topic", "is_current", "is_earlier", "is_readable")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

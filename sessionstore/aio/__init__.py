@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,17 @@ from ..kept import Keeper, Version
 from ..keys import check_key
 from ..layout import LayoutName
 from ..locks import HeldLock
+from ..maintenance import (
+    TAKE_BACK_S,
+    MaintenancePlan,
+    MaintenancePolicy,
+    MaintenanceReport,
+    check,
+    maintain,
+    plan_maintenance,
+    take_back,
+)
+from ..maintenance.plan_shapes import Progress
 from ..metrics import StoreStats, stats
 from ..paths import StorePaths
 from ..recorder import Recorder
@@ -254,6 +265,42 @@ class AsyncStore:
     async def stats(self, *, window: float | tuple[int, int]) -> StoreStats:
         """See :func:`sessionstore.stats`."""
         return await self._run(stats, self.blocking, window=window)
+
+    async def check(self, *, rules: Collection[str] | None = None) -> list[Finding]:
+        """See :func:`sessionstore.check`."""
+        return await self._run(check, self.blocking, rules=rules)
+
+    async def plan_maintenance(self, policy: MaintenancePolicy) -> MaintenancePlan:
+        """See :func:`sessionstore.plan_maintenance`."""
+        return await self._run(plan_maintenance, self.blocking, policy)
+
+    async def maintain(
+        self,
+        plan: MaintenancePlan,
+        *,
+        progress: Progress | None = None,
+        take_back_s: float = TAKE_BACK_S,
+        by: str = "",
+        reason: str = "",
+        run_id: str | None = None,
+    ) -> MaintenanceReport:
+        """See :func:`sessionstore.maintain`; ``progress`` is called in the worker thread."""
+        return await self._run(
+            maintain,
+            plan,
+            progress=progress,
+            take_back_s=take_back_s,
+            by=by,
+            reason=reason,
+            run_id=run_id,
+            gateway_lock_dir=self.blocking.gateway_lock_dir,
+        )
+
+    async def take_back(
+        self, run_id: str, *, items: Collection[str] | None = None, by: str = ""
+    ) -> MaintenanceReport:
+        """See :func:`sessionstore.take_back`."""
+        return await self._run(take_back, self.blocking, run_id, items=items, by=by)
 
     async def close(self) -> None:
         """Let begun and waiting calls finish, then let go of threads and descriptors."""

@@ -27,8 +27,6 @@ from .plan_shapes import MaintenancePlan, MaintenanceReport, PlannedItem, Progre
 from .policy_values import DAY_S
 from .runs import (
     RunFacts,
-    create_run,
-    new_run_id,
     one_at_a_time,
     opened_run,
     read_run,
@@ -36,6 +34,7 @@ from .runs import (
     runs,
 )
 from .runs_journal import JournalFile, Record
+from .runs_making import create_run, new_run_id
 
 TAKE_BACK_S = 30 * DAY_S
 _AT_ONCE = 32
@@ -57,10 +56,10 @@ def maintain(
 
     Every item can be taken back (:func:`take_back`) until ``take_back_s`` from now. ``run_id``
     names the run, so that a job that is started again goes on with its own; without one, the
-    unfinished run of an equal plan is gone on with. ``timeout`` is how long one session's lock is
-    waited for. Cost: two small files and a handful of syncs per session, one rename per file; a
-    legacy store is rewritten once per session. It needs some room on the disk even where it
-    makes some.
+    unfinished run of an equal plan is gone on with, and a plan that was done is not done twice.
+    ``timeout`` is how long one session's lock is waited for. Cost: two small files and a handful
+    of syncs per session, one rename per file; a legacy store is rewritten once per session. It
+    needs some room on the disk even where it makes some.
 
     Raises:
         StalePlanError: the plan was changed after it was made, or the run is one of another plan.
@@ -121,9 +120,9 @@ def _run_of(
 ) -> RunFacts:
     """The run to go on with, or a new one."""
     if run_id is None:
-        same = (one for one in runs(plan.paths) if one.plan.digest == plan.digest)
-        if (left := next((one for one in same if not one.is_finished), None)) is not None:
-            return left
+        for run in runs(plan.paths):
+            if run.plan.digest == plan.digest and (not run.is_finished or _is_of(run, plan)):
+                return run
         run_id = new_run_id()
     elif run_id in run_ids(plan.paths):
         run = read_run(plan.paths, run_id)
@@ -136,6 +135,11 @@ def _run_of(
         return run
     create_run(plan, run_id, take_back_s=take_back_s, by=by, reason=reason)
     return read_run(plan.paths, run_id)
+
+
+def _is_of(run: RunFacts, plan: MaintenancePlan) -> bool:
+    """Whether a finished run did this very plan, and all of that still stands."""
+    return run.plan.made_at_ms == plan.made_at_ms and not run.journal.returns
 
 
 def _carry_out(store: Store, run: RunFacts, progress: Progress | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from .. import transcripts
-from ..errors import SessionStoreError, UnsafeFileError
+from ..errors import GatewayRunningError, SessionStoreError, StoreIOError, UnsafeFileError
 from ..files import (
     close_directory,
     make_directory_at,
@@ -138,6 +139,16 @@ class Mover:
             yield fd, last
         finally:
             close_directory(fd)
+
+
+_STOPPING = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+
+
+def stops_all(error: SessionStoreError) -> bool:
+    """Whether nothing more can be done now, here or for the next item."""
+    if isinstance(error, StoreIOError):
+        return error.errno in _STOPPING
+    return isinstance(error, GatewayRunningError)
 
 
 def refusal_of(error: SessionStoreError) -> str:

@@ -16,17 +16,15 @@ from ..errors import (
     ConflictError,
     CorruptEntryError,
     EntryNotFoundError,
-    GatewayRunningError,
     LockTimeoutError,
     SessionStoreError,
-    StoreIOError,
     UnsafeFileError,
 )
 from ..kept import Keeper, Version
 from ..store import Store
 from ..transcripts import archive_name
 from ..versions import versions
-from .apply_files import OUT, Mover, refusal_of
+from .apply_files import OUT, Mover, refusal_of, stops_all
 from .plan_draft import is_archivable
 from .plan_files import ORPHANS
 from .plan_shapes import PlannedItem
@@ -72,7 +70,7 @@ class Doer:
         """Carry an item out and say what came of it.
 
         Raises:
-            GatewayRunningError, StoreIOError: nothing more can be done now; try again later.
+            GatewayRunningError, StoreIOError: nothing more can be done now (:func:`stops_all`).
         """
         try:
             if item.kind == "entry":
@@ -84,9 +82,9 @@ class Doer:
             return self._said(item, MOVED if self._is_there(item) else GONE)
         except LockTimeoutError as error:
             return self._said(item, f"It is in use: {error.message}.")
-        except (GatewayRunningError, StoreIOError):
-            raise
         except SessionStoreError as error:
+            if stops_all(error):
+                raise
             return Record("failed", now_ms(), item.id, message=refusal_of(error))
 
     def _said(self, item: PlannedItem, message: str) -> Record:
@@ -151,7 +149,9 @@ class Doer:
         try:
             if self.mover.size(name, target) is None and not self.mover.move(name, target):
                 return GONE
-        except UnsafeFileError as error:
+        except SessionStoreError as error:
+            if stops_all(error):
+                raise
             return refusal_of(error)
         return ""
 

@@ -12,7 +12,7 @@ the thread, ``<sessionId>.jsonl``, a fork of that id (openclaw-format §6.4). Wh
     it has the form of a transcript of another agent, or of this one in another state directory.
 ``outside``, ``nul``
     it leads out of where transcripts may be, or is no path; it is never followed.
-``a-folder``, ``too-long``
+``a-folder``, ``too-long``, ``no-name``
     it is no name that a file can have.
 ``not-text``
     it is no text.

@@ -20,7 +20,7 @@ def digest_of(paths: StorePaths, policy: MaintenancePolicy, items: tuple[Planned
     """SHA-256 over what is decided and on what, in hex; times and reasons do not count."""
     acting = [replace(one, reason="", age_s=None) for one in items if one.action != "keep"]
     content = msgspec.json.encode(
-        ("plan", FORMAT, str(paths.store_path), replace(policy, sources={}), acting), order="sorted"
+        ("plan", FORMAT, paths.store_path.name, replace(policy, sources={}), acting), order="sorted"
     )
     return hashlib.sha256(content).hexdigest()
 

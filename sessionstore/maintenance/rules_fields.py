@@ -66,6 +66,12 @@ _FILES: dict[str, tuple[Severity, Confidence, str, str]] = {
         "ends as the name of a folder does, and is not followed",
         "find out which program wrote it",
     ),
+    "no-name": (
+        "warning",
+        "certain",
+        "holds what no file name can hold, and is not followed",
+        "find out which program wrote it",
+    ),
     "too-long": (
         "warning",
         "certain",

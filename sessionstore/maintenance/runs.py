@@ -7,34 +7,16 @@ ever reached through a link. A run's folder stays, as a record, for a year after
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from ..changes import now_ms
-from ..entries import NotAnEntryError, decode, encode
-from ..errors import CorruptStoreError, EntryNotFoundError, SessionStoreError
-from ..files import (
-    close_directory,
-    ensure_directory,
-    io_error,
-    list_names,
-    make_directory_at,
-    open_below,
-    open_directory,
-    read_file,
-    remove_tree,
-    rename_new,
-    sync_descriptor,
-    sync_directory,
-    write_new,
-)
+from ..entries import NotAnEntryError, decode
+from ..errors import CorruptStoreError, EntryNotFoundError
+from ..files import close_directory, list_names, open_below, open_directory, read_file
 from ..locks.alone import alone
 from ..paths import StorePaths
-from .plan_records import from_record, to_record
+from .plan_records import from_record
 from .plan_shapes import ItemResult, MaintenancePlan, MaintenanceReport
 from .runs_journal import Journal, read_journal
 
@@ -42,9 +24,9 @@ FOLDER = "maintenance"
 LOCK_NAME = "maintenance"
 TRASH = "trash"
 
-_PLAN = "plan.json"
+PLAN = "plan.json"
 _LARGEST = 1 << 30
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +101,7 @@ def run_ids(paths: StorePaths) -> list[str]:
     except FileNotFoundError:
         return []
     try:
-        return sorted(name for name in list_names(fd) if _ID.fullmatch(name))
+        return sorted(name for name in list_names(fd) if RUN_ID.fullmatch(name))
     finally:
         close_directory(fd)
 
@@ -147,7 +129,7 @@ def runs(paths: StorePaths) -> list[RunFacts]:
 
 def _read(paths: StorePaths, run_id: str, fd: int) -> RunFacts:
     try:
-        body = decode(read_file(_PLAN, dir_fd=fd, max_bytes=_LARGEST))
+        body = decode(read_file(PLAN, dir_fd=fd, max_bytes=_LARGEST))
         return RunFacts(
             id=run_id,
             plan=from_record(paths, body["plan"]),
@@ -176,7 +158,7 @@ def opened_run(paths: StorePaths, run_id: str) -> Iterator[int]:
     Raises:
         EntryNotFoundError: there is none of this id.
     """
-    if not _ID.fullmatch(run_id):
+    if not RUN_ID.fullmatch(run_id):
         raise no_run(run_id)
     try:
         root = open_below(paths.sidecar, FOLDER)
@@ -198,63 +180,3 @@ def no_run(run_id: str) -> EntryNotFoundError:
         f"there is no maintenance run {run_id!r} any more",
         hint="the record of a run is kept for a year after it can no longer be taken back",
     )
-
-
-def new_run_id() -> str:
-    """An id that sorts by time."""
-    return f"{now_ms()}-{secrets.token_hex(4)}"
-
-
-def create_run(
-    plan: MaintenancePlan, run_id: str, *, take_back_s: float, by: str, reason: str
-) -> None:
-    """Make a run's folder with its plan, durably; it appears whole or not at all.
-
-    Raises:
-        ValueError: the id cannot be a folder's name.
-        StoreIOError: the disk refused.
-    """
-    if not _ID.fullmatch(run_id):
-        raise ValueError(
-            f"a run's id is 1 to 100 letters, digits, dots and hyphens, not {run_id!r}"
-        )
-    started = now_ms()
-    body: dict[str, Any] = {
-        "started_ms": started,
-        "take_back_until_ms": started + int(take_back_s * 1000),
-        "by": by,
-        "reason": reason,
-        "plan": to_record(plan),
-    }
-    root = plan.paths.sidecar / FOLDER
-    ensure_directory(root)
-    fd = open_below(plan.paths.sidecar, FOLDER)
-    half = f".{run_id}.new"
-    try:
-        remove_tree(half, dir_fd=fd)
-        make_directory_at(half, dir_fd=fd)
-        _fill(half, encode(body), fd, root / run_id)
-        rename_new(half, run_id, dir_fd=fd)
-        sync_descriptor(fd, root)
-        sync_directory(plan.paths.sidecar)
-    except BaseException:
-        # why: the first error travels; the next run of this id removes what is left
-        with suppress(SessionStoreError, OSError):
-            remove_tree(half, dir_fd=fd)
-        raise
-    finally:
-        close_directory(fd)
-
-
-def _fill(half: str, data: bytes, root_fd: int, shown: Path) -> None:
-    inner = open_directory(half, dir_fd=root_fd)
-    try:
-        make_directory_at(TRASH, dir_fd=inner)
-        write_new(_PLAN, data, dir_fd=inner, sync="strict")
-        sync_descriptor(inner, shown)
-    except OSError as error:
-        if isinstance(error, SessionStoreError):
-            raise
-        raise io_error("write", shown / _PLAN, error) from error
-    finally:
-        close_directory(inner)

@@ -6,19 +6,17 @@ are renamed back and never over anything. What cannot come back is told and stay
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
-from pathlib import Path
 
 from ..changes import now_ms
 from ..editing import OverlapError
-from ..errors import EntryNotFoundError, LockTimeoutError, SessionStoreError, StoreIOError
+from ..errors import EntryNotFoundError, LockTimeoutError, SessionStoreError
 from ..kept import Keeper
 from ..store import Store, open_store
 from ..versions import undo
-from .apply_files import Mover, refusal_of
+from .apply_files import Mover, refusal_of, stops_all
 from .apply_items import Doer
-from .plan_shapes import MaintenanceReport, PlannedItem
+from .plan_shapes import MaintenanceReport, PlannedItem, Progress
 from .runs import RunFacts, one_at_a_time, opened_run, read_run
 from .runs_journal import JournalFile, Record, State
 
@@ -31,6 +29,7 @@ def take_back(
     *,
     items: Collection[str] | None = None,
     by: str = "",
+    progress: Progress | None = None,
     timeout: float = _LOCK_S,
 ) -> MaintenanceReport:
     """Take a run back, all of it or the items of these ids; the report has each with its outcome.
@@ -48,10 +47,12 @@ def take_back(
     with one_at_a_time(store.paths, timeout=timeout):
         run = read_run(store.paths, run_id)
         _check(run, items)
-        lock_dir: str | os.PathLike[str] | Path | None = store.gateway_lock_dir
         with (
             open_store(
-                store.paths, durability="strict", timeout=timeout, gateway_lock_dir=lock_dir
+                store.paths,
+                durability="strict",
+                timeout=timeout,
+                gateway_lock_dir=store.gateway_lock_dir,
             ) as own,
             opened_run(store.paths, run_id) as fd,
         ):
@@ -60,9 +61,11 @@ def take_back(
             try:
                 if not run.is_finished:
                     journal.add([Record("ended", now_ms())], sync=True)
-                for item in reversed(run.plan.acting):
-                    if items is None or item.id in items:
-                        journal.add(returning.records_of(item), sync=False)
+                wanted = [one for one in run.plan.acting if items is None or one.id in items]
+                for number, item in enumerate(reversed(wanted)):
+                    if progress is not None:
+                        progress(number, len(wanted), item.key or item.path or item.id)
+                    journal.add(returning.records_of(item), sync=False)
                 journal.add((), sync=True)
             except SessionStoreError as error:
                 error.report = read_run(store.paths, run_id).report()
@@ -135,9 +138,9 @@ class _Returning:
             return f"It was written since, also in {fields}: choose by its own undo.", False
         except LockTimeoutError as error:
             return f"It is in use: {error.message}.", False
-        except StoreIOError:
-            raise
         except SessionStoreError as error:
+            if stops_all(error):
+                raise
             return refusal_of(error), False
 
     def _files(self, outcome: Record) -> tuple[str, bool]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..errors import SessionStoreError
@@ -36,24 +38,29 @@ class SessionFiles:
     left_out: int = 0
 
 
-def files_of(paths: StorePaths, session_id: str) -> SessionFiles:
-    """List what beside the store has a session's id in its name: one listing, no file is opened.
+def files_of(paths: StorePaths, session_ids: Collection[str]) -> SessionFiles:
+    """List what beside the store has one of these ids in its name: one listing, nothing opened.
+
+    A session that was reset has several: its own, and those of its earlier incarnations.
 
     Raises:
         StoreIOError, UnsafeFileError: the folder cannot be listed.
     """
+    if not session_ids:
+        return SessionFiles(())
+    # Most names are other sessions'; telling that from the text is cheaper than parsing.
+    likely = re.compile("|".join(map(re.escape, session_ids)))
     try:
         fd = open_directory(paths.store_path.parent, named=True)
     except FileNotFoundError:
         return SessionFiles(())
     try:
         names = list_names(fd, shown=paths.store_path.parent)
-        # Most names are other sessions'; telling that from the text is cheaper than parsing.
         mine = [
-            (name, classify(name, paths.store_path.name)) for name in names if session_id in name
+            (name, classify(name, paths.store_path.name)) for name in names if likely.search(name)
         ]
         found = [
-            _looked_at(name, named, fd) for name, named in mine if named.session_id == session_id
+            _looked_at(name, named, fd) for name, named in mine if named.session_id in session_ids
         ]
     finally:
         close_directory(fd)

@@ -26,7 +26,8 @@ def addresses(page: Page) -> list[str]:
     text = page.content()
     session = re.search(r"/stores/[0-9a-f]+/sessions/[0-9a-f]+/", text)
     assert session
-    tabs = [f"{session[0]}?tab={tab}" for tab in ("fields", "json", "file", "locks", "problems")]
+    names = ("fields", "json", "file", "locks", "transcript", "problems")
+    tabs = [f"{session[0]}?tab={tab}" for tab in names]
     return [
         *("/", "/stores/", "/locks/", "/sessions/", "/sessions/?machine=yes&damaged=yes", "/help/"),
         *("/sessions/?q=nothing+like+this", "/sessions/?after=soon&bogus=1&page=99"),

@@ -173,7 +173,7 @@ POSTS_WHEN_READ_ONLY = frozenset(
         *("login", "sso_login", "logout", "csp-report", "preferences"),
         *("sign_in_end", "sign_ins_end_others", "user_sign_ins_end", "token_revoke"),
         *("audit_verify", "reveal", "selected", "plan_whole_entries"),
-        *("incident_bundle", "session_transcript"),
+        *("incident_bundle", "session_transcript", "api_transcript_read"),
     }
 )
 

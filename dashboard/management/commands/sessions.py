@@ -19,7 +19,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard import backup_steps, check_steps
+from dashboard import backup_steps, check_steps, tidy_steps
 from dashboard.jobs.foreground import Foreground
 from dashboard.jobs.rows import JobRow
 from dashboard.refusals import RefusedError
@@ -30,7 +30,7 @@ from dashboard.serving import preparation
 
 
 class Command(BaseCommand):
-    """Migrate, move back, export, check stores; back them up, verify, prune and restore."""
+    """Migrate, move back, export, check, tidy stores; back them up, verify, prune and restore."""
 
     help = __doc__.replace("``", "")
 
@@ -57,6 +57,7 @@ class Command(BaseCommand):
         )
         backup_steps.add_arguments(steps, _add_stores)
         check_steps.add_arguments(steps, _add_stores)
+        tidy_steps.add_arguments(steps, _add_stores)
         export.add_argument("--to", required=True, metavar="FILE", help="a file that is not there")
 
     def handle(self, *args: Any, step: str, **options: Any) -> None:
@@ -77,6 +78,8 @@ class Command(BaseCommand):
     def _step(self, step: str, options: dict[str, Any]) -> int:
         if step == check_steps.STEP:
             return check_steps.run(options, self.stdout.write)
+        if step == tidy_steps.STEP:
+            return tidy_steps.run(options, self.stdout.write)
         if step in backup_steps.STEPS:
             return backup_steps.run(
                 step,

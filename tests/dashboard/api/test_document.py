@@ -194,6 +194,12 @@ def test_real_answers_are_as_the_document_says(
     ask("PATCH", ada, {"fields": {"botToken": 1, "label": "y"}, "opened": {"label": "z"}})
     ask("PATCH", ada, b"{")
     ask("PATCH", ada, {"fields": {"label": 5}, "opened": {"label": "New"}})
+    store.path.with_name(f"{(store.get(KEY) or {})['sessionId']}.jsonl").write_text(
+        '{"type": "message", "id": "a", "timestamp": "2026-11-20T21:36:48.231Z", "message": '
+        '{"role": "assistant", "model": "m", "content": [{"type": "text", "text": "x"}]}}\n{"\n'
+    )
+    ask("POST", f"{ada}/transcript/read", {"all_lines": True})
+    ask("POST", f"{ada}/transcript/read", {"file": "0123456789abcdef"})
     for action in ("archive", "unarchive", "clear-overrides", "reset"):
         ask("POST", f"{ada}/{action}")
     ask("POST", f"{ada}/rename", {"label": "Lin"})

@@ -8,6 +8,10 @@ import hashlib
 import hmac
 import shutil
 import socket
+import socketserver
+import threading
+import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.models import Alert, AlertDelivery, AuditEvent, CheckState
-from dashboard.services import alert_delivering
+from dashboard.services import alert_delivering, alert_sending
 from dashboard.services.alert_delivering import MOST_ATTEMPTS, deliver_due, pause_after
 from dashboard.services.alert_raising import GREY_FOR, KEPT_FOR, remove_old_alerts
 from tests.dashboard.checks.conftest import Hook, Post, clear_reports, evaluate, report
@@ -200,6 +204,42 @@ def test_no_redirect_is_followed(hook: Hook, quiet: Path) -> None:
     assert len(hook.got) == 3
     assert all("method" not in headers for headers, _body in hook.got)
     assert "status 308" in AlertDelivery.objects.get().problem
+
+
+DRIPS = {
+    "webhook": b"HTTP/1.1 204 No Content\r\nX-Long: " + b"x" * 2_000,
+    "mail": b"220-" + b"x" * 2_000,
+}
+
+
+@pytest.mark.parametrize("kind", DRIPS)
+def test_a_receiver_that_drips_is_left_when_the_time_is_over(
+    kind: str, quiet: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_sending, "TOTAL_S", 1.0)
+
+    class Drip(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):  # the other side has left
+                for byte in DRIPS[kind]:
+                    self.request.sendall(bytes([byte]))
+                    time.sleep(0.05)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Drip) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        if kind == "webhook":
+            settings.ALERT_WEBHOOKS = [f"http://127.0.0.1:{port}/hook"]
+        else:
+            settings.ALERT_MAIL, settings.EMAIL_HOST = ["ops@example.org"], "127.0.0.1"
+            settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, 10
+        report(quiet, outcome="timeout")
+        evaluate()
+        assert deliver_due() == 0
+        server.shutdown()
+    [delivery] = AlertDelivery.objects.all()
+    assert delivery.problem == "It did not finish in 1 seconds."
 
 
 def test_nobody_there_is_said_without_the_address(quiet: Path, settings: Any) -> None:

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from dashboard.models import Threshold
 from dashboard.services.check_figures_locks import lock_figures
 from dashboard.services.check_figures_reported import Recent, reported_figures
-from dashboard.services.check_judging import Figure, grade
+from dashboard.services.check_judging import SEVERITY, Figure, grade
+from dashboard.services.fleet import fleet
+from dashboard.services.locks_rows import lock_row
+from dashboard.services.runs import run_state
 from dashboard.services.stores import StoreRow
 from dashboard.services.thresholds import RULES
 from sessionstore.locks import HeldLock, Waiter
@@ -168,7 +173,9 @@ def state_of(figure: Figure) -> str:
         (lock(held_s=10.0, limit_s=300.0), "ok"),
         (lock(held_s=200.0, limit_s=300.0), "watch"),
         (lock(held_s=301.0, limit_s=300.0), "bad"),
-        (lock(held_s=1.0, limit_s=300.0, waiters=(waiter(0.1, 10.0),)), "bad"),
+        (lock(held_s=1.0, limit_s=300.0, waiters=(waiter(0.1, 10.0),), scope="transcript"), "bad"),
+        (lock(held_s=1.0, limit_s=10.0, waiters=(waiter(0.1, 5.0),)), "ok"),
+        (lock(held_s=2.6, limit_s=10.0, waiters=(waiter(0.1, 5.0),)), "bad"),
         (lock(held_s=1.0, limit_s=10.0, waiters=(waiter(0.1, 10.0),)), "ok"),
         (lock(held_s=1.0), "unknown"),
         (lock(held_s=1.0, limit_s=0.5, verdict="over-limit"), "bad"),
@@ -176,6 +183,40 @@ def state_of(figure: Figure) -> str:
 )
 def test_a_held_lock_is_judged_by_its_own_maximum(held: HeldLock, state: str) -> None:
     assert state_of(figures(held)["current-hold"]) == state
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (lock(held_s=12.0, limit_s=300.0), "live"),
+        (lock(held_s=12.0, limit_s=10.0), "bad"),
+        (lock(held_s=6.0, limit_s=10.0), "watch"),
+        (lock(held_s=12.0), "bad"),
+        (lock(held_s=6.0), "watch"),
+        (lock(held_s=1.0), "live"),
+    ],
+)
+def test_every_page_judges_a_hold_by_the_same_rule(
+    held: HeldLock, expected: str, state: Path
+) -> None:
+    run = run_state("running", None, held, now_ms=0)
+    assert run is not None
+    assert run.state == expected
+    judged = "ok" if expected == "live" else expected
+    reader, _other = fleet().scan().readers
+    assert lock_row(reader, held).limit_state == judged
+    found = figures(held)
+    worst = max(map(state_of, (found["current-hold"], found["locks"])), key=SEVERITY.__getitem__)
+    assert worst == judged
+
+
+@pytest.mark.django_db
+def test_a_hold_is_judged_by_the_limits_that_an_admin_set() -> None:
+    Threshold.objects.create(rule="current-hold", watch=0.9, bad=2.0, changed_at=timezone.now())
+    run = run_state("running", None, lock(held_s=6.0, limit_s=10.0), now_ms=0)
+    assert run is not None
+    assert run.state == "live"
 
 
 @pytest.mark.parametrize(("held_s", "state"), [(60.0, "ok"), (1_800.0, "watch"), (9e5, "watch")])

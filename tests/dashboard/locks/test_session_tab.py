@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,10 @@ from tests.dashboard.locks.conftest import (
 pytestmark = pytest.mark.django_db
 
 
-def tab(client: Client, key: str = ADA) -> str:
+def tab(client: Client, key: str = ADA, name: str = "locks") -> str:
     rows = client.get("/sessions.json?machine=yes").json()["sessions"]
     row = next(row for row in rows if row["key"] == key)
-    answer = client.get(f"/stores/{row['store_id']}/sessions/{row['ref']}/?tab=locks")
+    answer = client.get(f"/stores/{row['store_id']}/sessions/{row['ref']}/?tab={name}")
     assert answer.status_code == 200
     return answer.text
 
@@ -55,6 +56,27 @@ def test_what_writers_reported_of_it(state: Path, viewer_client: Client) -> None
     for words in ("at most 17 too many", "4.0 s", "9.0 s", "at least 2", "0.8 %"):
         assert words in text
     assert "reported since" in text
+
+
+def test_both_tabs_of_a_session_tell_the_same_sums(state: Path, viewer_client: Client) -> None:
+    report(window(acquired=400, timeouts=2, over_count=17))
+    report(window(acquired=90, over_count=3, ago_s=4_000, program="cron"))
+    report(window(acquired=3, key=LIN, program="other gateway"))
+    told = [
+        [_cells(tab(viewer_client, ADA, one), *names) for names in LABELS]
+        for one in ("locks", "writes")
+    ]
+    assert told[0] == told[1]
+    assert told[0][0][:2] == ["400 at most 17 too many", "490 at most 20 too many"]
+
+
+LABELS = (("Updates",), ("Held", "Time held"), ("Waited", "Time waited"))
+
+
+def _cells(text: str, *labels: str) -> list[str]:
+    """What the cells with one of these labels say, without markup."""
+    found = re.findall(rf'<td [^>]*data-label="(?:{"|".join(labels)})"[^>]*>(.*?)</td>', text)
+    return [re.sub("<[^>]*>", "", cell) for cell in found if "number" not in cell][:4]
 
 
 def test_few_updates_are_not_judged(state: Path, viewer_client: Client) -> None:

@@ -78,6 +78,39 @@ def test_reading_stores_is_counted_by_what_is_read(
         assert count > 0, operation
 
 
+def test_answers_to_live_parts_and_scrapes_are_counted(
+    agents: Agents, scrape: Scraper, mine: own_cost.Ledger, viewer_client: Client
+) -> None:
+    agents("main")
+    for ask in (
+        scrape,
+        lambda: viewer_client.get("/", headers={"HX-Request": "true", "X-Live": "1"}),
+    ):
+        ask()
+        read_s = sum(one.total for one in mine.cost().scans.values()) / 1e9
+        assert mine.recent_s() > read_s + 0.0005
+        mine._recent.clear()
+        mine._scans.clear()
+
+
+def test_who_is_refused_slows_down_nobody(
+    agents: Agents, mine: own_cost.Ledger, client: Client
+) -> None:
+    agents("main")
+    for path in ("/", "/metrics"):
+        assert client.get(path, headers={"X-Live": "1"}).status_code >= 300
+    assert mine.recent_s() == 0
+
+
+def test_a_page_that_somebody_opens_counts_by_what_it_reads_only(
+    agents: Agents, mine: own_cost.Ledger, viewer_client: Client
+) -> None:
+    agents("main")
+    assert viewer_client.get("/jobs/").status_code == 200
+    read_s = sum(one.total for one in mine.cost().scans.values()) / 1e9
+    assert mine.recent_s() <= read_s + 0.0001
+
+
 def test_costs_of_other_processes_are_in_the_sum_and_stay_when_they_die(
     var: Path, scrape: Scraper, mine: own_cost.Ledger
 ) -> None:

@@ -53,6 +53,7 @@ def test_overview_shows_a_lock_that_is_held_now(small_state: Path, viewer_client
     assert "1 lock is held right now" in seen["sentence"]
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(("held_s", "state"), [(0.2, "ok"), (6.0, "watch"), (61.0, "bad")])
 def test_a_long_held_lock_is_said_with_its_holder(held_s: float, state: str) -> None:
     lock = HeldLock(

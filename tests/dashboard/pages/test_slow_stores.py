@@ -39,6 +39,17 @@ def test_pages_answer_in_time_and_say_which_store_is_late(
     assert "work" in text
 
 
+@pytest.mark.parametrize("path", ["/latency/", "/stores/%s/latency/"])
+def test_latencies_wait_for_a_hanging_store_once(
+    path: str, hanging: str, viewer_client: Client, settings: Any
+) -> None:
+    settings.PAGE_WAIT_S = 8
+    began = time.monotonic()
+    text = viewer_client.get(path.replace("%s", hanging)).content.decode()
+    assert time.monotonic() - began < 1.6 * settings.PAGE_WAIT_S
+    assert "has not answered yet" in text
+
+
 def test_a_late_store_shows_what_was_last_seen(
     hanging: str, small_state: Path, viewer_client: Client
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,7 @@ def test_a_read_only_console_asks_for_nothing(
 
 
 @pytest.fixture
-def narrow(state: Path, make_user: MakeUser) -> Iterator[Client]:
+def narrow(state: Path, make_user: MakeUser) -> Client:
     """An operator who may see the agent work and no other; main is there as well."""
     populate(state)
     populate(state, "work")
@@ -260,7 +259,7 @@ def test_a_plan_of_very_many_items_is_paged_and_searched(
             subject=f"file-{n:06}.tmp",
             size_bytes=10,
             frees_bytes=10,
-        )  # fmt: skip
+        )
         for n in range(20_000)
     )
     page = admin_client.get(f"/tidy/plans/{made.pk}/?page=150")

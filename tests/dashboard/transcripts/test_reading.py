@@ -166,7 +166,7 @@ def test_nothing_is_read_when_it_cannot_be_written_down(
         opened.append(arguments)
 
     monkeypatch.setattr("dashboard.audit.record", refuses)
-    monkeypatch.setattr(transcript_reading, "file_with", notes)
+    monkeypatch.setattr(transcript_reading, "path_of", notes)
     operator_client.raise_request_exception = False
     answer = operator_client.post(address)
     assert answer.status_code == 500
@@ -257,6 +257,32 @@ def test_an_archive_is_read_by_its_id(write: Write, operator_client: Client) -> 
     assert sorted(shown) == [["before the reset"], ["now"]]
     assert archive in {details(one)["file"] for one in events()}
     assert read(operator_client, f"?file={'0' * 16}").status_code == 404
+
+
+def test_the_conversation_before_a_reset_is_found_and_read(
+    folder: Path, write: Write, operator_client: Client
+) -> None:
+    old = "0b4d8445-13d2-4ae9-a9d4-2152371df213"
+    with open_store(folder) as store:
+        store.put(KEY, {"sessionId": old, "updatedAt": 1_790_000_000_000})
+        store.reset(KEY, session_id=SID)
+    write([message(1, "before the reset")], name=f"{old}.jsonl.reset.2026-11-20T21-36-56.784Z")
+    page = operator_client.get(f"{session_address(operator_client)}?tab=transcript").text
+    assert "earlier conversation" in page
+    (one,) = re.findall(r'transcript/\?file=([0-9a-f]{16})"', page)
+    assert texts(read(operator_client, f"?file={one}")) == ["before the reset"]
+
+
+def test_ids_that_the_gateway_names_are_looked_for_whatever_they_are(
+    folder: Path, write: Write, operator_client: Client
+) -> None:
+    family: list[Any] = ["old-1", "../../etc", "", 5, None, {"a": 1}, "a.*", "x" * 500]
+    open_store(folder).patch(KEY, {"usageFamilySessionIds": family})
+    write([message(1, WORDS)], name="old-1.jsonl.deleted.2026-11-20T21-36-56.784Z")
+    write([message(1, "theirs")], name="another.jsonl")
+    page = operator_client.get(f"{session_address(operator_client)}?tab=transcript").text
+    assert "old-1.jsonl.deleted" in page
+    assert "another.jsonl" not in page
 
 
 def test_a_damaged_line_is_told_with_its_place_and_not_shown(

@@ -89,6 +89,26 @@ def test_a_bad_session_file_is_told_once_and_not_followed(
     assert f"{SID}.jsonl" in text
 
 
+def test_an_entry_without_a_session_id_says_that_no_file_can_be_told(
+    folder: Path, viewer_client: Client
+) -> None:
+    open_store(folder).put(KEY, {"updatedAt": 1_790_000_000_000})
+    text = tab(viewer_client)
+    assert "There is no transcript yet" in text
+    assert "the entry has no session id that can be a file name" in text
+
+
+def test_a_session_file_of_another_session_is_told(
+    folder: Path, write: Write, viewer_client: Client
+) -> None:
+    write([message(1)])
+    other = "0b4d8445-13d2-4ae9-a9d4-2152371df213.jsonl"
+    open_store(folder).patch(KEY, {"sessionFile": other})
+    text = tab(viewer_client)
+    assert "the name of another session" in text
+    assert f"{SID}.jsonl" in text
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [([], "The file is empty"), ([b"{"], "first line is damaged"), ([{"a": 1}], "has no header")],

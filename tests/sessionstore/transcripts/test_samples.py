@@ -54,7 +54,7 @@ def test_the_archives_of_a_session_are_listed() -> None:
     folder = SAMPLES / "openclaw-2026.6.11" / "agents" / "main" / "sessions"
     (reset,) = folder.glob("*.reset.*")
     with open_store(folder) as store:
-        listed = files_of(store.paths, reset.name[:36])
+        listed = files_of(store.paths, [reset.name[:36]])
     assert [one.name for one in listed.files] == [reset.name]
     assert listed.files[0].size_bytes == reset.stat().st_size
     assert listed.files[0].at_ms == listed.files[0].named.archived_at_ms
