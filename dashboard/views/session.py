@@ -49,19 +49,15 @@ def session(request: ConsoleRequest, store_id: str, ref: str) -> HttpResponseBas
     context = {"session": found, "row": found.row, "tab": tab, "may_edit": may_edit(request)}
     if not request.htmx:
         context |= {"made": result_context(request, store_id, ref)}
-    if found.is_only_read and tab in ("writes", "locks", "versions"):
+    if found.is_only_read and tab in ("writes", "locks", "transcript", "versions"):
         context |= {"is_not_applicable": True}
     elif tab == "versions":
         context |= versions_tab(request, store_id, ref)
     elif tab == "locks":
         context |= locks_tab(found)
-<<<<<<< HEAD
-    if tab == "transcript":
+    if tab == "transcript" and not found.is_only_read:
         context |= transcript_tab(request, found)
-    if tab in ("writes", "locks"):
-=======
     if tab in ("writes", "locks") and not found.is_only_read:
->>>>>>> sqlite-read
         context |= writes_tab(request, store_id, ref)
     return page_or_part(request, "session.html", "_session_tab.html", context)
 
