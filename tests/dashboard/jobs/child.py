@@ -85,7 +85,8 @@ def tidy_apply(plan_id: str) -> int:
     """Ask for a plan to be applied, as its page shows it; the job."""
     from dashboard.acting import Actor
     from dashboard.services.tidy_asking import ask_apply
-    from dashboard.services.tidy_plan_pages import WantedItems, plan_page
+    from dashboard.services.tidy_items import WantedItems
+    from dashboard.services.tidy_plan_pages import plan_page
 
     seen = plan_page(plan_id, WantedItems())
     job = ask_apply(Actor(None, "alice", "admin"), plan_id, digest=seen.seen, reason="too much")
