@@ -275,3 +275,16 @@ def test_ten_thousand_sessions_are_planned_from_one_look(tmp_path: Path) -> None
         spent_s = time.process_time() - before
     assert len(plan.acting) == 9_500
     assert spent_s < 30  # seconds of this process, with a wide margin: it must not be quadratic
+
+
+def test_cron_run_whose_sub_agent_is_kept_stays(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    runs = {f"cron:a:run:{n}": row(n, f"a{n}") for n in range(1, 4)}
+    fill(home, {**runs, "subagent:kid": row(1, "k", spawnedBy=A + "cron:a:run:3")})
+    for policy in (
+        MaintenancePolicy(cron_runs_kept=1),
+        MaintenancePolicy(cron_retention_s=1.5 * DAY_S),
+    ):
+        plan = home.plan(policy)
+        assert keys(plan) == ["cron:a:run:2"]
+        assert kept(plan) == {"cron:a:run:3": "a sub-agent that it started is kept"}
