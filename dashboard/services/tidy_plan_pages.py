@@ -98,6 +98,8 @@ class PlanPage:
     def may_take_back(self) -> bool:
         """Whether something of its run can still be taken back."""
         plan = self.plan
+        if plan.ran_at is None:  # its runner was killed, and then the job was cancelled
+            return self.state == "applied" and bool(plan.run_id)
         until_ms = plan.take_back_until_ms
         is_in_time = until_ms is not None and until_ms > self.read_at_ms
         return self.state == "applied" and is_in_time and bool(plan.outcomes.get("done"))

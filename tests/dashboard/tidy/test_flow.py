@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from dashboard.jobs import parts
 from dashboard.models import AuditEvent, Job, TidyPlan
 from sessionstore.store import open_store
 
@@ -253,3 +254,43 @@ def test_the_gateways_values_fill_the_form_and_are_named_as_the_source(
     made = plan(operator_client, prune_after_s="45d", max_entries="9")
     assert made.sources["prune_after_s"] == "openclaw.json: session.maintenance.pruneAfter"
     assert made.sources["max_entries"] == "chosen by bob"
+
+
+def test_what_a_cancelled_run_did_is_told_and_comes_back(
+    folder: Path, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = names_of(folder), keys_of(folder)
+    made = plan(admin_client)
+
+    def stop_at_third(done: int, total: int, name: str, **rest: object) -> None:
+        if done == 2:
+            raise parts.StopItemError("cancel")
+
+    monkeypatch.setattr(parts, "report", stop_at_third)
+    apply(admin_client, made)
+    run_jobs()
+    monkeypatch.undo()
+    made.refresh_from_db()
+    assert made.outcomes["done"] == 2
+    assert keys_of(folder) != before[1]
+    sent = {"which": "all", "reason": "stopped half-way"}
+    assert admin_client.post(f"/tidy/plans/{made.pk}/take-back/", sent).status_code == 302
+    run_jobs()
+    assert (names_of(folder), keys_of(folder)) == before
+
+
+def test_what_a_killed_and_cancelled_run_did_can_be_taken_back(
+    folder: Path, admin_client: Client
+) -> None:
+    before = names_of(folder), keys_of(folder)
+    made = plan(admin_client)
+    apply(admin_client, made)
+    run_jobs()
+    # As if the runner had died before it told the console anything but that it had begun.
+    made.items.update(outcome="")
+    TidyPlan.objects.filter(pk=made.pk).update(ran_at=None, outcomes={}, take_back_until_ms=None)
+    assert b"ended before the run did" in admin_client.get(f"/tidy/plans/{made.pk}/").content
+    sent = {"which": "all", "reason": "what did it do?"}
+    assert admin_client.post(f"/tidy/plans/{made.pk}/take-back/", sent).status_code == 302
+    run_jobs()
+    assert (names_of(folder), keys_of(folder)) == before
