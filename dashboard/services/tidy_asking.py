@@ -19,7 +19,8 @@ from .only_read import refuse_only_read
 from .problems import Problem, ProblemError
 from .readers import Reader
 from .tidy_checking import job_at
-from .tidy_plan_pages import PlanPage, WantedItems, matching, plan_page
+from .tidy_items import WantedItems, matching
+from .tidy_plan_pages import PlanPage, plan_page
 from .tidy_plan_rows import find_plan, new_plan, set_excluded
 from .tidy_policy import gateway_policy, sources_of
 from .tidy_words import APPLY, BACK, CHECK, PLAN
@@ -29,8 +30,8 @@ def ask_plan(actor: Actor, reader: Reader, policy: MaintenancePolicy) -> TidyPla
     """Have a plan made. It changes nothing in the store.
 
     Raises:
-        ProblemError: the gateway's config has a value that cannot be understood; it is named. Or
-            the store is only read.
+        ProblemError: the gateway's config has a value that cannot be understood, and it is named;
+            or the store is only read.
         RefusedError: the role does not allow it, or the console is read-only.
     """
     queue.check_allowed(actor, "operator")

@@ -11,6 +11,7 @@ from django.test import Client
 from dashboard.models import Change, Job
 from tests.dashboard.layouts.conftest import ADA, LIN, Era
 from tests.dashboard.pages.hostile import MARKUP, SECRET
+from tests.dashboard.tidy.conftest import run_jobs
 from tests.sessionstore.sqlitestore.databases import put
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,18 @@ def test_pages_of_locks_and_latency_say_that_they_do_not_apply(era: Era) -> None
         assert "Not applicable" in answer.content.decode()
         answer = era.client.get(f"/stores/{era.store('new')['id']}/{page}/")
         assert "Not applicable" not in answer.content.decode()
+
+
+def test_it_is_checked_and_no_clean_up_is_planned(era: Era, admin_client: Client) -> None:
+    store = f"/stores/{era.store('main')['id']}/tidy"
+    admin_client.post(f"{store}/check/")
+    run_jobs()
+    page = admin_client.get(f"{store}/").content.decode()
+    assert "Stores in SQLite" in page
+    assert "Make a plan" not in page
+    assert admin_client.get(f"{store}/plan/").status_code == 409
+    assert admin_client.post(f"{store}/plan/", {"prune_after_s": "1d"}).status_code == 409
+    assert Job.objects.filter(kind="tidy.plan").count() == 0
 
 
 def test_a_change_of_the_gateway_is_seen_at_the_next_look(era: Era) -> None:
