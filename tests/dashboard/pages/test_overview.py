@@ -36,7 +36,7 @@ def test_overview_names_damage_links_to_it_and_says_when_it_looked(demo_client: 
 
 def test_overview_leaves_grey_what_nobody_checks(demo_client: Client) -> None:
     checks = checks_of(demo_client)
-    for name in ("orphans", "lock-wait", "timeouts", "transcript-size"):
+    for name in ("orphans", "transcript-size"):
         assert checks[name]["state"] == "unknown"
         assert checks[name]["checked_at"] is None
 
