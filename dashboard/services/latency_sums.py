@@ -55,6 +55,7 @@ class Sums:
     """Updates added up. ``given_up`` are the waits, within ``wait``, that ended in a timeout.
 
     Of ``estimated`` updates the phases were not looked at: those of others stand for them.
+    ``layouts`` are those that anything was written in.
     """
 
     updates: int = 0
@@ -63,6 +64,7 @@ class Sums:
     series: dict[str, Histogram] = field(default_factory=dict)
     given_up: Histogram = field(default_factory=lambda: Histogram({}))
     estimated: int = 0
+    layouts: set[str] = field(default_factory=set)
 
     @property
     def timeouts(self) -> int:
@@ -77,6 +79,8 @@ class Sums:
         self.outcomes[group.labels.outcome] += group.count
         for name, histogram in group.series.items():
             self.series.setdefault(name, Histogram({})).merge(histogram)
+        if WRITE in group.series:
+            self.layouts.add(group.labels.layout)
         if group.labels.outcome == TIMEOUT and WAIT in group.series:
             self.given_up.merge(group.series[WAIT])
 
@@ -86,6 +90,7 @@ class Sums:
         self.contended += other.contended
         self.estimated += other.estimated
         self.outcomes.update(other.outcomes)
+        self.layouts |= other.layouts
         for name, histogram in other.series.items():
             self.series.setdefault(name, Histogram({})).merge(histogram)
         self.given_up.merge(other.given_up)

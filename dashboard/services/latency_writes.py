@@ -25,7 +25,7 @@ from .sampled import exactness
 from .sparklines import Sparkline, sparkline_of
 from .tree import shown
 
-MOST_WRITES = 500
+MOST_WRITES, MOST_SHOWN = 500, 50
 _NS_PER_MS = 1e6
 
 
@@ -108,6 +108,11 @@ class Writes:
     def is_exact(self) -> bool:
         """Whether nothing that is shown is an estimate."""
         return not any(total.estimated for total in self.totals)
+
+    @property
+    def shown(self) -> tuple[WriteRow, ...]:
+        """The latest, as many as a page can be read with; the twins have more."""
+        return self.rows[:MOST_SHOWN]
 
 
 @dataclass(slots=True)
