@@ -24,6 +24,7 @@ from ..kept import Keeper, Version
 from ..store import Store
 from ..transcripts import archive_name
 from ..versions import versions
+from . import apply_blobs
 from .apply_files import OUT, Mover, refusal_of, stops_all
 from .plan_draft import is_archivable
 from .plan_files import ORPHANS, why_none_is_orphan
@@ -53,7 +54,7 @@ class Doer:
     def intent(self, item: PlannedItem) -> Record:
         """What is about to be done, with the names that files will have."""
         names: Iterable[str] = item.files if item.kind == "entry" else (item.path or "",)
-        if item.kind == "field":
+        if item.kind in ("field", "value"):
             names = ()
         pairs = [(name, self._target(item, name, at)) for at, name in enumerate(names)]
         return Record("intent", now_ms(), item.id, tuple(pairs))
@@ -77,6 +78,8 @@ class Doer:
                 return self._entry(item, intent)
             if item.kind == "field":
                 return self._fields(item)
+            if item.kind == "value":
+                return self._blob(item)
             return self._file(item, intent.names)
         except (ConflictError, EntryNotFoundError):
             return self._said(item, MOVED if self._is_there(item) else GONE)
@@ -187,6 +190,10 @@ class Doer:
         return Record("done", now_ms(), item.id, (), version.id, freed=freed, held=freed)
 
     # -- files ---------------------------------------------------------------------------
+
+    def _blob(self, item: PlannedItem) -> Record:
+        why = apply_blobs.retire(self.store, self.look, item)
+        return self._said(item, why) if why else Record("done", now_ms(), item.id)
 
     def _file(self, item: PlannedItem, names: Names) -> Record:
         ((name, target),) = names

@@ -77,10 +77,12 @@ class RunFacts:
 
     def _result(self, item: str) -> ItemResult:
         outcome = self.journal.outcomes[item]
+        returned = self.journal.returns.get(item)
+        message = outcome.message if returned is None else returned.message
         if self._is_back(item):
-            return ItemResult(item, "taken-back", self.journal.returns[item].message)
+            return ItemResult(item, "taken-back", message)
         assert outcome.state in ("done", "skipped", "failed")
-        return ItemResult(item, outcome.state, outcome.message, outcome.freed)
+        return ItemResult(item, outcome.state, message, outcome.freed)
 
 
 @contextmanager
