@@ -124,9 +124,7 @@ def finish(
         StoreIOError: a file cannot be read, or the disk refused; what is done stays done.
     """
     before_ns = _before_ns(older_than_s)
-    over = [
-        b for b in list_retired(paths) if b.touched_ns <= before_ns and b.sha256 not in keep
-    ]
+    over = [b for b in list_retired(paths) if b.touched_ns <= before_ns and b.sha256 not in keep]
     if not over:
         return Collected()
     marked = _marked(paths)

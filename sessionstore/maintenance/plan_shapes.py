@@ -62,9 +62,9 @@ class PlannedItem:
     """One thing and what would be done with it. ``id`` is unique in its plan and stable.
 
     ``frees_bytes`` is predicted: what leaves the store (0 for ``keep``). ``stamp`` is the etag of
-    an entry, size and mtime of a file, or inode and mtime of a blob: what moved since is skipped. ``files`` go with an
-    entry, unless one of ``shared_with``, sessions that have them too, is still there by then;
-    ``file_stamps`` are theirs.
+    an entry, size and mtime of a file, or inode and mtime of a blob: what moved since is skipped.
+    ``files`` go with an entry, unless one of ``shared_with``, sessions that have them too, is
+    still there by then; ``file_stamps`` are theirs.
     """
 
     id: str

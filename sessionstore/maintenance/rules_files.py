@@ -110,7 +110,7 @@ def large_values(inventory: Inventory, options: CheckOptions) -> Iterator[Findin
             None,
             folder,
             "which blobs are referred to cannot be told",
-            "make every file of the store readable for this user; no plan retires a blob until then",
+            "make every file of the store readable; no plan retires a blob until then",
             "possible",
             ("a file that may refer to one cannot be read",),
         )

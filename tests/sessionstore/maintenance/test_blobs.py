@@ -94,7 +94,7 @@ def test_plan_has_the_unnamed_blob_with_its_bytes(store: Store) -> None:
 
 def test_younger_blob_and_policy_without_the_retention_plan_nothing(store: Store) -> None:
     assert plan_maintenance(store, replace(POLICY, leftover_retention_s=3 * DAY_S)).items == ()
-    assert plan_maintenance(store, MaintenancePolicy(prune_after_s=9 * DAY_S)).items == ()
+    assert plan_maintenance(store, MaintenancePolicy(max_entries=9)).items == ()
     age(store, 60)
     assert plan_maintenance(store, MaintenancePolicy(leftover_retention_s=1)).items == ()
 
