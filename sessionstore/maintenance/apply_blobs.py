@@ -6,8 +6,7 @@ A retired blob is still read. It stays as long as its run can be taken back, and
 
 from __future__ import annotations
 
-from .. import blobs
-from ..blobswitch import retire_blob
+from .. import blobs, blobswitch
 from ..paths import StorePaths
 from ..store import Store
 from .plan_blobs import blob_of
@@ -40,7 +39,7 @@ def retire(store: Store, look: Inventory | None, item: PlannedItem) -> str:
         return UNKNOWN
     if wanted not in look.loose_blobs:
         return NAMED
-    return "" if retire_blob(store, wanted, timeout=store.timeout) else MOVED
+    return "" if blobswitch.retire_blob(store, wanted, timeout=store.timeout) else MOVED
 
 
 def is_retired(paths: StorePaths, item: PlannedItem) -> bool:

@@ -1,9 +1,9 @@
 """One look at everything of a store: sessions, files beside them, locks. Changes nothing.
 
-One pass, and nothing is opened twice (but for stores that have blobs): each entry once, transcripts only where they are too small
+One pass, and nothing is opened twice: each entry once, transcripts only where they are too small
 to hold a conversation (2 KiB at most), our own small files of earlier incarnations. No lock is
 taken, no link followed, no dead table swept. Cost: a read per entry and an ``lstat`` per file;
-10,000 sessions with 7,590 transcripts take about two seconds and some 45 MB. Where there are
+10,000 sessions with 7,590 transcripts take about two seconds and some 45 MB. Only where there are
 blobs, every file that may refer to one is read once more, see ``blobs.unreferenced``.
 """
 

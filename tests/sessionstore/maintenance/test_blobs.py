@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import MaintenancePlan, MaintenancePolicy, Store, maintain, open_store, take_back
+from sessionstore import (
+    MaintenancePlan,
+    MaintenancePolicy,
+    Store,
+    blobswitch,
+    maintain,
+    open_store,
+    take_back,
+)
 from sessionstore.blobs import collecting, finish, list_blobs
 from sessionstore.blobswitch import collect_blobs, set_blobs
 from sessionstore.maintenance import (
@@ -141,13 +149,13 @@ def test_entry_that_takes_it_up_between_look_and_retiring_wins(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_maintenance(store, POLICY)
-    real = apply_blobs.retire_blob
+    real = blobswitch.retire_blob
 
     def after_a_write(*arguments: object, **options: object) -> bool:
         store.patch(A, {"big": LOOSE})
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(apply_blobs, "retire_blob", after_a_write)
+    monkeypatch.setattr(blobswitch, "retire_blob", after_a_write)
     assert run(store, plan)[1:] == ("skipped", apply_blobs.MOVED)
     assert set(places(store).values()) == {"kept"}
     with open_store(store.path) as fresh:
@@ -186,14 +194,14 @@ def test_run_that_was_stopped_after_retiring_goes_on_as_done(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_maintenance(store, POLICY)
-    real = apply_blobs.retire_blob
+    real = blobswitch.retire_blob
 
     def then_stop(*arguments: object, **options: object) -> bool:
         real(*arguments, **options)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(apply_blobs, "retire_blob", then_stop)
+        patched.setattr(blobswitch, "retire_blob", then_stop)
         with pytest.raises(KeyboardInterrupt):
             maintain(plan)
     assert places(store)["loos"] == "retired"
@@ -207,13 +215,13 @@ def test_run_that_was_stopped_after_retiring_can_be_taken_back_at_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_maintenance(store, POLICY)
-    real = apply_blobs.retire_blob
+    real = blobswitch.retire_blob
 
     def then_stop(*arguments: object, **options: object) -> bool:
         real(*arguments, **options)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(apply_blobs, "retire_blob", then_stop)
+    monkeypatch.setattr(blobswitch, "retire_blob", then_stop)
     with pytest.raises(KeyboardInterrupt):
         maintain(plan, run_id="r-1")
     assert take_back(store, "r-1").outcomes == {"taken-back": 1}
