@@ -15,7 +15,7 @@ from .forms_backups import STORE_ID
 from .forms_migration import ReasonField
 from .models.backups import DAILY, WEEKLY
 from .services.tidy_findings import ORDERS, SHOWS, WantedFindings
-from .services.tidy_plan_pages import EXCLUDED, WantedItems
+from .services.tidy_items import EXCLUDED, WantedItems
 from .services.tidy_policy import (
     REBUILDABLE,
     SESSION_KINDS,

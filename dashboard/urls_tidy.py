@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from .views import tidy, tidy_acts, tidy_plans, tidy_reports, tidy_twins
+from .views import tidy, tidy_acts, tidy_plan_twins, tidy_plans, tidy_reports, tidy_twins
 
 _STORE = "stores/<store:store_id>/tidy"
 
@@ -26,11 +26,11 @@ urlpatterns: list[URLPattern] = [
         name="tidy_schedule_remove",
     ),
     path("tidy/plans/", tidy_plans.plans, name="tidy_plans"),
-    path("tidy/plans.json", tidy_plans.plans_json, name="tidy_plans_json"),
-    path("tidy/plans.csv", tidy_plans.plans_csv, name="tidy_plans_csv"),
+    path("tidy/plans.json", tidy_plan_twins.plans_json, name="tidy_plans_json"),
+    path("tidy/plans.csv", tidy_plan_twins.plans_csv, name="tidy_plans_csv"),
     path("tidy/plans/<plan:tidy_id>/", tidy_plans.plan, name="tidy_plan"),
-    path("tidy/plans/<plan:tidy_id>.json", tidy_plans.plan_json, name="tidy_plan_json"),
-    path("tidy/plans/<plan:tidy_id>.csv", tidy_plans.plan_csv, name="tidy_plan_csv"),
+    path("tidy/plans/<plan:tidy_id>.json", tidy_plan_twins.plan_json, name="tidy_plan_json"),
+    path("tidy/plans/<plan:tidy_id>.csv", tidy_plan_twins.plan_csv, name="tidy_plan_csv"),
     path("tidy/plans/<plan:tidy_id>/exclude/", tidy_acts.exclude, name="tidy_exclude"),
     path("tidy/plans/<plan:tidy_id>/apply/", tidy_acts.apply, name="tidy_apply"),
     path("tidy/plans/<plan:tidy_id>/take-back/", tidy_acts.take_back, name="tidy_take_back"),

@@ -28,7 +28,8 @@ def lock_figures(row: StoreRow) -> Iterator[Figure]:
     here = [lock for lock in row.held if lock.verdict not in _NOBODYS]
     yield _waits(row)
     yield _against_maximum(row, here)
-    yield _oldest(row, here)
+    # A run of OpenClaw keeps its transcript's lock for minutes, by design.
+    yield _oldest(row, [lock for lock in here if lock.scope != "transcript"])
     yield _elsewhere(row)
 
 

@@ -10,6 +10,7 @@ from .check_judging import UNKNOWN, Figure, grade
 from .latency_charts import Cell, amplification, time_cell
 from .latency_report import Report
 from .latency_sums import CHANGED, TIMES, WRITTEN, Sums
+from .sampled import exactness
 from .threshold_changes import limits_now
 from .thresholds import FEWEST_SAMPLES, RULES, Limits
 
@@ -39,7 +40,10 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Everything added up. Rates are over the time that the window has."""
+    """Everything added up. Rates are over the time that the window has.
+
+    ``phases`` says of how many updates the phases are; all other figures are of all of them.
+    """
 
     updates: int
     rate: str
@@ -52,6 +56,8 @@ class Summary:
     changed: str
     changed_bytes: int
     amplification: float | None
+    phases: str
+    estimated: int
 
 
 def summary_of(report: Report) -> Summary:
@@ -70,6 +76,8 @@ def summary_of(report: Report) -> Summary:
         changed=binary(changed),
         changed_bytes=changed,
         amplification=amplification(written, changed),
+        phases=exactness(total.updates, total.estimated),
+        estimated=total.estimated,
     )
 
 

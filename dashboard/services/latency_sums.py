@@ -54,6 +54,7 @@ class Figures:
 class Sums:
     """Updates added up. ``given_up`` are the waits, within ``wait``, that ended in a timeout.
 
+    Of ``estimated`` updates the phases were not looked at: those of others stand for them.
     ``layouts`` are those that anything was written in.
     """
 
@@ -62,6 +63,7 @@ class Sums:
     outcomes: Counter[str] = field(default_factory=Counter)
     series: dict[str, Histogram] = field(default_factory=dict)
     given_up: Histogram = field(default_factory=lambda: Histogram({}))
+    estimated: int = 0
     layouts: set[str] = field(default_factory=set)
 
     @property
@@ -73,6 +75,7 @@ class Sums:
         """Add what was reported of one group."""
         self.updates += group.count
         self.contended += group.contended
+        self.estimated += group.estimated
         self.outcomes[group.labels.outcome] += group.count
         for name, histogram in group.series.items():
             self.series.setdefault(name, Histogram({})).merge(histogram)
@@ -85,6 +88,7 @@ class Sums:
         """Add what another store reported."""
         self.updates += other.updates
         self.contended += other.contended
+        self.estimated += other.estimated
         self.outcomes.update(other.outcomes)
         self.layouts |= other.layouts
         for name, histogram in other.series.items():

@@ -15,10 +15,12 @@ from dashboard.jobs import queue
 from dashboard.models import Job, TidyPlan
 from sessionstore.maintenance import MaintenancePolicy
 
+from .only_read import refuse_only_read
 from .problems import Problem, ProblemError
 from .readers import Reader
 from .tidy_checking import job_at
-from .tidy_plan_pages import PlanPage, WantedItems, matching, plan_page
+from .tidy_items import WantedItems, matching
+from .tidy_plan_pages import PlanPage, plan_page
 from .tidy_plan_rows import find_plan, new_plan, set_excluded
 from .tidy_policy import gateway_policy, sources_of
 from .tidy_words import APPLY, BACK, CHECK, PLAN
@@ -28,10 +30,12 @@ def ask_plan(actor: Actor, reader: Reader, policy: MaintenancePolicy) -> TidyPla
     """Have a plan made. It changes nothing in the store.
 
     Raises:
-        ProblemError: the gateway's config has a value that cannot be understood; it is named.
+        ProblemError: the gateway's config has a value that cannot be understood, and it is named;
+            or the store is only read.
         RefusedError: the role does not allow it, or the console is read-only.
     """
     queue.check_allowed(actor, "operator")
+    refuse_only_read(reader)
     seen = gateway_policy(reader)
     if seen.problem is not None:
         raise ProblemError(seen.problem)

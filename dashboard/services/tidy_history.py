@@ -100,7 +100,7 @@ def charts_of(reports: Sequence[TidyReport]) -> tuple[Chart, ...]:
             _("All files of the store, and what of them is archives and orphans."),
             (
                 ("bytes", _("All files")),
-                ("archive_bytes", _("Archives")),
+                ("tidyable_bytes", _("Archives and orphans")),
                 ("orphan_bytes", _("Orphans")),
             ),
         ),
@@ -154,6 +154,9 @@ def _chart(
 def _value(report: TidyReport, name: str) -> int | None:
     if name in ("all", "warnings", "errors"):
         return int(report.findings_count if name == "all" else getattr(report, name))
+    if name == "tidyable_bytes":
+        figures = report.figures
+        return int(figures.get("archive_bytes", 0)) + int(figures.get("orphan_bytes", 0))
     value = report.figures.get(name)
     return None if value is None else int(value)
 

@@ -17,6 +17,7 @@ from dashboard.models.jobs import FINISHED
 from sessionstore.maintenance import RULES
 
 from .fleet import fleet
+from .only_read import SQLITE
 from .problems import Problem
 from .readers import Reader
 from .tidy_findings import FindingList, WantedFindings, list_findings
@@ -33,12 +34,13 @@ from .tidy_words import (
 
 @dataclass(frozen=True, slots=True)
 class StoreRow:
-    """One store and its newest check."""
+    """One store and its newest check. ``is_only_read``: no plan can be made for it."""
 
     id: str
     name: str
     report: TidyReport | None
     tone: str
+    is_only_read: bool = False
 
     @property
     def sentence(self) -> str:
@@ -195,7 +197,9 @@ def _store_row(reader: Reader, report: TidyReport | None) -> StoreRow:
         tone = "watch"
     else:
         tone = "info" if report.findings_count else "ok"
-    return StoreRow(reader.id, reader.name, report, tone)
+    summary = reader.summary()
+    is_only_read = summary is not None and summary.layout == SQLITE
+    return StoreRow(reader.id, reader.name, report, tone, is_only_read)
 
 
 def _rule_rows(reports: Sequence[TidyReport]) -> tuple[RuleRow, ...]:

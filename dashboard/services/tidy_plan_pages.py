@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,71 +14,15 @@ from dashboard.jobs import life
 from dashboard.jobs.rows import JobRow, row_of
 from dashboard.jobs.seeing import visible_jobs
 from dashboard.live import stamp_of
-from dashboard.models import TidyItem, TidyPlan
+from dashboard.models import TidyPlan
 from dashboard.models.jobs import FINISHED
 
 from .readers import Reader
-from .rows import readable
+from .tidy_items import FACETS, PER_PAGE, ItemRow, WantedItems, counts_of, item_rows, narrowed
 from .tidy_plan_rows import find_plan
 from .tidy_policy import is_empty, told_policy
-from .tidy_words import (
-    ACTION_TONES,
-    ACTION_WORDS,
-    ACTIONS,
-    KIND_WORDS,
-    OUTCOME_TONES,
-    OUTCOME_WORDS,
-    PLAN_RULE_WORDS,
-    planned_sentence,
-    ran_sentence,
-    word,
-)
+from .tidy_words import ACTION_TONES, ACTION_WORDS, ACTIONS, planned_sentence, ran_sentence, word
 from .tree import shown
-
-PER_PAGE = 100
-FACETS = ("action", "rule", "kind", "outcome")
-EXCLUDED = "excluded"
-
-
-@dataclass(frozen=True, slots=True)
-class WantedItems:
-    """What is asked for. ``actions`` may name "excluded", which is no action of the library's."""
-
-    actions: frozenset[str] = frozenset()
-    rules: frozenset[str] = frozenset()
-    kinds: frozenset[str] = frozenset()
-    outcomes: frozenset[str] = frozenset()
-    text: str = ""
-    page: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ItemRow:
-    """One item, masked. ``ref`` addresses its session, as long as that is there."""
-
-    number: int
-    kind: str
-    kind_word: str
-    action: str
-    action_word: str
-    tone: str
-    rule: str
-    rule_word: str
-    reason: str
-    subject: str
-    title: str
-    ref: str
-    others: tuple[str, ...]
-    size_bytes: int
-    frees_bytes: int
-    age_s: float | None
-    protected_by: str
-    is_excluded: bool
-    outcome: str
-    outcome_word: str
-    outcome_tone: str
-    message: str
-    freed_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +98,8 @@ class PlanPage:
     def may_take_back(self) -> bool:
         """Whether something of its run can still be taken back."""
         plan = self.plan
+        if plan.ran_at is None:  # its runner was killed, and then the job was cancelled
+            return self.state == "applied" and bool(plan.run_id)
         until_ms = plan.take_back_until_ms
         is_in_time = until_ms is not None and until_ms > self.read_at_ms
         return self.state == "applied" and is_in_time and bool(plan.outcomes.get("done"))
@@ -185,7 +130,7 @@ def plan_page(plan_id: str, wanted: WantedItems) -> PlanPage:
     plan, reader = find_plan(plan_id)
     job = _job_of(plan)
     base = plan.items.all()
-    found = _narrowed(base, wanted)
+    found = narrowed(base, wanted)
     matched = found.count()
     pages = max(1, -(-matched // PER_PAGE))
     page = min(max(1, wanted.page), pages)
@@ -203,7 +148,7 @@ def plan_page(plan_id: str, wanted: WantedItems) -> PlanPage:
         total=base.count(),
         page=page,
         pages=pages,
-        facets={name: _counts(base, wanted, name) for name in FACETS},
+        facets={name: counts_of(base, wanted, name) for name in FACETS},
         seen=seen_digest(plan) if state == "ready" else "",
         has_runner=life.is_any_alive(),
         read_at_ms=time.time_ns() // 1_000_000,
@@ -217,54 +162,6 @@ def seen_digest(plan: TidyPlan) -> str:
     for ident in excluded.values_list("ident", flat=True).iterator(2000):
         told.update(f"\0{ident}".encode())
     return told.hexdigest()
-
-
-def all_items(plan: TidyPlan, reader: Reader, wanted: WantedItems) -> Iterator[ItemRow]:
-    """Every item that matches, a batch at a time."""
-    return item_rows(_narrowed(plan.items.all(), wanted).iterator(1000), reader)
-
-
-def matching(plan: TidyPlan, wanted: WantedItems) -> QuerySet[TidyItem]:
-    """The items that match, as rows of the database."""
-    return _narrowed(plan.items.all(), wanted)
-
-
-def _narrowed(
-    base: QuerySet[TidyItem], wanted: WantedItems, *, without: str = ""
-) -> QuerySet[TidyItem]:
-    found = base
-    if wanted.actions and without != "action":
-        actions = wanted.actions - {EXCLUDED}
-        chosen = base.none()
-        if actions:
-            chosen = found.filter(action__in=actions, is_excluded=False)
-        if EXCLUDED in wanted.actions:
-            excluded = found.filter(is_excluded=True)
-            chosen = (chosen | excluded) if actions else excluded
-        found = chosen
-    for name, values in (
-        ("rule", wanted.rules),
-        ("kind", wanted.kinds),
-        ("outcome", wanted.outcomes),
-    ):
-        if values and without != name:
-            found = found.filter(**{f"{name}__in": values})
-    for part in wanted.text.split():
-        found = found.filter(subject__icontains=part)
-    return found
-
-
-def _counts(base: QuerySet[TidyItem], wanted: WantedItems, name: str) -> Mapping[str, int]:
-    found = _narrowed(base, wanted, without=name).order_by()
-    if name == "action":
-        staying = found.filter(is_excluded=False).values_list("action").annotate(n=Count("pk"))
-        counts = dict(staying)
-        if excluded := found.filter(is_excluded=True).count():
-            counts[EXCLUDED] = excluded
-        return counts
-    if name == "outcome":
-        found = found.exclude(outcome="")
-    return dict(found.values_list(name).annotate(n=Count("pk")))
 
 
 def _totals(plan: TidyPlan) -> tuple[ActionTotal, ...]:
@@ -300,37 +197,3 @@ def _state(plan: TidyPlan, job: JobRow | None) -> str:
             return "taking-back" if job.id == plan.back_job_id else "applying"
         return "applied"
     return "expired" if plan.expires_at < timezone.now() else "ready"
-
-
-def item_rows(items: Iterable[TidyItem], reader: Reader) -> Iterator[ItemRow]:
-    """Finish items for showing."""
-    for one in items:
-        row = reader.row(one.subject) if one.has_key else None
-        subject = shown(one.subject)
-        name = "" if row is None else shown(row.name)
-        title = name or (readable(subject) if one.has_key else subject.rpartition("/")[2])
-        yield ItemRow(
-            number=one.position,
-            kind=one.kind,
-            kind_word=word(KIND_WORDS, one.kind),
-            action=one.action,
-            action_word=_("Left out") if one.is_excluded else word(ACTION_WORDS, one.action),
-            tone="none" if one.is_excluded else ACTION_TONES.get(one.action, "none"),
-            rule=one.rule,
-            rule_word=word(PLAN_RULE_WORDS, one.rule),
-            reason=shown(one.reason),
-            subject=subject,
-            title=title or subject,
-            ref=reader.refs.of(one.subject) if row is not None else "",
-            others=tuple(shown(str(text)) for text in one.others),
-            size_bytes=one.size_bytes,
-            frees_bytes=0 if one.is_excluded else one.frees_bytes,
-            age_s=one.age_s,
-            protected_by=shown(one.protected_by),
-            is_excluded=one.is_excluded,
-            outcome=one.outcome,
-            outcome_word=word(OUTCOME_WORDS, one.outcome),
-            outcome_tone=OUTCOME_TONES.get(one.outcome, "none"),
-            message=shown(one.message),
-            freed_bytes=one.freed_bytes,
-        )

@@ -23,7 +23,7 @@ SEVERITIES = ("error", "warning", "info")
 SEVERITY_WORDS: dict[str, Text] = {
     "error": lazy("Bad"),
     "warning": lazy("Watch"),
-    "info": lazy("Worth knowing"),
+    "info": lazy("Note"),
 }
 TONES = {"error": "bad", "warning": "watch", "info": "info"}
 CONFIDENCES = ("certain", "likely", "possible")
@@ -138,8 +138,12 @@ def _action_words(action: str, count: int) -> str:
 def ran_sentence(outcomes: Mapping[str, int], *, predicted: int, achieved: int) -> str:
     """What applying a plan came to, in one sentence."""
     total = sum(outcomes.values())
-    done = outcomes.get("done", 0) + outcomes.get("taken-back", 0)
+    back = outcomes.get("taken-back", 0)
+    done = outcomes.get("done", 0) + back
     said = [_("%(done)s of %(total)s items done.") % {"done": f"{done:,}", "total": f"{total:,}"}]
+    if back:
+        taken = ngettext("%(n)s of them is taken back.", "%(n)s of them are taken back.", back)
+        said.append(taken % {"n": f"{back:,}"})
     if skipped := outcomes.get("skipped", 0):
         left = ngettext(
             "%(n)s had changed since the plan and was left alone.",

@@ -29,6 +29,7 @@ from sessionstore.maintenance import (
     MaintenanceReport,
     maintain,
     plan_maintenance,
+    read_run,
     take,
 )
 from sessionstore.maintenance import take_back as take_run_back
@@ -44,7 +45,7 @@ from .tidy_words import APPLY, BACK, PLAN, planned_sentence, ran_sentence
 from .tree import shown
 
 WAIT_S = 10.0
-_AT_ONCE = 1000
+_AT_ONCE = 5000
 
 
 def plan_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
@@ -86,6 +87,9 @@ def apply_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
             timeout=WAIT_S,
             gateway_lock_dir=settings.GATEWAY_LOCK_DIR,
         )
+    except parts.StopItemError:
+        _keep_journal(row, reader)
+        raise
     except LockTimeoutError as error:
         return ItemResult("retry", _sentence(error))
     except SessionStoreError as error:
@@ -101,14 +105,15 @@ def apply_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
 
 
 def back_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
-    """Take a run back, all of it or some items, a thousand at a time."""
+    """Take a run back, all of it or some items, in large portions."""
     reader = fleet().reader(item.store_id)
     row = _row_of(item)
-    wanted = item.params.get("items")
-    if wanted is None:
-        done = row.items.filter(outcome="done").order_by("position")
-        wanted = list(done.values_list("ident", flat=True))
     try:
+        _keep_journal(row, reader)  # what it did before it was killed or cancelled
+        wanted = item.params.get("items")
+        if wanted is None:
+            done = row.items.filter(outcome="done").order_by("position")
+            wanted = list(done.values_list("ident", flat=True))
         with opened_for_change(reader, WAIT_S) as store:
             for start in range(0, len(wanted), _AT_ONCE):
                 parts.report(start, len(wanted), reader.name)
@@ -132,6 +137,15 @@ def back_item(job: Job, item: JobItem, actor: Actor) -> ItemResult:
     }
     _record(job, actor, reader, "tidy.run_back", "done", told)
     return ItemResult("done", _back_sentence(back, len(wanted)), report=told)
+
+
+def _keep_journal(row: TidyPlan, reader: Reader) -> None:
+    """Keep what the journal says of a run that did not come to its end.
+
+    Raises:
+        SessionStoreError: there is no such run any more, or it cannot be read.
+    """
+    _keep(row, read_run(reader.paths, run_id_of(row)).report())
 
 
 def run_id_of(row: TidyPlan) -> str:

@@ -16,7 +16,7 @@ _NAMES_TOLD = 4
 
 def action_word(action: str) -> str:
     """An action as people call it; one of another program by its own name, masked."""
-    own = {"edit": _("Edit"), "restore": _("Restore"), "undo": _("Undo")}
+    own = {"edit": _("Edit"), "restore": _("Restore"), "undo": _("Undo"), "tidy": _("Tidy")}
     if action in own:
         return own[action]
     known = ACTIONS.get(action)

@@ -19,6 +19,7 @@ from dashboard.forms_tidy import ApplyForm, ExcludeForm, PolicyForm, TakeBackFor
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
 from dashboard.services.fleet import fleet
+from dashboard.services.only_read import refuse_only_read
 from dashboard.services.problems import Problem, ProblemError
 from dashboard.services.tidy_asking import (
     ask_apply,
@@ -26,7 +27,8 @@ from dashboard.services.tidy_asking import (
     ask_take_back,
     leave_out,
 )
-from dashboard.services.tidy_plan_pages import WantedItems, plan_page
+from dashboard.services.tidy_items import WantedItems
+from dashboard.services.tidy_plan_pages import plan_page
 from dashboard.services.tidy_policy import (
     REBUILDABLE,
     SESSION_KINDS,
@@ -58,6 +60,7 @@ _GROUPS = (
 def policy(request: ConsoleRequest, store_id: str) -> HttpResponseBase:
     """Choose what may be tidied away; sent, it has a job make a plan, which changes nothing."""
     reader = fleet().reader(store_id)
+    refuse_only_read(reader)
     gateway = gateway_policy(reader)
     if request.method != "POST":
         use = request.GET.get("use") == "gateway"

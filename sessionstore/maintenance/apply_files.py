@@ -82,7 +82,7 @@ class Mover:
         with self._folder_of(name) as (fd, last), opened_run(self.paths, self.run_id) as run:
             trash = open_directory(TRASH, dir_fd=run)
             try:
-                moved = rename_new(last, target.removeprefix(OUT), dir_fd=fd, to_fd=trash)
+                moved = rename_new(last, _name_in_trash(target), dir_fd=fd, to_fd=trash)
                 sync_descriptor(trash, self.paths.sidecar / target)
                 sync_descriptor(fd, self.paths.store_path.parent)
                 return moved
@@ -114,7 +114,7 @@ class Mover:
         with opened_run(self.paths, self.run_id) as run:
             trash = open_directory(TRASH, dir_fd=run)
             try:
-                yield trash, target.removeprefix(OUT)
+                yield trash, _name_in_trash(target)
             finally:
                 close_directory(trash)
 
@@ -139,6 +139,16 @@ class Mover:
             yield fd, last
         finally:
             close_directory(fd)
+
+
+def _name_in_trash(target: str) -> str:
+    name = target.removeprefix(OUT)
+    if "/" in name or "\0" in name or name in ("", ".", ".."):
+        raise UnsafeFileError(
+            f"{target!a} is no name in the trash of a run",
+            hint="somebody changed the record of the run; move its files back by hand",
+        )
+    return name
 
 
 _STOPPING = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])

@@ -26,7 +26,7 @@ from ..transcripts import archive_name
 from ..versions import versions
 from .apply_files import OUT, Mover, refusal_of, stops_all
 from .plan_draft import is_archivable
-from .plan_files import ORPHANS
+from .plan_files import ORPHANS, why_none_is_orphan
 from .plan_shapes import PlannedItem
 from .runs import RunFacts
 from .runs_journal import Record
@@ -211,9 +211,8 @@ class Doer:
         is_claimed = facts.kind in ORPHANS or facts.kind == "blob"
         if is_claimed and facts.is_referenced:
             return "A session names it by now, so it was left."
-        if is_claimed and not self.look.is_complete:
-            return "Not every entry can be read any more, and one may name it."
-        return ""
+        why = why_none_is_orphan(self.look) if is_claimed else ""
+        return f"It was left: {why}." if why else ""
 
     # -- what an earlier attempt did -----------------------------------------------------
 

@@ -77,7 +77,7 @@ class _Sweep:
     def _blobs(self) -> Iterator[tuple[int, str, PlannedItem | None]]:
         for name, facts in self.draft.look.files.items():
             is_unnamed = facts.kind == "blob" and not facts.is_referenced
-            if is_unnamed and self._is_free(name, facts) and self.draft.look.is_complete:
+            if is_unnamed and self._is_free(name, facts):
                 yield facts.modified_at_ms, name, None
 
     def _others(self) -> Iterator[tuple[int, str, PlannedItem | None]]:
@@ -104,7 +104,7 @@ class _Sweep:
         why = why_copy_stays(self.draft, name)
         if is_orphan(facts):
             why = why_orphan_stays(self.draft, facts)
-        if facts.kind == "store-temp":
+        if facts.kind in ("store-temp", "blob"):
             _, why = leftover_of(self.draft, facts)
         self.draft.take_file(name, _RULE, said, action="delete", protected_by=why)
         if name in self.draft.files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from .plan_draft import Draft
 from .protected import parent_of
@@ -62,33 +62,38 @@ def cron_runs(draft: Draft) -> None:
     for one in draft.staying():
         if one.kind == "cron-run":
             by_job[one.key.rpartition(_RUN)[0]].append(one)
+    parents = draft.protection.parents(draft.staying())
     for runs in by_job.values():
         if limit_s is not None:
             for one in runs:
-                _cron_age(draft, one, limit_s)
+                _cron_age(draft, one, limit_s, parents)
         finished = [one for one in runs if one.key not in draft.entries and not _is_running(one)]
         if kept is not None and len(finished) > kept:
-            _beyond(draft, finished, kept)
+            _beyond(draft, finished, kept, parents)
 
 
-def _cron_age(draft: Draft, facts: EntryFacts, limit_s: float) -> None:
+def _cron_age(draft: Draft, facts: EntryFacts, limit_s: float, parents: Mapping[str, str]) -> None:
     age = draft.age_s(facts.updated_at_ms or 0)  # as documented: missing counts as 0
     if age <= limit_s:
         return
     known = "Its age is unknown" if facts.updated_at_ms is None else f"It is {ago(age)} old"
     said = f"{known}, and runs of cron jobs are kept for {ago(limit_s)}."
-    why = draft.protection.of(facts) or ("it is marked running" if _is_running(facts) else "")
+    why = draft.protection.of(facts) or parents.get(facts.key, "")
+    if _is_running(facts):
+        why = why or "it is marked running"
     if why:
         draft.keep_entry(facts, "cron-retention", said, why)
     else:
         draft.take_entry(facts, "cron-retention", said)
 
 
-def _beyond(draft: Draft, finished: list[EntryFacts], kept: int) -> None:
+def _beyond(
+    draft: Draft, finished: list[EntryFacts], kept: int, parents: Mapping[str, str]
+) -> None:
     newest = sorted(finished, key=_age_order, reverse=True)
     for place, one in enumerate(newest[kept:], kept + 1):
         said = f"It is number {place:,} of its job's finished runs; the newest {kept:,} are kept."
-        if why := draft.protection.of(one):
+        if why := draft.protection.of(one) or parents.get(one.key, ""):
             draft.keep_entry(one, "cron-runs", said, why)
         else:
             draft.take_entry(one, "cron-runs", said)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from ..databasefile import database_path
+from ..files import status_of
 from .plan_draft import YOUNG_S, Draft, is_archivable
 from .plan_shapes import Action
 from .rule import ago, counted
-from .shapes import FileFacts
+from .shapes import FileFacts, Inventory
 
 SIDECARS = frozenset(["checkpoint", "trajectory", "trajectory-pointer"])
 ORPHANS = frozenset(["transcript", "topic", "fork"]) | SIDECARS
 
-_INCOMPLETE = "not every entry could be read, and one of these may name it"
 _LOCKED = "its lock file is there, a run may be writing it"
 
 
@@ -51,9 +52,18 @@ def is_orphan(facts: FileFacts) -> bool:
 
 def why_orphan_stays(draft: Draft, facts: FileFacts) -> str:
     """What keeps an orphan; empty for nothing."""
-    if not draft.look.is_complete:
-        return _INCOMPLETE
-    return _LOCKED if facts.is_locked else ""
+    return why_none_is_orphan(draft.look) or (_LOCKED if facts.is_locked else "")
+
+
+def why_none_is_orphan(look: Inventory) -> str:
+    """Why no file can be said to be named by nobody; empty if one can. At most one ``lstat``."""
+    if not look.is_complete:
+        return "not every entry could be read, and one of these may name it"
+    if not look.entries:
+        return "there is no session here at all, which looks like a store that was lost"
+    if status_of(database_path(look.paths)) is not None:
+        return "OpenClaw's database is there, and a session in it may name it"
+    return ""
 
 
 def leftovers(draft: Draft) -> None:
@@ -79,7 +89,7 @@ def leftover_of(draft: Draft, facts: FileFacts) -> tuple[str, str]:
     if facts.kind == "repair-backup":
         return "It is a copy that a repair made for a moment", ""
     if facts.kind == "blob" and not facts.is_referenced:
-        return "No session names this prompt text", "" if draft.look.is_complete else _INCOMPLETE
+        return "No session names this prompt text", why_none_is_orphan(draft.look)
     return "", ""
 
 

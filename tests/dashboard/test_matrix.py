@@ -31,6 +31,11 @@ from dashboard.models import (
     Job,
     JobItem,
     SignIn,
+    TidyFinding,
+    TidyItem,
+    TidyPlan,
+    TidyReport,
+    TidySchedule,
 )
 from dashboard.models.incidents import IncidentNote, IncidentStore
 from dashboard.models.jobs import JobStore
@@ -59,7 +64,7 @@ ADDRESSES = all_addresses()
 KNOWN = frozenset(
     {
         *("store_id", "ref", "user_id", "token_id", "sign_in_id", "change_id", "job_id"),
-        *("backup_id", "comparison_id", "incident_id"),
+        *("backup_id", "comparison_id", "incident_id", "tidy_id"),
     }
 )
 #: Operators may do these to what they asked for themselves; the job of the world is somebody's.
@@ -168,6 +173,27 @@ def _rows_about(agent: str, store_id: str, key: str, words: tuple[str, ...]) -> 
     )
     IncidentStore.objects.create(incident=incident, store_id=store_id, agent=agent, name=agent)
     IncidentNote.objects.create(incident=incident, at=now, text=words[1])
+    _tidy_rows_about(agent, store_id, key, words)
+
+
+def _tidy_rows_about(agent: str, store_id: str, key: str, words: tuple[str, ...]) -> None:
+    """A check with a finding, a plan with an item, and a schedule."""
+    now = timezone.now()
+    about = {"store_id": store_id, "agent": agent, "name": agent}
+    report = TidyReport.objects.create(**about, examined_at=now, actor=words[2], is_ready=True)
+    TidyFinding.objects.create(
+        report=report, position=0, ident="0", rule="untouched", severity="info", key=key,
+        message=words[0], hint=words[1],
+    )  # fmt: skip
+    plan = TidyPlan.objects.create(
+        **about, id=store_id.ljust(32, "0"), actor=words[2], created_at=now, is_ready=True,
+        expires_at=now + timedelta(days=1), examined={"entries": 1, "files": 1},
+    )  # fmt: skip
+    TidyItem.objects.create(
+        plan=plan, position=0, ident="0", kind="entry", action="keep", rule="prune",
+        reason=words[0], subject=key, has_key=True,
+    )  # fmt: skip
+    TidySchedule.objects.create(agents=[agent], actor=words[2], created_at=now, slot_at=now)
 
 
 def _row_ids(make_user: MakeUser) -> dict[str, object]:
@@ -179,6 +205,7 @@ def _row_ids(make_user: MakeUser) -> dict[str, object]:
         "change_id": Change.objects.get(agent=THIS).pk,
         "job_id": Job.objects.get(title=f"Zebra of {THIS}").pk,
         "incident_id": Incident.objects.get(title=f"Zebra of {THIS}").pk,
+        "tidy_id": TidyPlan.objects.get(agent=THIS).pk,
     }
 
 

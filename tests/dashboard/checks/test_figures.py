@@ -17,6 +17,7 @@ from dashboard.models import Threshold
 from dashboard.services.check_figures_locks import lock_figures
 from dashboard.services.check_figures_reported import Recent, reported_figures
 from dashboard.services.check_judging import SEVERITY, Figure, grade
+from dashboard.services.check_limits import _living
 from dashboard.services.fleet import fleet
 from dashboard.services.locks_rows import lock_row
 from dashboard.services.runs import run_state
@@ -158,12 +159,15 @@ def waiter(waited_s: float, timeout_s: float) -> Waiter:
     return Waiter("h", 2, "bot", "update", 0, waited_s, timeout_s)
 
 
-def figures(*held: HeldLock) -> dict[str, Figure]:
-    row = StoreRow(
+def row_with(*held: HeldLock) -> StoreRow:
+    return StoreRow(
         id="a" * 12, name="main", path="", origin="", layout="directory", layout_note="",
         is_open=True, locks=len(held), held=held,
     )  # fmt: skip
-    return {figure.rule: figure for figure in lock_figures(row)}
+
+
+def figures(*held: HeldLock) -> dict[str, Figure]:
+    return {figure.rule: figure for figure in lock_figures(row_with(*held))}
 
 
 def state_of(figure: Figure) -> str:
@@ -291,3 +295,13 @@ def test_a_transcripts_lock_that_was_left_behind_is_told_and_nobodys(
     assert found["unexplained-locks"]["state"] == "watch"
     assert found["current-hold"]["state"] == "ok"
     assert viewer_client.get("/stores.json").json()["stores"][0]["locks"] == 0
+
+
+def test_limits_of_different_locks_do_not_clash() -> None:
+    short, long = lock(limit_s=5.0, waiters=(waiter(0.1, 5.0),)), lock(limit_s=10.0)
+    living = _living(row_with(short, long))
+    assert living is not None
+    assert (living.wait_s, living.hold_s, living.state) == (5.0, 10.0, "ok")
+    clashing = _living(row_with(lock(limit_s=10.0, waiters=(waiter(0.1, 5.0),))))
+    assert clashing is not None
+    assert (clashing.state, "gives up after 5.0 s" in clashing.findings[0]) == ("bad", True)

@@ -69,6 +69,51 @@ def migrate(*agents: str) -> int:
     return int(job.pk)
 
 
+def tidy_plan(agent: str, days: str) -> str:
+    """Ask for a plan that archives what was untouched for so long; its id."""
+    from dashboard.acting import Actor
+    from dashboard.services.fleet import fleet
+    from dashboard.services.tidy_asking import ask_plan
+    from sessionstore.maintenance import MaintenancePolicy
+
+    [reader] = [reader for reader in fleet().scan().readers if reader.agent == agent]
+    policy = MaintenancePolicy(prune_after_s=int(days) * 86_400.0)
+    return str(ask_plan(Actor(None, "alice", "admin"), reader, policy).pk)
+
+
+def tidy_apply(plan_id: str) -> int:
+    """Ask for a plan to be applied, as its page shows it; the job."""
+    from dashboard.acting import Actor
+    from dashboard.services.tidy_asking import ask_apply
+    from dashboard.services.tidy_items import WantedItems
+    from dashboard.services.tidy_plan_pages import plan_page
+
+    seen = plan_page(plan_id, WantedItems())
+    job = ask_apply(Actor(None, "alice", "admin"), plan_id, digest=seen.seen, reason="too much")
+    return int(job.pk)
+
+
+def tidy_take_back(plan_id: str) -> int:
+    """Ask for all of a run to be taken back; the job."""
+    from dashboard.acting import Actor
+    from dashboard.services.tidy_asking import ask_take_back
+
+    job = ask_take_back(Actor(None, "alice", "admin"), plan_id, None, reason="too early")
+    return int(job.pk)
+
+
+def tidied(plan_id: str) -> dict[str, object]:
+    """What became of a plan."""
+    from dashboard.models import TidyPlan
+
+    row = TidyPlan.objects.get(pk=plan_id)
+    return {
+        "outcomes": row.outcomes,
+        "predicted_bytes": row.predicted_bytes,
+        "achieved_bytes": row.achieved_bytes,
+    }
+
+
 def steer(job_id: str, step: str, folder: str) -> str:
     """Pause, resume or cancel a job, as soon as its run stages sessions there; its state then."""
     from dashboard.acting import Actor
@@ -122,6 +167,10 @@ commands: dict[str, Callable[..., object]] = {
     "migrate": migrate,
     "report": report,
     "steer": steer,
+    "tidied": tidied,
+    "tidy_apply": tidy_apply,
+    "tidy_plan": tidy_plan,
+    "tidy_take_back": tidy_take_back,
 }
 
 

@@ -454,3 +454,19 @@ def test_taking_back_tells_its_progress(tmp_path: Path) -> None:
     with home.open() as store:
         take_back(store, report.run_id, progress=lambda done, total, _: seen.append((done, total)))
     assert seen == [(n, 5) for n in range(5)]
+
+
+@pytest.mark.parametrize("target", ["trash/../../x", "trash/..", "trash/", "../x", "/etc/x"])
+def test_record_that_was_tampered_with_leads_nowhere(tmp_path: Path, target: str) -> None:
+    home = home_of(tmp_path, "directory")
+    report = run(home, home.plan(EVERYTHING))
+    folder = home.path.parent / ".sessionstore" / "sessions" / "maintenance" / report.run_id
+    orphan = item_of(report.plan, "orphan.jsonl").id
+    names = [["orphan.jsonl", target]]
+    record = {"state": "done", "at_ms": 1, "item": orphan, "names": names}
+    with (folder / "journal").open("a") as journal:
+        journal.write("\n" + json.dumps(record) + "\n")
+    with home.open() as store:
+        back = take_back(store, report.run_id, items=[orphan])
+    assert outcomes(back)["orphan.jsonl"] == "done"
+    assert "orphan.jsonl" not in home.names()

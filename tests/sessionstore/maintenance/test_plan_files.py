@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sessionstore.maintenance import MaintenancePolicy
+from sessionstore import discover, open_store
+from sessionstore.maintenance import MaintenancePolicy, plan_maintenance
 from tests.sessionstore.maintenance.tidying import (
     DAY_S,
     TEXT,
@@ -20,6 +24,7 @@ from tests.sessionstore.maintenance.tidying import (
     stamp,
 )
 
+SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "samples"
 A = "agent:main:"
 KIB = 1024
 
@@ -210,3 +215,51 @@ def test_file_whose_name_cannot_be_shown_stays(tmp_path: Path, name: str) -> Non
     home.file(name.replace(".jsonl", f".jsonl.deleted.{stamp(90)}"), 90)
     plan = home.plan(MaintenancePolicy(archive_retention_s=DAY_S))
     assert plan.acting == ()
+
+
+def test_nothing_is_an_orphan_where_the_store_was_lost(tmp_path: Path) -> None:
+    home = filled(tmp_path)
+    home.file("live.jsonl", 90)
+    home.file("gone.jsonl", 90)
+    policy = MaintenancePolicy(orphan_retention_s=DAY_S, max_disk_bytes=1)
+    assert paths(home.plan(policy)) == {"gone.jsonl": "delete"}
+    shutil.rmtree(home.path.with_suffix(".d"))
+    plan = home.plan(policy)
+    assert plan.acting == ()
+    assert "lost" in kept(plan)["live.jsonl"]
+    home.path.write_text("{}")
+    assert home.plan(policy).acting == ()
+
+
+def test_nothing_is_an_orphan_beside_the_database_of_a_later_openclaw(tmp_path: Path) -> None:
+    home = filled(tmp_path)
+    home.file("gone.jsonl", 90)
+    database = home.path.parent.parent / "agent" / "openclaw-agent.sqlite"
+    database.parent.mkdir()
+    database.touch()
+    plan = home.plan(MaintenancePolicy(orphan_retention_s=DAY_S))
+    assert plan.acting == ()
+    assert "database" in kept(plan)["gone.jsonl"]
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"no sample state directories at {SAMPLES}")
+@pytest.mark.parametrize("form", ["openclaw-2026.9.6", "openclaw-2026.9.6-imported-from-2026.6.11"])
+def test_stores_of_the_sqlite_era_are_left_alone(tmp_path: Path, form: str) -> None:
+    state = tmp_path / "state"
+    shutil.copytree(SAMPLES / form, state, symlinks=True)
+    for packed in state.rglob("*.sqlite.gz"):
+        packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+        orphan = packed.parents[1] / "sessions" / "gone.jsonl"
+        orphan.parent.mkdir(exist_ok=True)
+        orphan.write_text(TEXT)
+        os.utime(orphan, (1, 1))
+    policy = MaintenancePolicy(
+        prune_after_s=1, max_entries=1, orphan_retention_s=1, leftover_retention_s=1
+    )
+    stores = discover(state)
+    assert len(stores) == 2
+    for found in stores:
+        with open_store(found) as store:
+            plan = plan_maintenance(store, policy)
+            assert plan.acting == ()
+            assert "gone.jsonl" in kept(plan)
