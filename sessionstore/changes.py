@@ -47,7 +47,7 @@ class Change:
     existed: bool = False
     """Whether there was an entry before the call."""
     is_timed: bool = False
-    """Whether the next two are wanted."""
+    """Whether the next one is wanted."""
     merged_ns: int = 0
     """``perf_counter_ns`` when the new entry was known and began to be serialised."""
     changed_bytes: int = 0

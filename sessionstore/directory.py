@@ -28,6 +28,7 @@ from .layout import (
     REMOVE,
     Bulk,
     LayoutMovedError,
+    Put,
     Scanned,
     Spent,
     Terms,
@@ -148,15 +149,15 @@ class DirectoryStore:
         """Replace one entry under its session's lock. See :class:`layout.Terms`."""
         hold = self._acquire(place, terms, reenter=reenter)
         entered = perf_counter_ns() if reenter else 0
-        is_timed, reporter = self._is_timed, self._reporter
-        wants_phases = reporter is not None and reporter.wants_phases
+        wants_phases = self._reporter is not None and self._reporter.wants_phases
         outcome: Outcome | None = "failed"
         read = started = written = size = 0
         try:
-            opened = self._opened_under_lock()
+            opened = self._opened()
+            if opened is not self._known:
+                self._take_up(opened)
             old, damage = self._read(opened, place, terms)
-            if wants_phases:
-                read = perf_counter_ns()
+            read = perf_counter_ns() if wants_phases else 0
             new = transform(old)
             if new is None:
                 outcome = "unchanged"
@@ -166,17 +167,10 @@ class DirectoryStore:
                 raise _too_slow(hold, terms)
             if not self.locks.is_valid(hold):
                 raise LayoutMovedError
-            if damage is not None:
-                self._set_aside(opened, place, damage)
-                old = None
-            if new is REMOVE:
-                self._remove(opened, place, terms)
-                outcome = "removed"
-            else:
-                size = len(new)
-                marks = hold if wants_phases else None
-                written = self._write(opened, place, new, terms, created=old is None, marks=marks)
-                outcome = "written"
+            size = 0 if new is REMOVE else len(new)
+            marks = hold if wants_phases else None
+            written = self._replace(opened, place, new, terms, old is None, damage, marks)
+            outcome = "written" if written else "removed"
         except LayoutMovedError:
             outcome = None  # it is done again, and told then
             raise
@@ -186,25 +180,43 @@ class DirectoryStore:
         finally:
             ended = perf_counter_ns()
             self.locks.release(hold)
-            if is_timed and outcome is not None:
-                merged, changed = (spent.merged_ns, spent.changed_bytes) if spent else (0, 0)
-                row = (
-                    place.key,
-                    hold.asked_ns,
-                    hold.acquired_ns,
-                    read,
-                    merged or started,
-                    started,
-                    hold.staged_ns if written and wants_phases else 0,
-                    ended,
-                    written,
-                    changed or size,
-                )
-                is_odd = hold.contended or entered or terms.queued_ns
-                if is_odd or not written or terms.durability != "none" or reporter is None:
-                    self._tell(terms, outcome, row, hold, entered)
-                else:
-                    reporter.add_plain(terms.operation, row)
+            if self._is_timed and outcome is not None:
+                stamps = read, started, ended
+                self._told(place.key, terms, outcome, hold, entered, spent, stamps, written, size)
+
+    def _told(
+        self,
+        key: str,
+        terms: Terms,
+        outcome: Outcome,
+        hold: Hold,
+        entered: int,
+        spent: Spent | None,
+        stamps: tuple[int, int, int],
+        written: int,
+        size: int,
+    ) -> None:
+        """Report a change that had its lock. ``stamps``: read, started, ended."""
+        read, started, ended = stamps
+        merged, changed = (spent.merged_ns, spent.changed_bytes) if spent is not None else (0, 0)
+        row = (
+            key,
+            hold.asked_ns,
+            hold.acquired_ns,
+            read,
+            merged or started,
+            started,
+            hold.staged_ns if written and read else 0,
+            ended,
+            written,
+            changed or size,
+        )
+        reporter = self._reporter
+        is_odd = hold.contended or entered or terms.queued_ns
+        if is_odd or not written or terms.durability != "none" or reporter is None:
+            self._tell(terms, outcome, row, hold, entered)
+        else:
+            reporter.add_plain(terms.operation, row)
 
     def _tell(
         self, terms: Terms, outcome: Outcome, row: PlainRow, hold: Hold, entered: int
@@ -225,18 +237,22 @@ class DirectoryStore:
                 offset=place.lock_offset,
             )
         except LockTimeoutError as error:
-            self.telling.tell_timeout(place.key, terms.operation, error, terms.timeout)
+            self.telling.tell_timeout(
+                place.key,
+                terms.operation,
+                error,
+                terms.limit_s or terms.timeout,
+                queued_ns=terms.queued_ns,
+            )
             raise
 
-    def _opened_under_lock(self) -> OpenDirectory:
-        opened = self._opened()
-        if opened is not self._known:
-            # The directory was replaced, so its neighbour, the lock file, may be another too.
-            if not self.locks.is_current():
-                raise LayoutMovedError
-            check_protocol(opened, self.locks.protocol)
-            self._known = opened
-        return opened
+    def _take_up(self, opened: OpenDirectory) -> None:
+        """Look at a directory that is another than before. The lock is held."""
+        # Its neighbour, the lock file, may be another too.
+        if not self.locks.is_current():
+            raise LayoutMovedError
+        check_protocol(opened, self.locks.protocol)
+        self._known = opened
 
     def _read(
         self, opened: OpenDirectory, place: Place, terms: Terms
@@ -263,16 +279,23 @@ class DirectoryStore:
             stays=True,
         )
 
-    def _write(
+    def _replace(
         self,
         opened: OpenDirectory,
         place: Place,
-        data: bytes,
+        data: Put,
         terms: Terms,
-        *,
         created: bool,
+        damage: str | None,
         marks: Hold | None,
     ) -> int:
+        """How many bytes were written; none where the entry was removed."""
+        if damage is not None:
+            self._set_aside(opened, place, damage)
+            created = True
+        if data is REMOVE:
+            self._remove(opened, place, terms)
+            return 0
         name = place.file_name
         if "/" in name:
             data = entryfiles.wrap(place.key, data, max_bytes=self.max_entry_bytes)

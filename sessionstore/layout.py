@@ -36,7 +36,10 @@ class _Remove(enum.Enum):
 
 REMOVE: Final = _Remove.REMOVE
 
-New = bytes | Literal[_Remove.REMOVE] | None
+Put = bytes | Literal[_Remove.REMOVE]
+"""New bytes, or REMOVE."""
+
+New = Put | None
 """New bytes, REMOVE, or None for no change."""
 
 DAMAGED: Final = b'{"\\u0000damaged": true}'
@@ -45,7 +48,7 @@ DAMAGED: Final = b'{"\\u0000damaged": true}'
 Transform = Callable[[bytes | None], New]
 """From an entry's bytes (None: there is none) to its new bytes, REMOVE, or None for no change."""
 
-Bulk = Callable[[dict[str, bytes]], dict[str, bytes | Literal[_Remove.REMOVE]]]
+Bulk = Callable[[dict[str, bytes]], dict[str, Put]]
 """From all sound entries to the new bytes of those that change."""
 
 
@@ -70,6 +73,8 @@ class Terms(NamedTuple):
     """Move a damaged or unsafe file to quarantine instead of raising."""
     queued_ns: int = 0
     """Waited already, in line behind other calls of this process."""
+    limit_s: float = 0.0
+    """What the caller allowed, of which ``timeout`` is what is left."""
 
     def until(self, ends: float) -> Terms:
         """The same with what is left of a deadline (``time.monotonic()``); 0 stays 0: one try.

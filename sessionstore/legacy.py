@@ -198,7 +198,13 @@ class LegacyStore:
         try:
             hold = self.locks.acquire_exclusive(terms.operation, terms.timeout, tell=False)
         except LockTimeoutError as error:
-            self.telling.tell_timeout(run.key, terms.operation, error, terms.timeout)
+            self.telling.tell_timeout(
+                run.key,
+                terms.operation,
+                error,
+                terms.limit_s or terms.timeout,
+                queued_ns=terms.queued_ns,
+            )
             raise
         try:
             yield hold

@@ -34,9 +34,9 @@ def patch(change: Change, fields: Mapping[str, Any]) -> Transform:
             if is_routed:
                 _apply_rules(raw, given, old_id)
             raw["updatedAt"] = b"%d" % _latest(raw.get("updatedAt"), updated_at)
+            change.changed_bytes = changed_bytes or len(raw["updatedAt"])
             if change.is_timed:
                 change.merged_ns = perf_counter_ns()
-                change.changed_bytes = changed_bytes or len(raw["updatedAt"])
             data = entries.join(raw)
             change.entry = reread(data) if change.want_entry else None
         except NotAnEntryError as error:
@@ -105,9 +105,9 @@ def _patch_whole(
     old_time = None if entry is None else entries.updated_at_ms(entry)
     merged["updatedAt"] = _latest(None if old_time is None else b"%d" % old_time, updated_at)
     change.entry = merged
+    change.changed_bytes = _bytes_of(given) if entry is not None else 0
     if change.is_timed:
         change.merged_ns = perf_counter_ns()
-        change.changed_bytes = _bytes_of(given) if entry is not None else 0
     return change.finish(encoded(change, merged))
 
 

@@ -78,6 +78,7 @@ class Store:
         )
         self._reporter = self._backing.reporter
         self.queued_ns = 0  # waited by this call already, in line (aio)
+        self.limit_s = 0.0  # what it may wait in all, where that is more than the timeout
         self._keeper: Keeper | None = None
 
     @property
@@ -173,19 +174,29 @@ class Store:
         Lists the directory, and reads the files below ``x/``, whose names do not tell their key
         (in a directory that is not adopted, all files).
         """
-        return self._backing.read(lambda layout: layout.keys(), [])
+        began = perf_counter_ns()
+        found: list[str] = self._backing.read(lambda layout: layout.keys(), [])
+        self._tell_read("keys", began)
+        return found
 
     def load(self) -> dict[str, Entry]:
         """All sound entries by key. Reads every file; damaged ones are in :meth:`problems`."""
-        return {
+        began = perf_counter_ns()
+        loaded = {
             found.key: entries.normalise(found.entry)
             for found in self._scan()
             if found.key is not None and found.entry is not None
         }
+        self._tell_read("load", began)
+        return loaded
 
     def problems(self) -> list[Finding]:
         """What is wrong with the store's files. Reads every file and changes nothing."""
         return problems.problems(self.paths, self._scan)
+
+    def _tell_read(self, operation: str, began: int) -> None:
+        if self._reporter is not None:
+            self._reporter.add_read(operation, perf_counter_ns() - began)
 
     def _scan(self) -> list[Scanned]:
         nothing: list[Scanned] = []
@@ -461,11 +472,13 @@ class Store:
         timeout: float | None = None,
         durability: Durability | None = None,
     ) -> Terms:
+        timeout = self.timeout if timeout is None else check_timeout(timeout)
         return Terms(
             operation,
-            self.timeout if timeout is None else check_timeout(timeout),
+            timeout,
             self.durability if durability is None else _check_durability(durability),
             queued_ns=self.queued_ns,
+            limit_s=self.limit_s or timeout,
         )
 
 

@@ -166,17 +166,37 @@ def undo(
     if timeout is not None:
         kept.timeout = check_timeout(timeout)
 
+    is_merged = False
+
     def change(fresh: Entry | None) -> Entry | None:
+        nonlocal is_merged
         entry, overlaps = undone(version, fresh, choices=_holding(choices, fresh, still))
         if overlaps:
             raise _overlapping(version, fresh or {}, overlaps)
         if check is not None and entry is not None:
             check(fresh, entry)
+        is_merged = _is_merge(version, fresh, entry)
         return entry
 
     if version.entry is None:
         return _remove_again(kept, version, change)
-    return kept.update(version.key, change, create=version.removed)
+    stored = kept.update(version.key, change, create=version.removed)
+    if is_merged:
+        kept.tell_merged("update")
+    return stored
+
+
+def _is_merge(version: Version, fresh: Entry | None, entry: Entry | None) -> bool:
+    """Whether an undo changes an entry that others changed after the change it takes back."""
+    if fresh is None or entry is None or entries.equal(fresh, entry):
+        return False
+    kept = {n: v for n, v in (version.entry or {}).items() if n not in version.changed}
+    left = {} if version.removed else kept | dict(version.written)
+    return not entries.equal(_but_activity(fresh), _but_activity(left))
+
+
+def _but_activity(entry: Entry) -> Entry:
+    return {name: value for name, value in entry.items() if name != _ACTIVITY}
 
 
 def _holding(

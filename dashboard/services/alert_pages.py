@@ -13,8 +13,8 @@ from dashboard.models import Alert, AlertDelivery, CheckState
 from .alert_delivering import MOST_ATTEMPTS
 from .alert_targets import targets
 from .check_memory import milliseconds
+from .check_titles import title_of
 from .fleet import fleet
-from .thresholds import RULES
 from .tree import shown
 
 _MOST_SHOWN = 50
@@ -80,13 +80,12 @@ def _visible() -> QuerySet[Alert]:
 
 def _row(alert: Alert, *, is_open: bool) -> AlertRow:
     words = {"bad": _("Turned bad"), "clear": _("No longer bad"), "test": _("Test")}
-    rule = RULES.get(alert.check_name)
     return AlertRow(
         id=alert.uid,
         kind=alert.kind,
         word=words.get(alert.kind, alert.kind),
         check=alert.check_name,
-        title=str(rule.title) if rule else shown(alert.check_name),
+        title=title_of(alert.check_name),
         agent=shown(alert.agent),
         state={"bad": "bad", "clear": "ok"}.get(alert.kind, "info"),
         sentence=shown(alert.sentence),

@@ -25,6 +25,7 @@ from dashboard.models import Alert
 
 from . import alert_deadline
 from .alert_targets import MAIL, Target
+from .check_titles import title_of
 from .thresholds import RULES
 
 TIMEOUT_S = 10.0
@@ -81,7 +82,7 @@ def content_of(alert: Alert) -> dict[str, str]:
         "about": alert.about,
         "kind": alert.kind,
         "check": alert.check_name,
-        "title": _title(alert),
+        "title": title_of(alert.check_name),
         "agent": alert.agent,
         "state": alert.state,
         "sentence": alert.sentence,
@@ -89,11 +90,6 @@ def content_of(alert: Alert) -> dict[str, str]:
         "environment": settings.ENVIRONMENT_NAME,
         "link": f"{settings.CONSOLE_URL}/checks/{anchor}",
     }
-
-
-def _title(alert: Alert) -> str:
-    rule = RULES.get(alert.check_name)
-    return alert.check_name if rule is None else str(rule.title)
 
 
 def signature_of(secret: str, at_s: int, body: bytes) -> str:

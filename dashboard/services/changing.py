@@ -19,6 +19,7 @@ from .actions import ACTIONS
 from .carrying import Saved, Work, carry_out, task_for
 from .change_rules import Check, checker, named_again, refuse_unknown_edits, with_merged
 from .model_override import follow_ups, followers
+from .newer import Newer
 from .undoing import restore, take_back
 
 __all__ = ["ABSENT", "FieldEdit", "Saved", "act", "restore", "save", "take_back"]
@@ -64,8 +65,12 @@ def save(
             if follows
             else merging(key, edits, choices=choices, check=check)
         )
-        made = named_again(change) if create else change
-        return store.update(key, made, create=create, if_match=if_match)
+        newer = Newer(edits, opened)
+        made = newer.watching(named_again(change) if create else change)
+        stored = store.update(key, made, create=create, if_match=if_match)
+        if newer.was_met:
+            store.tell_merged("update")
+        return stored
 
     names = [edit.name for edit in edits]
     fields = [*names, *followers(names)] if follows else names

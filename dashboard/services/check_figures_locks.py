@@ -15,6 +15,9 @@ from .hold_states import outlasted, share_of
 from .stores import StoreRow
 from .tree import shown
 
+_NOBODYS = frozenset({"other-host", "owner-gone", "pid-reused", "leftover", "unreadable"})
+"""Of these nobody is known to hold them here; checks of their own tell of them."""
+
 
 def lock_figures(row: StoreRow) -> Iterator[Figure]:
     """What is known of one store's locks; where nobody could look, all of it is grey."""
@@ -22,10 +25,11 @@ def lock_figures(row: StoreRow) -> Iterator[Figure]:
         for rule in ("waits", "current-hold", "locks", "other-host"):
             yield Figure(rule, row.id, row.name, _("The locks could not be looked at."))
         return
-    here = [lock for lock in row.held if lock.verdict != "other-host"]
+    here = [lock for lock in row.held if lock.verdict not in _NOBODYS]
     yield _waits(row)
     yield _against_maximum(row, here)
-    yield _oldest(row, here)
+    # A run of OpenClaw keeps its transcript's lock for minutes, by design.
+    yield _oldest(row, [lock for lock in here if lock.scope != "transcript"])
     yield _elsewhere(row)
 
 

@@ -15,7 +15,7 @@ from .page_times import list_times
 from .readers import Reader
 from .runs import PROOF_MS
 from .stores import StoreRow
-from .threshold_words import plain
+from .threshold_words import times
 from .thresholds import FEWEST_SAMPLES, WINDOW_S
 
 _MOST_RUNNING = 500
@@ -78,7 +78,7 @@ def disk_figure(rows: Sequence[StoreRow]) -> Iterator[Figure]:
         sentence = _("%(free)s of disk are free; the stores hold nothing yet.") % values
         yield Figure("disk", "", "", sentence, 1e6)
         return
-    values["times"] = plain(free / size)
+    values["times"] = times(free / size)
     sentence = _("%(free)s of disk are free for %(size)s of stores: %(times)s times as much.")
     yield Figure("disk", "", "", sentence % values, free / size)
 

@@ -16,14 +16,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sessionstore.entries import redact
+from sessionstore.errors import Finding
 from sessionstore.limitfindings import limit_findings
 from sessionstore.locklimits import LockLimit, lock_limits
+from sessionstore.locks import HeldLock, Waiter
 
 from .amounts import duration
 from .check import Check
 from .check_judging import SEVERITY
 from .fleet import fleet, page_budget_s
-from .hold_states import outlasted
 from .problems import Problem
 from .stores import StoreList, StoreRow
 from .tree import shown
@@ -34,7 +35,8 @@ class LimitGroup:
     """Limits of one kind of lock, in seconds; None where there is none, or none is known.
 
     ``agent`` is empty for what configuration says, which counts for all. ``state`` is bad for
-    living locks whose limits do not fit, watch for configuration.
+    living locks whose limits do not fit, watch for configuration, unknown where nobody can tell
+    whether the limits count here. ``brief`` says each of ``findings`` without its numbers.
     """
 
     agent: str
@@ -45,6 +47,7 @@ class LimitGroup:
     sources: tuple[str, ...]
     state: str = "ok"
     findings: tuple[str, ...] = ()
+    brief: tuple[str, ...] = ()
     release: str = ""
 
     @property
@@ -67,10 +70,20 @@ class Sanity:
         return len({group.release for group in self.groups if group.release}) <= 1
 
     @property
+    def counting(self) -> tuple[LimitGroup, ...]:
+        """Those that count here for sure."""
+        is_sure = self.is_release_known
+        return tuple(one for one in self.groups if is_sure or not one.release)
+
+    @property
+    def possible(self) -> tuple[LimitGroup, ...]:
+        """Those of which only the right release's count, and nobody knows which that is."""
+        return () if self.is_release_known else tuple(one for one in self.groups if one.release)
+
+    @property
     def wrong(self) -> tuple[LimitGroup, ...]:
         """Those that count for sure and do not fit."""
-        is_sure = self.is_release_known
-        return tuple(one for one in self.groups if one.findings and (is_sure or not one.release))
+        return tuple(one for one in self.counting if one.findings)
 
 
 def sanity_of(stores: StoreList) -> Sanity:
@@ -78,7 +91,9 @@ def sanity_of(stores: StoreList) -> Sanity:
     by_lock: dict[tuple[str, str], list[LockLimit]] = {}
     for limit in _configured(stores):
         by_lock.setdefault((limit.lock, limit.releases), []).append(limit)
-    groups = [*map(_group, by_lock.values()), *filter(None, map(_living, stores.opened))]
+    is_sure = len({releases for _lock, releases in by_lock if releases}) <= 1
+    configured = [_group(limits, is_sure=is_sure) for limits in by_lock.values()]
+    groups = [*configured, *filter(None, map(_living, stores.opened))]
     return Sanity(tuple(sorted(groups, key=lambda group: -SEVERITY[group.state])))
 
 
@@ -92,7 +107,7 @@ def _configured(stores: StoreList) -> tuple[LockLimit, ...]:
     return () if isinstance(read, Problem) else read
 
 
-def _group(limits: list[LockLimit]) -> LimitGroup:
+def _group(limits: list[LockLimit], *, is_sure: bool) -> LimitGroup:
     names = {
         "session": _("a session’s lock, by this library"),
         "legacy": _("sessions.json.lock"),
@@ -103,7 +118,9 @@ def _group(limits: list[LockLimit]) -> LimitGroup:
         values = {"lock": lock, "releases": limits[0].releases}
         lock = _("%(lock)s, OpenClaw %(releases)s") % values
     values_s = {limit.kind: limit.value_s for limit in limits}
-    findings = tuple(redact(finding.message) for finding in limit_findings(limits))
+    found = limit_findings(limits)
+    state = "watch" if found else "ok"
+    counts = is_sure or not limits[0].releases
     return LimitGroup(
         agent="",
         lock=lock,
@@ -111,41 +128,63 @@ def _group(limits: list[LockLimit]) -> LimitGroup:
         hold_s=values_s.get("hold"),
         stale_s=values_s.get("stale"),
         sources=tuple(dict.fromkeys(shown(limit.source) for limit in limits)),
-        state="watch" if findings else "ok",
-        findings=findings,
+        state=state if counts else "unknown",
+        findings=tuple(redact(finding.message) for finding in found),
+        brief=tuple(map(_brief, found)),
         release=limits[0].releases,
     )
 
 
+def _brief(finding: Finding) -> str:
+    """A finding in few words, for a row that has the numbers; in full where it has none."""
+    words = {
+        "holder-outlasts-waiters": _("Waiters give up before a holder must let go."),
+        "stale-after-waiters": _("Waiters give up before it counts as left behind."),
+        "stale-before-holder": _("It may be taken from a living holder."),
+    }
+    return words.get(finding.rule) or str(redact(finding.message))
+
+
 def _living(store: StoreRow) -> LimitGroup | None:
-    """Those who wait and hold right now: the shortest wait beside the longest hold."""
-    waits = [waiter for lock in store.held for waiter in lock.waiters]
-    holds = [(lock, lock.limit_s) for lock in store.held if lock.limit_s is not None]
-    waiter = min(waits, key=lambda one: one.timeout_s, default=None)
-    hold_s = max((limit_s for _lock, limit_s in holds), default=None)
-    if waiter is None and hold_s is None:
+    """Those who wait and hold right now: the shortest wait beside the longest hold.
+
+    They clash only on the same lock: who waits for another one waits for another holder.
+    """
+    ours = [lock for lock in store.held if lock.scope != "transcript" and not lock.is_proven_dead]
+    waits = [waiter.timeout_s for lock in ours for waiter in lock.waiters]
+    holds = [lock.limit_s for lock in ours if lock.limit_s is not None]
+    if not waits and not holds:
         return None
-    longer = next((lock for lock in store.held if outlasted(lock) is not None), None)
-    sentence = ""
-    if longer is not None and (loser := outlasted(longer)) is not None:
-        sentence = _(
-            "%(holder)s may keep a lock for %(most)s, but %(waiter)s gives up after %(least)s."
-        ) % {
-            "holder": shown(longer.program) or _("an unknown program"),
-            "most": duration((longer.limit_s or 0.0) * 1000),
-            "waiter": shown(loser.program) or _("an unknown program"),
-            "least": duration(loser.timeout_s * 1000),
-        }
+    clashes = [
+        (lock, waiter)
+        for lock in ours
+        for waiter in lock.waiters
+        if lock.limit_s is not None and lock.limit_s > waiter.timeout_s
+    ]
+    sentences = tuple(_clash(lock, waiter) for lock, waiter in clashes[:1])
+    wait_s = min(waits, default=math.inf)
     return LimitGroup(
         agent=store.name,
         lock=_("locks that are held or awaited now"),
-        wait_s=waiter.timeout_s if waiter and math.isfinite(waiter.timeout_s) else None,
-        hold_s=hold_s,
+        wait_s=wait_s if math.isfinite(wait_s) else None,
+        hold_s=max(holds, default=None),
         stale_s=None,
         sources=(_("the records of who holds and waits"),),
-        state="bad" if sentence else "ok",
-        findings=(sentence,) if sentence else (),
+        state="bad" if sentences else "ok",
+        findings=sentences,
+        brief=sentences,
     )
+
+
+def _clash(lock: HeldLock, waiter: Waiter) -> str:
+    return _(
+        "%(holder)s may keep a lock for %(most)s, but %(waiter)s gives up after %(least)s."
+    ) % {
+        "holder": shown(lock.program) or _("an unknown program"),
+        "most": duration((lock.limit_s or 0.0) * 1000),
+        "waiter": shown(waiter.program) or _("an unknown program"),
+        "least": duration(waiter.timeout_s * 1000),
+    }
 
 
 def limits_check(stores: StoreList) -> Iterator[Check]:

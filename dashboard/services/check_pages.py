@@ -57,6 +57,8 @@ class RuleRow:
     page: str
     query: str
     figures: tuple[FigureRow, ...]
+    is_settling: bool
+    """This look alone says something else; a state changes when two evaluations agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def _row(
         page=rule.page,
         query=rule.query,
         figures=tuple(map(figure_row, several)),
+        is_settling=worst is not None and worst.found != worst.state,
     )
 
 

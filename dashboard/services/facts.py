@@ -73,9 +73,17 @@ class StoreFiles:
         )
 
 
-def locks_of(paths: StorePaths) -> list[HeldLock]:
-    """Locks held or waited for now, from the live tables and the kernel."""
-    return held_locks(paths.sidecar, store_path=paths.store_path)
+def locks_of(paths: StorePaths, *, transcripts: bool = False) -> list[HeldLock]:
+    """Locks held or waited for now, from the live tables and the kernel.
+
+    ``transcripts`` adds OpenClaw's locks of transcripts, which costs one listing of the directory.
+    """
+    return held_locks(paths.sidecar, store_path=paths.store_path, transcripts=transcripts)
+
+
+def every_lock_of(paths: StorePaths) -> list[HeldLock]:
+    """The same with the lock files of transcripts. Lists the store's directory."""
+    return held_locks(paths.sidecar, store_path=paths.store_path, transcripts=True)
 
 
 def disk_of(paths: StorePaths) -> Disk:

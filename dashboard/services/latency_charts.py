@@ -6,7 +6,7 @@ What is drawn, what the table says and what the JSON gives are the same values, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from .amounts import binary, latency
 from .latency_report import Report
 from .latency_sums import CHANGED, PHASES, TIMES, WRITTEN, Figures, Sums
+from .sampled import exactness
 
 Text = str | Promise
 Number = float | int | None
@@ -60,7 +61,8 @@ class Chart:
     """One chart. ``rows`` go by the steps of the report; None where nobody reported.
 
     ``kind`` is how it is drawn: bands (lines over a logarithmic scale), shares (stacked to 100 %),
-    counts or bytes (bars). ``unit`` is that of the values.
+    counts or bytes (bars). ``unit`` is that of the values. ``exactness`` says whether they are of
+    all updates.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Chart:
     note: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...] | None, ...]
+    exactness: str = field(default_factory=lambda: exactness(0, 0))
 
     @property
     def labelled_rows(self) -> list[list[tuple[Column, Cell]] | None]:
@@ -139,6 +142,7 @@ def _phases(report: Report) -> Chart:
         note=_("Each phase’s share of the time that updates took, from asking to letting go."),
         columns=tuple(Column(phase, str(PHASE_WORDS[phase])) for phase in PHASES),
         rows=_rows(report, _phase_cells),
+        exactness=exactness(report.total.updates, report.total.estimated),
     )
 
 

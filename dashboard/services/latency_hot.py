@@ -10,6 +10,7 @@ from sessionstore.metrics import HotSession
 
 from .readers import Reader
 from .rows import readable
+from .sampled import exactness
 from .tree import shown
 
 _TOP = 10
@@ -21,6 +22,7 @@ class TopSession:
     """One of the ten; texts are masked. ``ref`` is empty where the session is not there now.
 
     ``over_count``: the sums may hold up to so many updates that were another session's.
+    ``costs`` says of how many of its updates time held and bytes are; others are estimated.
     """
 
     store_id: str
@@ -34,6 +36,8 @@ class TopSession:
     hold_ms: float
     written_bytes: int
     over_count: int
+    costs: str
+    estimated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +87,6 @@ def _named(reader: Reader, session: HotSession) -> TopSession:
         hold_ms=round(session.hold_ns / _NS_PER_MS, 6),
         written_bytes=session.written_bytes,
         over_count=session.over_count,
+        costs=exactness(session.count - session.over_count, session.estimated),
+        estimated=session.estimated,
     )

@@ -52,13 +52,19 @@ class Figures:
 
 @dataclass(slots=True)
 class Sums:
-    """Updates added up. ``given_up`` are the waits, within ``wait``, that ended in a timeout."""
+    """Updates added up. ``given_up`` are the waits, within ``wait``, that ended in a timeout.
+
+    Of ``estimated`` updates the phases were not looked at: those of others stand for them.
+    ``layouts`` are those that anything was written in.
+    """
 
     updates: int = 0
     contended: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     series: dict[str, Histogram] = field(default_factory=dict)
     given_up: Histogram = field(default_factory=lambda: Histogram({}))
+    estimated: int = 0
+    layouts: set[str] = field(default_factory=set)
 
     @property
     def timeouts(self) -> int:
@@ -69,9 +75,12 @@ class Sums:
         """Add what was reported of one group."""
         self.updates += group.count
         self.contended += group.contended
+        self.estimated += group.estimated
         self.outcomes[group.labels.outcome] += group.count
         for name, histogram in group.series.items():
             self.series.setdefault(name, Histogram({})).merge(histogram)
+        if WRITE in group.series:
+            self.layouts.add(group.labels.layout)
         if group.labels.outcome == TIMEOUT and WAIT in group.series:
             self.given_up.merge(group.series[WAIT])
 
@@ -79,7 +88,9 @@ class Sums:
         """Add what another store reported."""
         self.updates += other.updates
         self.contended += other.contended
+        self.estimated += other.estimated
         self.outcomes.update(other.outcomes)
+        self.layouts |= other.layouts
         for name, histogram in other.series.items():
             self.series.setdefault(name, Histogram({})).merge(histogram)
         self.given_up.merge(other.given_up)

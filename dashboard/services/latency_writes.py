@@ -21,10 +21,11 @@ from .latency_coverage import is_covered
 from .latency_span import HOUR_MS, HOURS, Span, span_of
 from .problems import Problem
 from .readers import Reader
+from .sampled import exactness
 from .sparklines import Sparkline, sparkline_of
 from .tree import shown
 
-MOST_WRITES = 500
+MOST_WRITES, MOST_SHOWN = 500, 50
 _NS_PER_MS = 1e6
 
 
@@ -57,6 +58,7 @@ class WriteTotal:
     ``over_count``: the sums may hold up to so many updates of other sessions; 0 means none.
     ``is_counted``: any window counted it apart. ``since_ms``: from when on anybody was there to
     report, None where nobody was. ``timeouts``: those that were kept as examples.
+    Of ``estimated`` updates the time held and the bytes were not looked at, and are estimates.
     """
 
     hours: int
@@ -69,6 +71,12 @@ class WriteTotal:
     is_counted: bool
     since_ms: int | None
     timeouts: int
+    estimated: int
+
+    @property
+    def exactness(self) -> str:
+        """Of how many updates time held and bytes are."""
+        return exactness(self.updates - self.over_count, self.estimated)
 
     @property
     def words(self) -> tuple[str, str]:
@@ -90,6 +98,21 @@ class Writes:
     since_ms: int | None
     read_at_ms: int
     problem: Problem | None = None
+
+    @property
+    def exactness(self) -> str:
+        """Of how many updates time held and bytes are, over all that is shown."""
+        return max(self.totals, key=lambda total: total.hours).exactness
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing that is shown is an estimate."""
+        return not any(total.estimated for total in self.totals)
+
+    @property
+    def shown(self) -> tuple[WriteRow, ...]:
+        """The latest, as many as a page can be read with; the twins have more."""
+        return self.rows[:MOST_SHOWN]
 
 
 @dataclass(slots=True)
@@ -169,6 +192,7 @@ def _total(found: _Found, hours: int, now_ms: int) -> WriteTotal:
         is_counted=bool(inside),
         since_ms=min(covered, default=None),
         timeouts=sum(one.outcome == "timeout" and one.at_ms > start_ms for one in found.kept),
+        estimated=sum(one.estimated for one in inside),
     )
 
 

@@ -19,7 +19,7 @@ OTHER = "other"
 OPERATIONS = ("update", "patch", "put", "create", "delete", "reset", "route", "update_all", "save")
 RARE_OPERATIONS = ("adopt", "backup", "clear-lock", "migrate", "rollback", "restore")
 """They are not there from the start but from the first time on."""
-READS = ("get",)
+READS = ("get", "keys", "load")
 WRITE_OUTCOMES = ("written", "unchanged", "removed", "conflict", "failed", "timeout")
 HELD = "held"
 """The outcome of an exclusive hold that is no update."""

@@ -58,6 +58,21 @@ class Overview:
         """Checks that ask for a look, worst first."""
         return tuple(check for check in self.checks if check.state in ("bad", "watch"))
 
+    @property
+    def fine(self) -> tuple[Check, ...]:
+        """Checks that were made and are good; the page folds them under one line."""
+        return tuple(check for check in self.checks if check.state == "ok")
+
+    @property
+    def unchecked(self) -> tuple[Check, ...]:
+        """Checks of which nothing is known, which is never good."""
+        return tuple(check for check in self.checks if check.state == "unknown")
+
+    @property
+    def settled_before(self) -> int:
+        """How many checks stand before those of which nothing is known."""
+        return len(self.wrong) + len(self.fine)
+
 
 def overview(*, live: bool = False) -> Overview:
     """Look at every store once and say what was found; live parts share a look."""

@@ -14,7 +14,7 @@ from sessionstore.errors import Finding, SessionStoreError
 from sessionstore.locks import HeldLock
 from sessionstore.paths import StorePaths
 
-from .facts import Disk, StoreFiles, disk_of, files_of, locks_of
+from .facts import Disk, StoreFiles, disk_of, every_lock_of, files_of
 from .findings import masked_finding
 from .fleet import Scan, below_state, fleet, page_budget_s
 from .layouts import LAYOUT_WORDS, both_layouts, layout_note, layout_of
@@ -146,7 +146,7 @@ def list_stores(
 
 
 def _look(paths: StorePaths) -> Look:
-    return Look(_tried(locks_of, paths), _tried(disk_of, paths), _tried(files_of, paths))
+    return Look(_tried(every_lock_of, paths), _tried(disk_of, paths), _tried(files_of, paths))
 
 
 def _tried(work: Callable[[StorePaths], Result], paths: StorePaths) -> Result | Problem:
@@ -164,6 +164,7 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
     files = None if isinstance(look, Problem) or isinstance(look.files, Problem) else look.files
     disk = None if isinstance(look, Problem) or isinstance(look.disk, Problem) else look.disk
     locks = None if isinstance(look, Problem) or isinstance(look.locks, Problem) else look.locks
+    own = [lock for lock in locks or () if lock.scope != "transcript"]
     layout = layout_of(summary, files, reader.paths)
     found = [*([both_layouts(reader.paths)] if layout == "both" else []), *reader.findings()]
     findings = tuple(masked_finding(finding) for finding in found)
@@ -183,8 +184,8 @@ def _row(reader: Reader, look: Look | Problem) -> StoreRow:
         biggest_ref=reader.refs.of(biggest.key) if biggest else "",
         biggest_bytes=biggest.size_bytes if biggest else None,
         newest_at_ms=summary.newest.updated_at_ms if summary and summary.newest else None,
-        locks=None if locks is None else len(locks),
-        waiters=None if locks is None else sum(len(lock.waiters) for lock in locks),
+        locks=None if locks is None else len(own),
+        waiters=None if locks is None else sum(len(lock.waiters) for lock in own),
         problems=sum(finding.severity != "info" for finding in findings) if summary else None,
         findings=findings,
         freshness=reader.freshness(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from .amounts import binary, duration
+from .amounts import binary, latency, trimmed
 from .threshold_units import Unit
 from .thresholds import Limits, Rule
 
@@ -14,7 +14,7 @@ def said(unit: Unit, value: float | None) -> str:
     if value is None:
         return _("not known")
     if unit.name == "time":
-        return duration(value * 1000)
+        return latency(value * 1000)
     if unit.name == "bytes":
         return binary(int(value))
     if unit.name == "share":
@@ -22,8 +22,13 @@ def said(unit: Unit, value: float | None) -> str:
     if unit.name == "of-limit":
         return _("%s %% of the limit") % plain(value * 100)
     if unit.name == "times":
-        return _("%s × the stores") % plain(value)
+        return _("%s × the stores") % times(value)
     return plain(value)
+
+
+def times(value: float) -> str:
+    """How many times; beyond a thousand the number says nothing more."""
+    return _("over 1,000") if value > 1000 else plain(value)
 
 
 def plain(value: float) -> str:
@@ -42,7 +47,8 @@ def bands(rule: Rule, limits: Limits) -> tuple[str, str, str]:
     """What is good, what is watched, and what is bad under these limits."""
     sign = ("<", "≥", ">") if not rule.falling else (">", "≤", "<")
     below, at, over = sign
-    watch, bad = said(rule.unit, limits.watch), said(rule.unit_of_bad, limits.bad)
+    watch = trimmed(said(rule.unit, limits.watch))
+    bad = trimmed(said(rule.unit_of_bad, limits.bad))
     edge = over if rule.is_over else at
     first = watch if limits.watch is not None else bad
     return (

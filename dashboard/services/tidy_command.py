@@ -28,6 +28,7 @@ from .amounts import binary
 from .change_stores import opened_for_change
 from .command_stores import UsageError, chosen
 from .migration_command import FAILED, GATEWAY, NO_ROOM, NOTHING, OK, Result, command_actor
+from .only_read import is_only_read, why_only_read
 from .problems import problem_of
 from .readers import Reader
 from .tidy_command_policy import SETTINGS, policy_from
@@ -52,6 +53,8 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 def planned(reader: Reader, policy: MaintenancePolicy) -> Result:
     """What a policy would do to one store; changes nothing."""
+    if is_only_read(reader):
+        return _left_alone(reader)
     try:
         with opened_for_change(reader, _WAIT_S) as store:
             return plan_result(reader, plan_maintenance(store, policy))
@@ -74,6 +77,8 @@ def tidied(
     """
     actor = command_actor()
     queue.check_allowed(actor, "admin")
+    if is_only_read(reader):
+        return _left_alone(reader)
     try:
         with opened_for_change(reader, _WAIT_S) as store:
             plan = plan_maintenance(store, policy)
@@ -178,6 +183,10 @@ def worst(results: Sequence[Result]) -> int:
     """The exit status of several."""
     found = {one.status for one in results}
     return next((status for status in _WORST_FIRST if status in found), NOTHING)
+
+
+def _left_alone(reader: Reader) -> Result:
+    return Result(reader.name, "skipped", why_only_read(), NOTHING, {})
 
 
 def _failed(reader: Reader, error: SessionStoreError, action: str = "", reason: str = "") -> Result:

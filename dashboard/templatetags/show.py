@@ -14,12 +14,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from dashboard.preferences import Preferences, preferences_of
-from dashboard.services.amounts import binary, duration, latency
+from dashboard.services.amounts import binary, duration, latency, trimmed
 
 register = template.Library()
 register.filter(duration)
 register.filter(binary)
 register.filter(latency)
+register.filter(trimmed)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400

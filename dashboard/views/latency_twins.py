@@ -111,6 +111,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
         "title": chart.title,
         "kind": chart.kind,
         "unit": chart.unit,
+        "exactness": chart.exactness,
         "columns": [asdict(column) for column in chart.columns],
         "rows": [None if row is None else [cell.value for cell in row] for row in chart.rows],
         "texts": [None if row is None else [cell.text for cell in row] for row in chart.rows],

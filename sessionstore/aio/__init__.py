@@ -365,6 +365,7 @@ class AsyncStore:
         store = copy.copy(self.blocking)
         store.timeout = timeout
         store.queued_ns = call.queued_ns
+        store.limit_s = call.limit_s
         return store
 
 

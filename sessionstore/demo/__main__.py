@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from .state import build, is_demo
@@ -19,11 +20,14 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=3, help="writer processes")
     parser.add_argument("--rate", type=float, default=20.0, help="updates per second and process")
     parser.add_argument("--writer", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, default=os.getppid(), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.writer is not None:
         if not is_demo(options.directory):
             parser.error(f"{options.directory} is not a demo")
-        write_until_stopped(options.directory, options.writer, rate=options.rate)
+        write_until_stopped(
+            options.directory, options.writer, rate=options.rate, parent=options.parent
+        )
         return 0
     if not is_demo(options.directory):
         build(options.directory, sessions=options.sessions, seed=options.seed)

@@ -44,6 +44,8 @@ SENTENCES: Final = (
     "Could you send me the invoice again, please?",
     "Déjà vu ☕: this question came up last week as well.",
 )
+HOT_KEY: Final = "agent:main:telegram:group:-1001234567890"
+"""The session that everybody wants at once."""
 NOTE: Final = """Everything in this directory is invented: people, messages, ids and numbers.
 
 It was made by `python -m sessionstore.demo` to show the console and to test it. No program

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,20 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         FileExistsError: there is one.
     """
-    files.ensure_directory(path.parent)
-    fd = files.open_directory(path.parent)
+    write_files(path.parent, {path.name: data})
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Create new files of one directory, and it where there is none.
+
+    Raises:
+        FileExistsError: there is one of that name.
+    """
+    files.ensure_directory(folder)
+    fd = files.open_directory(folder)
     try:
-        files.write_new(path.name, data, dir_fd=fd)
+        for name, data in contents.items():
+            files.write_new(name, data, dir_fd=fd)
     finally:
         files.close_directory(fd)
 

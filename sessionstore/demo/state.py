@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,9 @@ from ..files import list_names, real_path
 from ..keys import locate
 from ..paths import StorePaths, store_paths
 from ..store import open_store
-from . import cast, problems
+from . import cast, past, problems
 from .disk import fill, write_file, write_json, write_lines
+from .figures import DIRECTORY, LEGACY
 from .invent import DAY_MS, SINGLE_KEYS, Inventor
 
 NOTE_NAME: Final = "DEMO.txt"
@@ -24,6 +26,12 @@ RETIRED: Final = "old-assistant"
 _SHARES: Final = {"main": 0.40, "work": 0.25, "research": 0.15, "ops": 0.12, RETIRED: 0.08}
 _MACHINES: Final = {"main": 0.3, "work": 0.35, "research": 0.2, "ops": 0.75, RETIRED: 0.1}
 _TRANSCRIPTS: Final = 40
+_HABITS: Final = {
+    "main": DIRECTORY,
+    "ops": replace(DIRECTORY, rate=16.0),
+    "work": LEGACY,
+}
+_HOT: Final = 12
 
 
 def is_demo(state_dir: str | os.PathLike[str]) -> bool:
@@ -46,7 +54,8 @@ def build(
     Agents: ``main`` and ``ops`` in the directory layout, ``work`` still with a ``sessions.json``,
     ``research`` with a ``sessions.d`` of an older program, ``family`` configured and empty,
     ``old-assistant`` on disk only, ``shared`` a link that must not be followed. About
-    ``sessions`` sessions in all. The same seed and time give the same keys and entries.
+    ``sessions`` sessions in all. The same seed and time give the same keys and entries. Three days
+    of reports of ``main``, ``ops`` and ``work`` are invented as well (:mod:`.past`).
 
     Raises:
         FileExistsError: the directory is not empty.
@@ -69,6 +78,10 @@ def build(
         _write_transcripts(_paths(root, name), inventors[name], entries)
     problems.plant(root, {name: _paths(root, name) for name in _SHARES}, now)
     _reset_one(_paths(root, "main"), made["main"])
+    for name, habit in _HABITS.items():
+        first = [cast.HOT_KEY] if name == "main" else []
+        keys = [*first, *(key for key in made[name] if key.startswith("agent:"))]
+        past.plant(_paths(root, name), habit, keys[:_HOT], seed=f"{name}/{seed}", now_ms=now)
 
 
 def _paths(root: Path, agent: str) -> StorePaths:

@@ -25,10 +25,10 @@ from ..files import status_of
 from ..keys import MARKER_NAME
 from ..paths import discover
 from ..store import Store, open_store
+from .cast import HOT_KEY
 from .invent import Inventor
 from .state import is_demo
 
-HOT_KEY = "agent:main:telegram:group:-1001234567890"
 _NEW_PER_WRITER = 40
 _SLOW_EVERY_S = 8.0
 _SLOW_HOLD_S = 1.6
@@ -71,7 +71,8 @@ def start_writer(
 ) -> subprocess.Popen[bytes]:
     """Start one writer process. It stops by itself when this process is gone."""
     command = [sys.executable, "-m", "sessionstore.demo", os.fspath(state_dir)]
-    return subprocess.Popen([*command, "--writer", str(number), "--rate", str(rate)])
+    of_ours = ["--writer", str(number), "--parent", str(os.getpid()), "--rate", str(rate)]
+    return subprocess.Popen([*command, *of_ours])
 
 
 def stop_writers(children: Sequence[subprocess.Popen[bytes]]) -> list[int]:
@@ -106,9 +107,8 @@ def stop_signal() -> Iterator[threading.Event]:
             signal.signal(number, old)
 
 
-def write_until_stopped(state_dir: Path, number: int, *, rate: float) -> None:
-    """The body of one writer process."""
-    parent = os.getppid()
+def write_until_stopped(state_dir: Path, number: int, *, rate: float, parent: int) -> None:
+    """The body of one writer process; ``parent`` is that of it, which may be gone already."""
     with stop_signal() as stop:
         writer = Writer(state_dir, number)
         try:

@@ -122,6 +122,7 @@ _PLAIN = re.compile(
     """,
     re.VERBOSE,
 )
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _HINTS = (
     *("key", "token", "secret", "passw", "credential", "basic ", "bearer "),
     *("--", "://", "hooks", "syt_"),
@@ -182,6 +183,15 @@ def _is_plain(text: str) -> bool:
 
 
 def _masked(text: str) -> str:
+    if "\x1b[" in text:  # the letter and the numbers of a colour hide where a secret begins
+        bare = _COLOUR.sub("", text)
+        found = _found(bare)
+        if found != bare:
+            return found
+    return _found(text)
+
+
+def _found(text: str) -> str:
     if _LONG_WORD.search(text):
         text = _MORE_VALUES.sub(MASK, text)
     return _ASSIGNED.sub(rf"\g<1>{MASK}", _SECRET_VALUE.sub(MASK, text))

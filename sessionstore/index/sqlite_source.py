@@ -16,14 +16,14 @@ from ..entries import NotAnEntryError
 from ..errors import Finding, LockTimeoutError, SessionStoreError
 from ..layout import Scanned
 from ..paths import StorePaths
-from ..sqlitestore import SqliteStore
+from ..sqlitestore import REFUSED_RULE, SqliteStore
 from .directory_source import finding_of
 from .fields import parse
 from .reading import Rows
 from .rows import NO_KEY_PREFIX, Row
 from .table import Delta
 from .texts import clean
-from .watching import stamp_of
+from .watching import is_settled
 
 
 class SqliteSource:
@@ -46,11 +46,20 @@ class SqliteSource:
         return moved
 
     def _stamp_of(self, suffix: str, looked_ns: int) -> int:
+        """What tells one state of a file from the next; 1 for none, 0 where it cannot be trusted.
+
+        ``ctime`` does not count: SQLite gives an empty ``-wal`` to the database's owner at each
+        opening by root, ours too.
+        """
         try:
             status = files.status_of(f"{self._path}{suffix}")
         except SessionStoreError:
             return 0
-        return 1 if status is None else stamp_of(status, looked_ns)
+        if status is None or not status.st_size:
+            return 1
+        if not is_settled(status.st_mtime_ns, looked_ns):
+            return 0
+        return hash((status.st_ino, status.st_mtime_ns, status.st_size)) or 1
 
     def scan(self, known: Mapping[str, Row]) -> Delta:
         """Read every row; those of unchanged bytes are kept.
@@ -58,11 +67,15 @@ class SqliteSource:
         A database that is locked keeps the rows that are known, with a finding, and is read again
         at the next look; one that cannot be read has none.
         """
-        delta = Delta(findings=[])
+        findings: list[Finding] = []
+        delta = Delta(findings=findings)
         present: set[str] = set()
         try:
             for found in self._store.rows():
-                self._take(found, known, delta.rows, present)
+                if found.problem is not None and found.problem.rule == REFUSED_RULE:
+                    findings.append(found.problem)  # its row is there like any other
+                else:
+                    self._take(found, known, delta.rows, present)
         except LockTimeoutError as error:
             return Delta(findings=[self._failed(replace(finding_of(error, ""), rule="locked"))])
         except SessionStoreError as error:

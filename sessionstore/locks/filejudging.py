@@ -17,7 +17,7 @@ from .identity import is_beyond_uptime
 from .legacypayload import UNREADABLE_GRACE_S, LegacyFile, owner_runs
 from .mounts import LOCAL
 from .neighbours import ELSEWHERE, Neighbours
-from .shown import age_s, duration
+from .shown import age_s, duration, rough_age
 
 FileScope = Literal["legacy", "transcript"]
 
@@ -222,4 +222,4 @@ def _age(found: LegacyFile) -> float:
 
 
 def _held_for(age: float) -> str:
-    return f"The lock was taken {age:.0f} s ago."
+    return f"The lock was taken {rough_age(age)} ago."

@@ -57,11 +57,15 @@ def own_identity(program: str | None = None) -> Identity:
         pid=pid,
         start=start,
         started_at_ms=_epoch_ms(start),
-        program=program
-        or "".join(_program)
-        or os.path.basename(sys.argv[0] if sys.argv else "")
-        or "python",
+        program=program or "".join(_program) or _script() or "python",
     )
+
+
+def _script() -> str:
+    """The script that runs; of ``python -m package`` the package, as all are a ``__main__.py``."""
+    path = sys.argv[0] if sys.argv else ""
+    folder, name = os.path.split(path)
+    return (os.path.basename(folder) or name) if name == "__main__.py" else name
 
 
 def boot_id() -> str:

@@ -59,6 +59,17 @@ def duration(value_s: float) -> str:
     return f"{value_s:.1f} s" if value_s < 100 else f"{value_s:.0f} s"
 
 
+def rough_age(value_s: float) -> str:
+    """An age for a sentence, in the two largest units that it has."""
+    minutes = int(value_s // 60)
+    if minutes < 2:
+        return f"{value_s:.0f} s"
+    hours, days = minutes // 60, minutes // 1440
+    if not hours:
+        return f"{minutes} min {int(value_s % 60)} s"
+    return f"{days} d {hours % 24} h" if days else f"{hours} h {minutes % 60} min"
+
+
 def holding_id(*parts: object) -> str:
     """A short name of one holding, the same while its parts are. Cannot be turned back."""
     text = "\0".join(str(part) for part in parts)

@@ -17,6 +17,7 @@ from ..changes import now_ms
 from ..errors import GatewayRunningError, SessionStoreError, StalePlanError
 from ..locks.gateway import gateway_running
 from ..paths import StorePaths
+from ..sqlitestore import read_only_error
 from ..store import Store, open_store
 from ..versionfiles import KEPT_FOR_S
 from .apply_files import Mover
@@ -65,6 +66,7 @@ def maintain(
         StalePlanError: the plan was changed after it was made, or the run is one of another plan.
         GatewayRunningError: a legacy store beside a live gateway; nothing was changed since.
         LockTimeoutError: another maintenance run is at work here.
+        UnsupportedStoreError: sessions are in OpenClaw's database by now.
         StoreIOError: the disk refused. ``report`` says what was done; the same call goes on.
         ValueError: ``take_back_s`` is negative or longer than versions are kept (90 days).
     """
@@ -76,6 +78,8 @@ def maintain(
         one_at_a_time(plan.paths, timeout=timeout),
         _opened(plan.paths, timeout, lock_dir) as store,
     ):
+        if store.layout == "sqlite":
+            raise read_only_error(plan.paths)
         _refuse_beside_gateway(store, lock_dir)
         run = _run_of(plan, run_id, take_back_s=take_back_s, by=by, reason=reason)
         if not run.is_finished:

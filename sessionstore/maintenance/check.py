@@ -13,6 +13,8 @@ from .rules import RULES
 from .rules_damage import certain
 from .shapes import Inventory
 
+OF_DATABASES = frozenset({"sqlite-store", "unreadable", "unsupported-store", "unsafe-file"})
+"""What can be said of a store in OpenClaw's own database."""
 _WORST_FIRST = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -69,6 +71,9 @@ def examine(
     wanted = list(RULES) if rules is None else [slug for slug in RULES if slug in rules]
     if rules is not None and (unknown := set(rules) - RULES.keys()):
         raise ValueError(f"no such rule: {', '.join(sorted(unknown))}")
+    if look.layout == "sqlite":
+        # Its files are what the database's own program left: no rule of ours can judge them.
+        wanted = [slug for slug in wanted if slug in OF_DATABASES]
     chosen = options or CheckOptions()
     found = [finding for slug in wanted for finding in RULES[slug].look(look, chosen)]
     if rules is None:

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ..errors import EntryNotFoundError
+from ..sqlitestore import read_only_error
 from ..store import Store
 from . import budget, plan_entries, plan_fields, plan_files
 from .inventory import take
@@ -49,8 +50,14 @@ def plan_maintenance(
 
 
 def plan_of(look: Inventory, policy: MaintenancePolicy) -> MaintenancePlan:
-    """As :func:`plan_maintenance`, of a look that was taken; opens nothing."""
+    """As :func:`plan_maintenance`, of a look that was taken; opens nothing.
+
+    Raises:
+        UnsupportedStoreError: sessions are in OpenClaw's database, so files tell nothing of them.
+    """
     check_policy(policy)
+    if look.layout == "sqlite":
+        raise read_only_error(look.paths)
     rules = rules_in(policy)
     draft = Draft(look, policy, Protection(look, policy))
     plan_entries.prune(draft)

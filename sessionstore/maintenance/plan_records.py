@@ -19,9 +19,10 @@ FORMAT = 1
 def digest_of(paths: StorePaths, policy: MaintenancePolicy, items: tuple[PlannedItem, ...]) -> str:
     """SHA-256 over what is decided and on what, in hex; times and reasons do not count."""
     acting = [replace(one, reason="", age_s=None) for one in items if one.action != "keep"]
-    content = msgspec.json.encode(
-        ("plan", FORMAT, paths.store_path.name, replace(policy, sources={}), acting), order="sorted"
-    )
+    # As it is read back: 30 days may be whole seconds here and a decimal fraction there.
+    rules = msgspec.convert(msgspec.to_builtins(replace(policy, sources={})), MaintenancePolicy)
+    what = ("plan", FORMAT, paths.store_path.name, rules, acting)
+    content = msgspec.json.encode(what, order="sorted")
     return hashlib.sha256(content).hexdigest()
 
 

@@ -37,7 +37,8 @@ class OperationStats:
     there to report (None when nobody was). A call that timed out waited for at least its limit,
     and counts in ``wait`` with that. ``contended_share`` is of calls that did not get their lock at
     once, ``amplification`` how many bytes were written for each that had to change; both None where
-    there is nothing to divide by.
+    there is nothing to divide by. Of ``estimated`` calls the phases are taken to have been like
+    those that were looked at (docs/metrics.md); everything else is of all calls.
     """
 
     count: int
@@ -53,6 +54,7 @@ class OperationStats:
     written: Spread
     changed: Spread
     amplification: float | None
+    estimated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,10 @@ class StoreStats:
     """What writers reported between two times (epoch ms), added up over processes.
 
     ``is_exact`` is False where something is known to be missing: time in which nobody was there to
-    report, reports that could not be read (``refused``), or updates that a writer had no room to
-    count (``dropped``). ``covered_share`` (0 to 1) and ``gaps`` say when somebody was there. Each
-    ``top_by_…`` has at most ten sessions; :class:`HotSession` says how exact they are.
+    report, reports that could not be read (``refused``), updates that a writer had no room to count
+    (``dropped``), or looks at phases (``total.estimated``). ``covered_share`` (0 to 1) and ``gaps``
+    say when somebody was there. Each ``top_by_…`` has at most ten sessions; :class:`HotSession`
+    says how exact they are.
     """
 
     start_ms: int
@@ -118,17 +121,18 @@ def stats_of(history: History, start_ms: int, end_ms: int) -> StoreStats:
     gaps = history.gaps(start_ms, end_ms)
     covered_ms = end_ms - start_ms - sum(end - start for start, end in gaps)
     dropped = total.counters.get("dropped", 0)
+    whole = _operation(total.groups, covered_ms)
     named = sorted({group.labels.operation for group in total.groups})
     return StoreStats(
         start_ms=start_ms,
         end_ms=end_ms,
-        is_exact=not (gaps or history.refused or dropped),
+        is_exact=not (gaps or history.refused or dropped or whole.estimated),
         covered_share=covered_ms / (end_ms - start_ms),
         gaps=tuple(gaps),
         refused=history.refused,
         dropped=dropped,
         reporters=tuple(_reporters_of(history, total)),
-        total=_operation(total.groups, covered_ms),
+        total=whole,
         operations={name: _operation(_named(total.groups, name), covered_ms) for name in named},
         reads={name: spread(total.reads[name]) for name in sorted(total.reads)},
         top_by_hold=_top(total, "hold_ns"),
@@ -173,6 +177,7 @@ def _operation(groups: list[Group], covered_ms: int) -> OperationStats:
         written=written,
         changed=changed,
         amplification=written.total / changed.total if changed.total else None,
+        estimated=sum(group.estimated for group in groups),
     )
 
 

@@ -46,7 +46,7 @@ def _in_the_way(facts: Facts) -> str:
         ways.append("the disk has not enough room")
     if facts.odd:
         ways.append(f"{facts.odd} {'thing is' if facts.odd == 1 else 'things are'} to be looked at")
-    return ", and ".join(ways) or "nothing is in the way"
+    return ", and ".join(ways) or "nothing in it is in the way"
 
 
 def _sessions(count: int) -> str:

@@ -81,6 +81,7 @@ def _add_group(groups: dict[Labels, Group], group: Group) -> None:
         mine = groups[group.labels] = Group(group.labels, series={})
     mine.count += group.count
     mine.contended += group.contended
+    mine.estimated += group.estimated
     for name, histogram in group.series.items():
         series = mine.series.get(name)
         if series is None:
@@ -114,6 +115,7 @@ class _Sketch:
             mine.hold_ns += session.hold_ns
             mine.written_bytes += session.written_bytes
             mine.over_count += session.over_count
+            mine.estimated += session.estimated
             if unseen:
                 self._counted[session.key] = self._counted.get(session.key, 0) + unseen
 
@@ -172,6 +174,7 @@ def clamp(window: Window) -> Window:
     for group in window.groups:
         group.count = min(group.count, MOST_VALUE)
         group.contended = min(group.contended, MOST_VALUE)
+        group.estimated = min(group.estimated, MOST_VALUE)
         group.series = dict(islice(group.series.items(), MOST_SERIES))
         histograms.extend(group.series.values())
     for histogram in histograms:

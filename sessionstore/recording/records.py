@@ -80,12 +80,17 @@ class Labels(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Group(msgspec.Struct, array_like=True):
-    """Updates with the same labels. ``series`` has histograms by name (:data:`SERIES`)."""
+    """Updates with the same labels. ``series`` has histograms by name (:data:`SERIES`).
+
+    ``estimated`` of them had no look at their phases: those that had stand for them as well. The
+    phases ``queue``, ``lock`` and ``sync``, and everything that is no phase, are of all.
+    """
 
     labels: Labels
     count: Number = 0
     contended: Number = 0
     series: Annotated[dict[Word, Histogram], Meta(max_length=MOST_SERIES)] = {}
+    estimated: Number = 0
 
 
 class HotSession(msgspec.Struct, array_like=True):
@@ -94,6 +99,9 @@ class HotSession(msgspec.Struct, array_like=True):
     The sums may be too large by what another session left when it was replaced (space-saving):
     by at most ``over_count`` updates; 0 means exact. A window lists all its sessions, or at least
     the :data:`SESSIONS_BY_COUNT` with the most updates, so that sums of windows keep that promise.
+
+    ``estimated`` of its updates had no look at their costs: ``hold_ns`` and ``written_bytes`` have
+    those of others in their place, and may be off either way. 0 means none.
     """
 
     key: Key
@@ -103,6 +111,7 @@ class HotSession(msgspec.Struct, array_like=True):
     hold_ns: Number = 0
     written_bytes: Number = 0
     over_count: Number = 0
+    estimated: Number = 0
 
 
 class KeptWrite(msgspec.Struct, array_like=True):

@@ -45,6 +45,7 @@ class _Sums:
         self.contended = 0
         self.columns: dict[str, Column] = {}
         self.sizes = {WRITTEN: Sizes(), CHANGED: Sizes()}
+        self.estimated = 0
         self._sample: list[tuple[str, list[int]]] = []
         self._unsampled = 0
 
@@ -56,6 +57,7 @@ class _Sums:
 
     def pass_over(self, count: int) -> None:
         """These updates' phases are not looked at; those of the next sample count for them."""
+        self.estimated += count
         self._unsampled += count
 
     def add_sample(self, phases: list[tuple[str, list[int]]]) -> int:
@@ -80,7 +82,7 @@ class _Sums:
         for name, sizes in self.sizes.items():
             if (found := sizes.histogram()).counts:
                 series[name] = found
-        return Group(labels, self.count, self.contended, series)
+        return Group(labels, self.count, self.contended, series, self.estimated)
 
 
 class Tally:
@@ -226,6 +228,7 @@ def _copy(histogram: Histogram) -> Histogram:
 def _merge(mine: Group, other: Group) -> None:
     mine.count += other.count
     mine.contended += other.contended
+    mine.estimated += other.estimated
     for name, histogram in other.series.items():
         if name in mine.series:
             mine.series[name].merge(histogram)

@@ -132,13 +132,22 @@ class Telling:
             )
 
     def tell_timeout(
-        self, key: str | None, operation: str, error: LockTimeoutError, limit_s: float
+        self,
+        key: str | None,
+        operation: str,
+        error: LockTimeoutError,
+        limit_s: float,
+        *,
+        queued_ns: int = 0,
     ) -> None:
-        """An update that never had its lock: it counts as at least its limit."""
-        wait_ns = int(max(error.waited_s, limit_s) * 1e9)
+        """An update that never had its lock: it counts as at least its limit.
+
+        ``queued_ns`` passed in line before the lock was asked for.
+        """
+        wait_ns = max(int(error.waited_s * 1e9) + queued_ns, int(limit_s * 1e9))
         if self.reporter is not None:
             labels = Labels(operation, "timeout", self._scope, self._layout)
-            queue_ns = min(int(error.queued_s * 1e9), wait_ns)
+            queue_ns = min(int(error.queued_s * 1e9) + queued_ns, wait_ns)
             phases = (queue_ns, wait_ns - queue_ns, *(ABSENT,) * 6)
             ended = perf_counter_ns()
             self.reporter.add(Update(labels, key, ended, True, wait_ns, 0, 0, 0, 0, phases))

@@ -10,7 +10,7 @@
 """
 
 from .schemas import KNOWN_VERSIONS
-from .store import SqliteStore, read_only_error
+from .store import REFUSED_RULE, SqliteStore, read_only_error
 from .windows import Window
 
-__all__ = ["KNOWN_VERSIONS", "SqliteStore", "Window", "read_only_error"]
+__all__ = ["KNOWN_VERSIONS", "REFUSED_RULE", "SqliteStore", "Window", "read_only_error"]

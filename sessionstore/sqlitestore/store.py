@@ -27,6 +27,8 @@ from .rows import Found, each_row, rows_of_key
 from .schemas import Schema, schema_of
 from .windows import Window, windows_of
 
+REFUSED = -1
+REFUSED_RULE = "refused-entry"
 _HINT = "the database belongs to OpenClaw and is not changed here"
 
 
@@ -121,8 +123,10 @@ class SqliteStore:
                 key = folded(row.key)
                 if key is not None and row.key != key.encode():
                     odd.append((key, row.key))
-                else:
-                    yield self._read(row)
+                    continue
+                yield self._read(row)
+                if key is not None and row.valid == REFUSED:
+                    yield Scanned(None, b"", self._refused(key))
         for key, spelt in odd:
             yield from self._odd_row(key, spelt)
 
@@ -146,6 +150,11 @@ class SqliteStore:
             why = f"is over {self.max_entry_bytes} bytes"
             return Scanned(key, b"", self._finding("unsafe-file", row.key, why, key=key))
         return Scanned(key, data)
+
+    def _refused(self, key: str) -> Finding:
+        """That the program has checked the entry and does not take it; we read it all the same."""
+        why = "was checked by OpenClaw, which refuses its entry (entry_valid is -1)"
+        return self._finding(REFUSED_RULE, key.encode(), why, key=key)
 
     def damaged(self, key: str, why: str) -> Finding:
         """That what is stored for a key is no entry."""

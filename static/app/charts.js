@@ -156,6 +156,14 @@
         tick && isTold(tick.value, scale) ? ink.line : "transparent"
       );
     }
+    if (chart.kind === "bytes") {
+      // Binary units at round numbers: steps are powers of two.
+      axis.afterBuildTicks = (scale) => {
+        const step = 2 ** Math.max(0, Math.ceil(Math.log2(scale.max / 6)));
+        const count = Math.floor(scale.max / step) + 1;
+        scale.ticks = Array.from({ length: count }, (_, at) => ({ value: at * step }));
+      };
+    }
     if (chart.kind === "shares") Object.assign(axis, { stacked: true, max: 100 });
     if (chart.kind === "counts" || chart.kind === "bytes") axis.beginAtZero = true;
     return axis;

@@ -259,3 +259,11 @@ def test_no_text_is_taken_for_plain_that_holds_something_masked(text: str) -> No
 def test_no_known_form_of_a_key_is_taken_for_plain(secret: str) -> None:
     for text in (secret, f"a {secret}", f"x:{secret.lower()}"):
         assert not redaction._is_plain(text)
+
+
+@pytest.mark.parametrize("colour", ["\x1b[31m", "\x1b[1;38;5;9m", "\x1b[0K"])
+def test_a_colour_before_a_key_does_not_hide_it(colour: str) -> None:
+    key = "sk-ant-" + "api03-" + "x" * 40
+    assert redact(f"token {colour}{key}\x1b[0m.") == f"token {MASK}."
+    assert redact(f"{colour}nothing{colour}") == f"{colour}nothing{colour}"
+    assert "hunter2222" not in redact(f"password={colour}hunter2222")

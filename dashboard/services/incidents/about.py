@@ -61,7 +61,7 @@ def versions() -> dict[str, str]:
         "django": django.get_version(),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
-        "system": platform.system(),
+        "system": platform.uname().system,
         "kernel": platform.release(),
         "machine": platform.machine(),
     }

@@ -88,6 +88,7 @@ def session_lines(report: Reported, disguise: Disguise) -> list[dict[str, Any]]:
             "hold_ns": one.hold_ns,
             "written_bytes": one.written_bytes,
             "may_be_too_large_by_updates": one.over_count,
+            "estimated_updates": one.estimated,
         }
         for one in ordered[:MOST_SESSIONS]
     ]

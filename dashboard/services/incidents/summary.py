@@ -23,6 +23,7 @@ from sessionstore.metrics import (
 from ..history import look_at
 from ..problems import Problem
 from ..readers import Reader
+from ..sampled import exactness
 from ..tree import shown
 
 TIMEOUT = "timeout"
@@ -77,7 +78,11 @@ class StoreFigures:
 
 @dataclass(frozen=True, slots=True)
 class WorstSession:
-    """A session that cost much. Its key is masked; ``is_exact`` is False for upper bounds."""
+    """A session that cost much. Its key is masked.
+
+    ``is_exact`` is False where the count is an upper bound; ``costs`` says of how many updates
+    time held and bytes are.
+    """
 
     store_id: str
     store_name: str
@@ -89,6 +94,8 @@ class WorstSession:
     hold_ms: float
     written_bytes: int
     is_exact: bool
+    costs: str
+    estimated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +192,8 @@ def _session(reader: Reader, session: HotSession) -> WorstSession:
         hold_ms=session.hold_ns / _MS,
         written_bytes=session.written_bytes,
         is_exact=session.over_count == 0,
+        costs=exactness(session.count - session.over_count, session.estimated),
+        estimated=session.estimated,
     )
 
 
@@ -210,7 +219,7 @@ def plain(summary: Summary) -> Mapping[str, object]:
                 "wait_ms": one.wait_ms,
                 "hold_ms": one.hold_ms,
                 "written_bytes": one.written_bytes,
-                "exact": one.is_exact,
+                "exact": one.is_exact and not one.estimated,
             }
             for one in summary.worst
         ],

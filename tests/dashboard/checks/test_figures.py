@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,14 @@ from dashboard.models import Threshold
 from dashboard.services.check_figures_locks import lock_figures
 from dashboard.services.check_figures_reported import Recent, reported_figures
 from dashboard.services.check_judging import SEVERITY, Figure, grade
+from dashboard.services.check_limits import _living
 from dashboard.services.fleet import fleet
 from dashboard.services.locks_rows import lock_row
 from dashboard.services.runs import run_state
 from dashboard.services.stores import StoreRow
 from dashboard.services.thresholds import RULES
 from sessionstore.locks import HeldLock, Waiter
+from sessionstore.locks.identity import start_of
 from sessionstore.metrics import merge
 from sessionstore.store import open_store
 from tests.dashboard.checks.conftest import checks_of, report
@@ -154,12 +159,15 @@ def waiter(waited_s: float, timeout_s: float) -> Waiter:
     return Waiter("h", 2, "bot", "update", 0, waited_s, timeout_s)
 
 
-def figures(*held: HeldLock) -> dict[str, Figure]:
-    row = StoreRow(
+def row_with(*held: HeldLock) -> StoreRow:
+    return StoreRow(
         id="a" * 12, name="main", path="", origin="", layout="directory", layout_note="",
         is_open=True, locks=len(held), held=held,
     )  # fmt: skip
-    return {figure.rule: figure for figure in lock_figures(row)}
+
+
+def figures(*held: HeldLock) -> dict[str, Figure]:
+    return {figure.rule: figure for figure in lock_figures(row_with(*held))}
 
 
 def state_of(figure: Figure) -> str:
@@ -261,3 +269,39 @@ def test_a_torn_time_is_left_out(state: Path, viewer_client: Client, settings: A
     torn[8] ^= 1
     place.write_bytes(torn)
     assert list_times(0) == []
+
+
+def transcript_lock(state: Path, age_s: float, **payload: object) -> None:
+    created = datetime.fromtimestamp(time.time() - age_s, UTC).isoformat().replace("+00:00", "Z")
+    path = state / "agents" / "main" / "sessions" / "s.jsonl.lock"
+    path.write_text(json.dumps({"createdAt": created, **payload}))
+    os.utime(path, (time.time() - age_s,) * 2)
+
+
+def test_a_transcripts_lock_over_its_limit_is_bad(state: Path, viewer_client: Client) -> None:
+    transcript_lock(state, 400, pid=os.getpid(), starttime=start_of(os.getpid()))
+    found = checks_of(viewer_client)
+    assert found["current-hold"]["state"] == "bad"
+    assert "of the 5:00 min that its holder may keep it" in found["current-hold"]["sentence"]
+    assert found["locks"]["state"] == "ok"
+    assert "unexplained-locks" not in found
+
+
+def test_a_transcripts_lock_that_was_left_behind_is_told_and_nobodys(
+    state: Path, viewer_client: Client
+) -> None:
+    transcript_lock(state, 4_000, pid=2**22 + 1, starttime=1)
+    found = checks_of(viewer_client)
+    assert found["unexplained-locks"]["state"] == "watch"
+    assert found["current-hold"]["state"] == "ok"
+    assert viewer_client.get("/stores.json").json()["stores"][0]["locks"] == 0
+
+
+def test_limits_of_different_locks_do_not_clash() -> None:
+    short, long = lock(limit_s=5.0, waiters=(waiter(0.1, 5.0),)), lock(limit_s=10.0)
+    living = _living(row_with(short, long))
+    assert living is not None
+    assert (living.wait_s, living.hold_s, living.state) == (5.0, 10.0, "ok")
+    clashing = _living(row_with(lock(limit_s=10.0, waiters=(waiter(0.1, 5.0),))))
+    assert clashing is not None
+    assert (clashing.state, "gives up after 5.0 s" in clashing.findings[0]) == ("bad", True)

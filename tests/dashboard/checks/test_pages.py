@@ -15,6 +15,7 @@ from django.utils import timezone
 from dashboard.models import Acknowledgement, Alert, AuditEvent, CheckState, Threshold
 from dashboard.services.check_acknowledging import remove_expired_acknowledgements
 from dashboard.services.check_memory import FRESH_FOR
+from dashboard.services.check_titles import title_of
 from dashboard.services.thresholds import RULES
 from tests.conftest import client_for
 from tests.dashboard.checks.conftest import checks_of, clear_reports, evaluate, report
@@ -71,7 +72,7 @@ def test_an_admin_changes_a_limit_on_record_and_back(
     assert checks_of(viewer_client)["lock-wait"]["state"] == "bad"
     rule = rules_of(viewer_client)["lock-wait"]
     assert (rule["bands"][2], rule["default"][2], rule["changed_by"]) == (
-        *("≥ 150 ms", "≥ 1.0 s", "alice"),
+        *("≥ 150 ms", "≥ 1 s", "alice"),
     )
     details = json.loads(AuditEvent.objects.get(action="threshold.change").details)
     assert (details["before"]["bad"], details["after"]["bad"]) == (1.0, 0.15)
@@ -255,6 +256,14 @@ def test_limits_of_locks_are_next_to_each_other(state: Path, viewer_client: Clie
     assert "may be kept for 900 s" in check["detail"]
 
 
+def test_every_check_of_facts_has_a_title_for_alerts(state: Path, viewer_client: Client) -> None:
+    lock = state / "agents" / "main" / "sessions" / "gone.jsonl.lock"
+    lock.write_text('{"pid": 4194303, "createdAt": "2026-01-05T07:30:00.000Z"}')
+    names = checks_of(viewer_client).keys() | {"damaged", "skipped", "both-layouts"}
+    assert "unexplained-locks" in names
+    assert {name for name in names if title_of(name) == name} <= {"orphans"}
+
+
 def test_limits_of_a_release_that_nobody_knows_are_listed_and_not_judged(
     state: Path, viewer_client: Client
 ) -> None:
@@ -262,7 +271,12 @@ def test_limits_of_a_release_that_nobody_knows_are_listed_and_not_judged(
     check = checks_of(viewer_client)["limits"]
     assert check["state"] == "unknown"
     assert "is not known" in check["sentence"]
-    assert "2026.1.14 to 2026.2.12" in viewer_client.get("/checks/").content.decode()
+    text = viewer_client.get("/checks/").content.decode()
+    sure, _fold, possible = text.partition('<details id="limits-possible"')
+    assert "2026.1.14 to 2026.2.12" in possible.partition("</details>")[0]
+    assert "OpenClaw 2026" not in sure
+    assert possible.partition("</details>")[0].count("Not judged") == 8
+    assert 'data-state="watch"' not in possible.partition("</details>")[0]
 
 
 def test_texts_that_would_be_markup_stay_text(

@@ -48,6 +48,7 @@ def group(
     written: Sequence[int] = (),
     changed: Sequence[int] = (),
     phases: Mapping[str, Sequence[int]] | None = None,
+    estimated: int = 0,
 ) -> Group:
     """Updates with the same labels; ``hold`` and ``write`` are as ``wait`` unless given."""
     hold = wait if hold is None else hold
@@ -64,6 +65,7 @@ def group(
         count=len(wait),
         contended=0,
         series={name: histogram(values) for name, values in series.items() if values},
+        estimated=estimated,
     )
 
 

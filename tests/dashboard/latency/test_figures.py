@@ -217,3 +217,40 @@ def test_a_gap_closes_when_an_idle_writer_says_that_it_was_there(
     report(directory, [late])
     hours = viewer_client.get("/latency.json").json()["heat_map"]["hours"]
     assert hours[-4]["counts"] == [0] * 6
+
+
+@pytest.mark.parametrize(
+    ("wait_ms", "count", "state"),
+    [(1, 20, "ok"), (200, 20, "watch"), (2_000, 20, "bad"), (2_000, 19, "none")],
+)
+def test_percentiles_have_the_colour_of_their_rule_and_lead_to_it(
+    small: Path, now_ms: int, viewer_client: Client, wait_ms: int, count: int, state: str
+) -> None:
+    made = [group(wait=[wait_ms * MS] * count, hold=[MS] * count, write=[MS] * count)]
+    report(small / "agents" / "main" / "sessions", [window(now_ms - 25_000, now_ms - 20_000, made)])
+    answer = viewer_client.get("/latency.json?window=1").json()
+    [wait] = [one for one in answer["total"]["times"] if one["name"] == "wait"]
+    assert (wait["rule"], wait["state"]) == ("lock-wait", state)
+    page = viewer_client.get("/latency/?window=1").text
+    assert 'href="/checks/#rule-lock-wait"' in page
+    assert (f'data-state="{state}"' in page.partition("Lock wait, p95")[2][:200]) == (
+        state != "none"
+    )
+
+
+def test_writes_of_both_layouts_together_have_no_one_rule(
+    small: Path, now_ms: int, viewer_client: Client
+) -> None:
+    for agent, layout in (("main", "directory"), ("work", "legacy")):
+        made = [group(layout=layout, wait=[MS] * 30, hold=[MS] * 30, write=[300 * MS] * 30)]
+        place = small / "agents" / agent / "sessions"
+        report(place, [window(now_ms - 25_000, now_ms - 20_000, made)])
+
+    def judged(query: str) -> tuple[str, str]:
+        answer = viewer_client.get(f"/latency.json?window=1{query}").json()
+        [write] = [one for one in answer["total"]["times"] if one["name"] == "write"]
+        return write["rule"], write["state"]
+
+    assert judged("") == ("", "none")
+    assert judged("&layout=directory") == ("write-directory", "bad")
+    assert judged("&agent=work") == ("write-legacy", "watch")

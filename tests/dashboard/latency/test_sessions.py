@@ -79,6 +79,19 @@ def test_the_tab_says_that_it_shows_examples(
     assert part.startswith('<div id="session-tab">')
 
 
+def test_the_page_has_the_latest_fifty_and_says_where_the_others_are(
+    small: Path, now_ms: int, viewer_client: Client
+) -> None:
+    until_ms = now_ms - 20_000
+    writes = [kept(until_ms - n, ADA) for n in range(60)]
+    made = window(until_ms - 5_000, until_ms, [group(wait=[MS])], writes=writes)
+    report(small / "agents" / "main" / "sessions", [made], pid=7)
+    page = viewer_client.get(f"{address_of(ADA)}/?tab=writes").text
+    assert page.count('<th scope="row" class="nowrap">') == 50
+    assert "The latest 50 of 60 are shown; CSV and JSON have 60." in page
+    assert len(viewer_client.get(f"{address_of(ADA)}/writes.json").json()["writes"]) == 60
+
+
 @pytest.mark.parametrize("window_hours", ["0", "x", "5", "-1", ""])
 def test_a_window_that_is_not_offered_is_the_usual_one(
     small: Path, now_ms: int, viewer_client: Client, window_hours: str

@@ -16,10 +16,14 @@ from dashboard.services.backup_asking import ask_backup, ask_newest_drill
 from dashboard.services.backup_catalogue import catalogue
 from dashboard.services.check_figures import figures_of
 from dashboard.services.fleet import fleet
+from dashboard.services.migration_command import NOTHING, OK
 from dashboard.services.problems import ProblemError
 from dashboard.services.stores import list_stores
+from dashboard.services.tidy_asking import ask_plan
+from dashboard.services.tidy_command import planned as planned_by_command
 from sessionstore.backup import create_backup, plan_restore, restore
 from sessionstore.errors import UnsupportedStoreError
+from sessionstore.maintenance import MaintenancePolicy
 from sessionstore.store import open_store
 from tests.dashboard.bulk.pages import planned, text_of
 from tests.dashboard.layouts.conftest import ADA, Era, entry
@@ -33,7 +37,7 @@ def actor(alice: User) -> Actor:
     return Actor(name="alice", role="admin", agents=None, via="page", user_id=alice.pk)
 
 
-@pytest.mark.parametrize("action", ["archive", "clear_overrides", "delete"])
+@pytest.mark.parametrize("action", ["archive", "unarchive", "delete"])
 def test_a_plan_leaves_its_sessions_out_with_the_reason(
     era: Era, admin_client: Any, action: str
 ) -> None:
@@ -125,3 +129,18 @@ def test_a_mirror_is_refused_and_an_export_of_it_is_not_a_change(
     assert answer.status_code in (404, 409, 422)
     assert era.database().read_bytes() == before
     assert not store_file(era.state).exists()
+
+
+def test_a_clean_up_is_not_planned(era: Era, actor: Actor) -> None:
+    reader = next(one for one in fleet().refreshed().readers if one.name == "main")
+    with pytest.raises(ProblemError, match="only read"):
+        ask_plan(actor, reader, MaintenancePolicy(orphan_retention_s=1))
+    assert not Job.objects.exists()
+
+
+def test_the_command_leaves_it_alone_and_does_the_others(era: Era) -> None:
+    readers = {one.name: one for one in fleet().refreshed().readers}
+    policy = MaintenancePolicy(orphan_retention_s=1)
+    assert planned_by_command(readers["main"], policy).status == NOTHING
+    assert planned_by_command(readers["new"], policy).status in (NOTHING, OK)
+    assert planned_by_command(readers["main"], policy).outcome == "skipped"

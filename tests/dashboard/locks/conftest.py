@@ -135,6 +135,7 @@ def window(
     program: str = "gateway",
     ago_s: float = 30.0,
     over_count: int = 0,
+    estimated: int = 0,
 ) -> Window:
     """What one process reported of the time before ``ago_s``."""
     until_ms = int((time.time() - ago_s) * 1000)
@@ -156,7 +157,9 @@ def window(
         until_ms,
         processes=[Process("here", 4242 + len(program), 7, program)],
         groups=groups,
-        sessions=[HotSession(key, acquired, 3, 4_000_000_000, 9_000_000_000, 100, over_count)],
+        sessions=[
+            HotSession(key, acquired, 3, 4_000_000_000, 9_000_000_000, 100, over_count, estimated)
+        ],
         writes=kept,
     )
 

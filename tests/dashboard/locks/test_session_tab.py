@@ -79,6 +79,13 @@ def _cells(text: str, *labels: str) -> list[str]:
     return [re.sub("<[^>]*>", "", cell) for cell in found if "number" not in cell][:4]
 
 
+def test_time_held_that_is_estimated_says_so(state: Path, viewer_client: Client) -> None:
+    report(window(acquired=8_000, over_count=17, estimated=6_987))
+    assert tab(viewer_client).count("sampled, 1 update in 8") == 4  # 1, 6, 24 and 72 hours
+    report(window(acquired=400, key=LIN, program="another"))
+    assert "sampled" not in tab(viewer_client, LIN)
+
+
 def test_few_updates_are_not_judged(state: Path, viewer_client: Client) -> None:
     report(window(acquired=5))
     assert "too few to judge" in tab(viewer_client)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,19 @@ def test_overview_leaves_grey_what_nobody_checks(demo_client: Client) -> None:
         assert checks[name]["checked_at"] is None
 
 
+def test_overview_folds_what_is_fine_and_says_how_many_and_when(demo_client: Client) -> None:
+    text = " ".join(demo_client.get("/").content.decode().split())
+    wrong, _fold, folded = text.partition('<details id="checks-fine">')
+    fine, _fold, unchecked = folded.partition('<details id="checks-unchecked">')
+    states = [check["state"] for check in checks_of(demo_client).values()]
+    assert f"{states.count('ok')} checks are fine" in fine
+    assert "looked at <time" in fine.partition("</summary>")[0]
+    marks = {state: f'class="check-row" data-state="{state}"' for state in set(states)}
+    assert wrong.count(marks["bad"]) + wrong.count(marks["watch"]) == wrong.count('"check-row"') > 0
+    assert fine.count(marks["ok"]) == fine.count('"check-row"') == states.count("ok")
+    assert unchecked.count(marks["unknown"]) == unchecked.count('"check-row"') > 0
+
+
 def test_overview_reports_links_as_not_opened(demo_client: Client) -> None:
     assert checks_of(demo_client)["skipped"]["state"] == "watch"
 
@@ -51,6 +67,27 @@ def test_overview_shows_a_lock_that_is_held_now(small_state: Path, viewer_client
 
     store.update("agent:main:telegram:direct:ada", look)
     assert "1 lock is held right now" in seen["sentence"]
+
+
+def test_overview_tells_of_a_transcript_lock_that_was_left_behind(
+    small_state: Path, viewer_client: Client
+) -> None:
+    lock = small_state / "agents" / "main" / "sessions" / "gone.jsonl.lock"
+    lock.write_text('{"pid": 4194303, "createdAt": "2026-01-05T07:30:00.000Z"}')
+    checks = checks_of(viewer_client)
+    assert checks["unexplained-locks"]["state"] == "watch"
+    assert checks["locks"]["sentence"] == "No lock is held right now."
+
+
+def test_a_transcript_lock_counts_for_its_maximum_and_not_for_its_age(
+    small_state: Path, viewer_client: Client
+) -> None:
+    taken = datetime.now(UTC) - timedelta(minutes=4)
+    lock = small_state / "agents" / "main" / "sessions" / "run.jsonl.lock"
+    lock.write_text(json.dumps({"pid": os.getpid(), "createdAt": taken.isoformat()}))
+    checks = checks_of(viewer_client)
+    assert checks["locks"]["sentence"] == "No lock is held right now."
+    assert "of the 5:00 min" in checks["current-hold"]["sentence"]
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ import pytest
 
 from sessionstore.keys import lock_offset
 from sessionstore.locks import OFD_RANGES, HeldLock, StoreLocks, held_locks, open_locks, slots
-from sessionstore.locks.identity import Identity
+from sessionstore.locks.identity import Identity, own_identity
 from sessionstore.locks.ofd import IS_SUPPORTED
 from sessionstore.locks.tables import read_tables
 from tests.sessionstore.locks.conftest import CHILD, Start, says, tell
@@ -369,3 +369,10 @@ def test_table_without_a_free_slot_still_says_who_holds(
     assert all(any("more locks" in line for line in held.evidence) for held in shown)
     if protocol == OFD_RANGES:
         assert len(found) == slots.SLOTS + 6
+
+
+def test_a_package_that_runs_is_named_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sessionstore.locks.identity._program", [])
+    for path, name in [("/x/bot/__main__.py", "bot"), ("/x/bot.py", "bot.py"), ("", "python")]:
+        monkeypatch.setattr("sys.argv", [path])
+        assert own_identity().program == name

@@ -8,8 +8,15 @@ from typing import Any
 
 import pytest
 
-from sessionstore import open_store
-from sessionstore.maintenance import MaintenancePolicy, plan_maintenance, take, without
+from sessionstore import CorruptStoreError, open_store
+from sessionstore.maintenance import (
+    MaintenancePolicy,
+    decode_plan,
+    encode_plan,
+    plan_maintenance,
+    take,
+    without,
+)
 from tests.sessionstore.conftest import Kind
 from tests.sessionstore.helpers import NOW
 from tests.sessionstore.maintenance.tidying import DAY_S, Home, days, item_of, kept, keys, row
@@ -248,6 +255,20 @@ def test_equal_looks_give_equal_plans_and_what_moved_another_digest(tmp_path: Pa
         assert plan_maintenance(store, PRUNE, now_ms=NOW).digest == plan.digest
         store.update(A + "tui-1", lambda old: {**(old or {}), "label": "changed"})
         assert plan_maintenance(store, PRUNE, now_ms=NOW).digest != plan.digest
+
+
+@pytest.mark.parametrize("limit", [30 * 86_400, 30 * DAY_S, 2_592_000.5])
+def test_plan_that_was_written_down_is_read_back_as_it_was(tmp_path: Path, limit: float) -> None:
+    home = Home(tmp_path)
+    fill(home, {"tui-1": row(40, "a"), "telegram:group:1": row(50, "b", label="\u2028é")})
+    home.file("a.jsonl", 40)
+    policy = MaintenancePolicy(prune_after_s=limit, protect=("x",), sources={"prune_after_s": "me"})
+    plan = home.plan(policy)
+    assert decode_plan(plan.paths, encode_plan(plan)) == plan
+    with pytest.raises(CorruptStoreError, match="digest"):
+        decode_plan(plan.paths, encode_plan(plan).replace(b"archive", b"delete"))
+    with pytest.raises(CorruptStoreError):
+        decode_plan(plan.paths, b"{}")
 
 
 def test_excluded_items_are_kept_and_change_the_digest(tmp_path: Path) -> None:

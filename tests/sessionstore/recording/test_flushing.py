@@ -196,8 +196,9 @@ def test_link_in_place_of_the_folder_is_not_followed(store_file: Path, tmp_path:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with open_store(store_file) as store:
-        store.put(A, entry())
+        folder_of(store_file).parent.mkdir(parents=True)
         folder_of(store_file).symlink_to(elsewhere)
+        store.put(A, entry())
         store.close()
         assert store.get(A) == entry()
     assert list(elsewhere.iterdir()) == []

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from contextlib import closing
@@ -301,3 +302,41 @@ def test_rows_of_a_killed_writer_are_read_from_its_log(tmp_path: Path) -> None:
     times = {one.entry["updatedAt"] for one in sqlite_store(tmp_path).scan() if one.entry}
     assert len(times) == 1
     assert times.pop() >= done
+
+
+AS_NOBODY = """
+    import os, sys
+    from sessionstore.errors import SessionStoreError
+    from sessionstore.paths import store_paths
+    from sessionstore.sqlitestore import SqliteStore
+    os.setgid(65534)
+    os.setuid(65534)
+    try:
+        print(SqliteStore(store_paths(sys.argv[1])).keys())
+    except SessionStoreError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes another user")
+def test_another_user_reads_beside_a_gateway_and_leaves_nothing_without_one() -> None:
+    with tempfile.TemporaryDirectory() as place:  # pytest's own folder lets nobody else in
+        state = Path(place) / "state"
+        path = make(database_file(state), {KEY: ENTRY})
+        for one in [Path(place), *Path(place).rglob("*")]:
+            one.chmod(0o755 if one.is_dir() else 0o644)
+        command = [sys.executable, "-c", textwrap.dedent(AS_NOBODY), str(store_file(state))]
+        repository = Path(databasefile.__file__).parents[1]
+
+        def read() -> str:
+            return subprocess.run(
+                command, cwd=repository, check=True, capture_output=True, text=True
+            ).stdout
+
+        assert "keep its owner out" in read()
+        assert [one.name for one in path.parent.iterdir()] == [path.name]
+        with closing(sqlite3.connect(path, isolation_level=None)) as gateway:
+            gateway.execute("UPDATE session_nodes SET updated_at = 7")
+            for one in path.parent.iterdir():
+                one.chmod(0o644)
+            assert read() == f"[{KEY!r}]\n"

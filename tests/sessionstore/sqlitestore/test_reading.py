@@ -15,6 +15,7 @@ from sessionstore.errors import (
     CorruptEntryError,
     UnsupportedStoreError,
 )
+from sessionstore.index import Index
 from sessionstore.migration import migrate
 from sessionstore.paths import store_paths
 from sessionstore.sqlitestore import SqliteStore
@@ -182,3 +183,16 @@ def test_a_damaged_entry_is_named_and_the_others_are_read(tmp_path: Path) -> Non
     ]
     with pytest.raises(CorruptEntryError):
         store.get("agent:main:bad")
+
+
+def test_an_entry_that_the_program_refuses_is_read_and_said(tmp_path: Path) -> None:
+    path = make(database_file(tmp_path), {KEY: ENTRY})
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("UPDATE session_nodes SET entry_valid = -1")
+    store = sqlite_store(tmp_path)
+    assert store.get(KEY) == ENTRY
+    assert [(one.rule, one.key) for one in store.problems()] == [("refused-entry", KEY)]
+    index = Index(store_paths(store_file(tmp_path)))
+    index.refresh()
+    assert index.summary().sessions == 1
+    assert [one.rule for one in index.problems()] == ["refused-entry"]

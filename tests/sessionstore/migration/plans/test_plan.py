@@ -40,7 +40,9 @@ def test_a_store_file_would_be_moved(store: Store, home: Path) -> None:
     write_l0(home, {KEY: entry("a"), "Agent:main:OTHER": entry("b")})
     plan = plan_migration(store)
     assert plan.outcome == "migrated"
-    assert plan.sentence == ("Would move 2 sessions into one file each; nothing is in the way.")
+    assert plan.sentence == (
+        "Would move 2 sessions into one file each; nothing in it is in the way."
+    )
     first, second = plan.sessions
     assert (first.key, first.action, first.source) == (KEY, "move", "sessions.json")
     assert first.file_name == "agent%3Amain%3Amain.json"
@@ -195,7 +197,7 @@ def test_a_store_file_is_merged_into_files_of_42186(store: Store, home: Path) ->
     assert actions(plan) == {KEY: "differs", OTHER: "differs", THIRD: "move"}
     assert plan.sentence == (
         "Would bring 1 new and 1 newer into sessions.d, which stays; 1 in it is newer and stays; "
-        "nothing is in the way."
+        "nothing in it is in the way."
     )
 
 
