@@ -259,6 +259,5 @@ def test_stores_of_the_sqlite_era_are_left_alone(tmp_path: Path, form: str) -> N
     stores = discover(state)
     assert len(stores) == 2
     for found in stores:
-        with open_store(found) as store:
-            with pytest.raises(UnsupportedStoreError, match="only read"):
-                plan_maintenance(store, policy)
+        with open_store(found) as store, pytest.raises(UnsupportedStoreError, match="only read"):
+            plan_maintenance(store, policy)
