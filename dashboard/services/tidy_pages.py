@@ -16,10 +16,10 @@ from dashboard.models import TidyReport
 from dashboard.models.jobs import FINISHED
 from sessionstore.maintenance import RULES
 
-from .fleet import fleet
+from .fleet import fleet, page_budget_s
 from .only_read import SQLITE
 from .problems import Problem
-from .readers import Reader
+from .readers import Reader, refresh_all
 from .tidy_findings import FindingList, WantedFindings, list_findings
 from .tidy_words import (
     CONFIDENCES,
@@ -30,6 +30,8 @@ from .tidy_words import (
     rule_meaning,
     rule_title,
 )
+
+_FRESH_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +159,13 @@ def readers_of(store_id: str | None) -> tuple[list[Reader], Problem | None]:
 
 
 def tidy_page(store_id: str | None, wanted: WantedFindings) -> TidyPage:
-    """Read what is kept; opens no store.
+    """Read what is kept; no store is checked.
 
     Raises:
         ProblemError: there is no such store.
     """
     readers, problem = readers_of(store_id)
+    refresh_all(readers, budget_s=page_budget_s(), max_age_s=_FRESH_S)  # what sessions are called
     by_id = {reader.id: reader for reader in readers}
     reports = newest_reports(list(by_id))
     stores = tuple(_store_row(reader, reports.get(reader.id)) for reader in readers)

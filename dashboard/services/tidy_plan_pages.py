@@ -17,12 +17,15 @@ from dashboard.live import stamp_of
 from dashboard.models import TidyPlan
 from dashboard.models.jobs import FINISHED
 
-from .readers import Reader
+from .fleet import page_budget_s
+from .readers import Reader, refresh_all
 from .tidy_items import FACETS, PER_PAGE, ItemRow, WantedItems, counts_of, item_rows, narrowed
 from .tidy_plan_rows import find_plan
 from .tidy_policy import is_empty, told_policy
 from .tidy_words import ACTION_TONES, ACTION_WORDS, ACTIONS, planned_sentence, ran_sentence, word
 from .tree import shown
+
+_FRESH_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ def plan_page(plan_id: str, wanted: WantedItems) -> PlanPage:
         ProblemError: there is no such plan, or not for whoever asks.
     """
     plan, reader = find_plan(plan_id)
+    refresh_all([reader], budget_s=page_budget_s(), max_age_s=_FRESH_S)  # what sessions are called
     job = _job_of(plan)
     base = plan.items.all()
     found = narrowed(base, wanted)

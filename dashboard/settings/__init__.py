@@ -120,12 +120,12 @@ DEFAULT_FROM_EMAIL = _mail_from[0] if _mail_from else "sessionstore@localhost"
 _console_urls = _environment.web_addresses("SESSIONSTORE_CONSOLE_URL")
 if len(_console_urls) > 1:
     raise ImproperlyConfigured("SESSIONSTORE_CONSOLE_URL: more than one address")
-# What links in alerts begin with.
+# What links in alerts begin with: the address that the start prints, where sign-ins hold.
 CONSOLE_URL = (
     _console_urls[0].rstrip("/")
     if _console_urls
     else f"{'https' if HTTPS_ONLY or TLS_KEY else 'http'}://"
-    + (NAMED_HOSTS[0].lstrip(".") if NAMED_HOSTS else f"localhost:{PORT}")
+    + (NAMED_HOSTS[0].lstrip(".") if NAMED_HOSTS else f"127.0.0.1:{PORT}")
 )
 
 # --- Django ----------------------------------------------------------------------------------

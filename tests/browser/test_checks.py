@@ -95,3 +95,39 @@ def test_no_screen_has_a_violation(
         if width < 400:
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     assert found == {}
+
+
+def test_what_is_fine_opens_by_keyboard_and_stays_open_and_focused_when_the_page_reads_itself(
+    page: Page, live_server: Any, alice: User, sign_in: SignIn, state: Path
+) -> None:
+    sign_in(page, alice)
+    page.goto(f"{live_server.url}/")
+    fine = page.locator("#checks-fine .check-row")
+    expect(fine.first).to_be_hidden()
+    page.locator("#checks-fine-line").focus()
+    page.keyboard.press("Enter")
+    expect(fine.first).to_be_visible()
+    page.evaluate("document.querySelector('#overview-live').dataset.old = 'yes'")
+    page.evaluate("htmx.ajax('GET', '/', {target: '#overview-live', swap: 'outerHTML'})")
+    expect(page.locator("#overview-live[data-old]")).to_have_count(0)
+    expect(fine.first).to_be_visible()
+    expect(page.locator("#checks-fine-line")).to_be_focused()
+
+
+def test_labels_of_limits_do_not_run_into_their_figures_on_a_phone(
+    page: Page, live_server: Any, alice: User, sign_in: SignIn, state: Path
+) -> None:
+    sign_in(page, alice)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{live_server.url}/checks/")
+    cramped = page.evaluate(
+        """() => [...document.querySelectorAll(".check-limits td[data-label]")].filter((cell) => {
+            const pen = document.createElement("canvas").getContext("2d");
+            const label = getComputedStyle(cell, "::before");
+            pen.font = `${label.fontWeight} ${label.fontSize} ${label.fontFamily}`;
+            const width = pen.measureText(cell.dataset.label).width + parseFloat(label.left);
+            return width > parseFloat(getComputedStyle(cell).paddingLeft);
+        }).map((cell) => cell.dataset.label)"""
+    )
+    assert cramped == []
+    expect(page.locator(".check-limits td[data-label]").first).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def test_a_check_changes_nothing(folder: Path, operator_client: Client) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()}
     check(operator_client)
     assert {p: p.stat().st_mtime_ns for p in folder.iterdir() if p.is_file()} == before
+
+
+def test_a_finding_leads_to_its_session(folder: Path, operator_client: Client) -> None:
+    check(operator_client)
+    page = operator_client.get(f"/stores/{id_of()}/tidy/?rule=untouched")
+    links = re.findall(r'href="(/stores/[0-9a-f]+/sessions/[0-9a-f]+/)"', page.content.decode())
+    assert len(links) == 2
+    assert operator_client.get(links[0]).status_code == 200
 
 
 def test_findings_are_narrowed_by_rule_and_text(folder: Path, operator_client: Client) -> None:
