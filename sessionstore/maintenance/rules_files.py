@@ -126,7 +126,7 @@ def large_values(inventory: Inventory, options: CheckOptions) -> Iterator[Findin
             "certain",
             ("no writer took one of them up for five minutes",),
             total,
-            max(one.touched_ns for one in loose) // 1_000_000,
+            min(one.touched_ns for one in loose) // 1_000_000,
         )
 
 
