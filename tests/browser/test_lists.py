@@ -256,7 +256,7 @@ def test_everything_works_without_scripts(
     assert "channel=telegram" in page.url
     page.get_by_role("link", name="Size", exact=True).click()
     page.locator("[data-open]").first.click()
-    for tab in ("JSON", "File and locks", "Problems", "Fields"):
+    for tab in ("JSON", "File", "Problems", "Fields"):
         page.locator(".tabs").get_by_role("link", name=tab).click()
         expect(page.locator(".tabs [aria-current=page]")).to_contain_text(tab)
     page.locator("summary", has_text="Account and display").click()
