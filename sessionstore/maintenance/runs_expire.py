@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..changes import now_ms as clock_ms
+from ..errors import CorruptStoreError, UnsafeFileError
 from ..files import close_directory, list_names, open_below, open_directory, remove_tree
 from ..paths import StorePaths
-from ..versionfiles import begun_name, done_name, folder_of, remove_one
+from ..versionfiles import begun_name, done_name, folder_of, read_version, remove_one
+from .plan_shapes import PlannedItem
 from .policy_values import DAY_S
 from .runs import FOLDER, TRASH, RunFacts, one_at_a_time, opened_run, runs
 from .runs_journal import JournalFile, Record
@@ -68,7 +70,7 @@ def _expire(paths: StorePaths, run: RunFacts) -> int:
 def _remove_versions(paths: StorePaths, run: RunFacts) -> None:
     for item in run.plan.acting:
         outcome = run.journal.outcomes.get(item.id)
-        if item.key is None or outcome is None or not outcome.version:
+        if item.key is None or outcome is None or not _is_own(paths, run, item, outcome.version):
             continue
         try:
             fd = open_directory(folder_of(paths, item.key))
@@ -79,6 +81,17 @@ def _remove_versions(paths: StorePaths, run: RunFacts) -> None:
                 remove_one(fd, name)
         finally:
             close_directory(fd)
+
+
+def _is_own(paths: StorePaths, run: RunFacts, item: PlannedItem, version_id: str) -> bool:
+    """Whether this run kept that version: a journal is a file, and says what somebody wrote."""
+    try:
+        version = read_version(paths, version_id)
+    except (CorruptStoreError, UnsafeFileError):
+        return False  # whose it is cannot be told; it goes as versions go, by its age
+    if version is None or version.key != item.key:
+        return False
+    return version.note.get("run") == run.id and version.note.get("item") == item.id
 
 
 def _remove_record(paths: StorePaths, run_id: str) -> None:
