@@ -168,6 +168,12 @@ def seen_digest(plan: TidyPlan) -> str:
     return told.hexdigest()
 
 
+def is_as_seen(seen: PlanPage) -> bool:
+    """Whether the plan still is what was read: by its digest, and by what it would delete."""
+    now = TidyPlan.objects.only("digest", "totals").get(pk=seen.plan.pk)
+    return seen_digest(now) == seen.seen and now.totals == seen.plan.totals
+
+
 def _totals(plan: TidyPlan) -> tuple[ActionTotal, ...]:
     return tuple(
         ActionTotal(

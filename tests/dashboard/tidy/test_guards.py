@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from dashboard.jobs.housekeeping import CHORES
 from dashboard.models import AuditEvent, Job, TidyItem, TidyPlan, TidyReport, TidySchedule
+from dashboard.services import tidy_asking
 from dashboard.services.tidy_schedules import run_due
 from sessionstore.store import open_store
 from tests.conftest import MakeUser, client_for
@@ -267,3 +268,49 @@ def test_a_plan_of_very_many_items_is_paged_and_searched(
     assert len(page.content) < 600_000
     found = json_of(admin_client, f"/tidy/plans/{made.pk}.json?q=file-019999")
     assert [one["subject"] for one in found["items"]] == ["file-019999.tmp"]
+
+
+def excluded_deletes(client: Client, made: TidyPlan, do: str) -> None:
+    sent = {"do": do, "which": "matching", "list": f"action={PUT[do]}"}
+    assert client.post(f"/tidy/plans/{made.pk}/exclude/", sent).status_code == 302
+
+
+PUT = {"leave-out": "delete", "put-back": "excluded"}
+
+
+def test_items_that_come_back_while_a_plan_is_asked_for_are_not_deleted(
+    folder: Path,
+    admin_client: Client,
+    operator_client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = plan(admin_client)
+    excluded_deletes(admin_client, made, "leave-out")
+    real = tidy_asking._check_free
+
+    def another_comes_first(reader: Any) -> None:
+        excluded_deletes(admin_client, made, "put-back")
+        real(reader)
+
+    monkeypatch.setattr(tidy_asking, "_check_free", another_comes_first)
+    assert apply(operator_client, made).status_code == 409
+    made.refresh_from_db()
+    assert made.job_id is None
+    assert not Job.objects.filter(kind=tidy_asking.APPLY).exists()
+
+
+def test_a_plan_that_is_applied_by_now_is_not_changed(
+    folder: Path, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = plan(admin_client)
+    excluded_deletes(admin_client, made, "leave-out")
+    real = tidy_asking.matching
+
+    def another_comes_first(row: TidyPlan, wanted: Any) -> Any:
+        assert apply(admin_client, made).status_code == 302
+        return real(row, wanted)
+
+    monkeypatch.setattr(tidy_asking, "matching", another_comes_first)
+    sent = {"do": "put-back", "which": "matching", "list": "action=excluded"}
+    assert admin_client.post(f"/tidy/plans/{made.pk}/exclude/", sent).status_code == 409
+    assert made.items.filter(action="delete", is_excluded=True).exists()
