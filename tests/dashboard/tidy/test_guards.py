@@ -314,3 +314,24 @@ def test_a_plan_that_is_applied_by_now_is_not_changed(
     sent = {"do": "put-back", "which": "matching", "list": "action=excluded"}
     assert admin_client.post(f"/tidy/plans/{made.pk}/exclude/", sent).status_code == 409
     assert made.items.filter(action="delete", is_excluded=True).exists()
+
+
+def test_a_search_does_not_tell_what_is_masked(
+    folder: Path, state: Path, admin_client: Client
+) -> None:
+    key = f"agent:main:{SECRET.lower()}"
+    with open_store(folder, gateway_lock_dir=state) as store:
+        store.put(key, {"sessionId": "s-1", "updatedAt": 1_600_000_000_000})
+    check(admin_client)
+    made = plan(admin_client)
+    assert made.items.filter(subject=key).exists()
+    for address, name in (("/tidy", "findings"), (f"/tidy/plans/{made.pk}", "items")):
+        part = SECRET.lower()[:9]
+        assert json_of(admin_client, f"{address}.json?q={part}")[name] == []
+        assert part not in str(admin_client.get(f"{address}/?q={part[:-1]}").context["facets"])
+        found = json_of(admin_client, f"{address}.json?q=main:direct:0000")
+        assert found[name]
+        assert found["matched"] == len(found[name])
+    sent = {"do": "leave-out", "which": "matching", "list": f"q={SECRET.lower()[:9]}"}
+    admin_client.post(f"/tidy/plans/{made.pk}/exclude/", sent)
+    assert not made.items.filter(is_excluded=True).exists()
