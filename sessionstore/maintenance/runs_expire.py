@@ -84,14 +84,11 @@ def _remove_versions(paths: StorePaths, run: RunFacts) -> None:
 
 
 def _is_own(paths: StorePaths, run: RunFacts, item: PlannedItem, version_id: str) -> bool:
-    """Whether this run kept that version: a journal is a file, and says what somebody wrote."""
     try:
         version = read_version(paths, version_id)
     except (CorruptStoreError, UnsafeFileError):
         return False  # whose it is cannot be told; it goes as versions go, by its age
-    if version is None or version.key != item.key:
-        return False
-    return version.note.get("run") == run.id and version.note.get("item") == item.id
+    return version is not None and run.kept(version, item)
 
 
 def _remove_record(paths: StorePaths, run_id: str) -> None:

@@ -13,6 +13,7 @@ from ..editing import OverlapError
 from ..errors import EntryNotFoundError, LockTimeoutError, SessionStoreError
 from ..kept import Keeper
 from ..store import Store, open_store
+from ..versionfiles import read_version
 from ..versions import undo
 from .apply_files import Mover, refusal_of, stops_all
 from .apply_items import Doer
@@ -130,6 +131,9 @@ class _Returning:
     def _bring_back(self, item: PlannedItem, outcome: Record) -> tuple[str, bool]:
         try:
             if outcome.version:
+                version = read_version(self.store.paths, outcome.version)
+                if version is not None and not self.run.kept(version, item):
+                    return "The record of the run names what is not this item's.", False
                 keeper = Keeper(by=self.by, action="undo", note={"undoes": outcome.version})
                 undo(self.store.keeping(keeper), outcome.version)
             return self._files(outcome)

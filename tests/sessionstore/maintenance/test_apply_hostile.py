@@ -13,6 +13,7 @@ import pytest
 from sessionstore import MaintenancePolicy, StoreIOError, expire_runs, take_back, versions
 from sessionstore.files import renames
 from sessionstore.kept import Keeper
+from sessionstore.maintenance import runs
 from tests.sessionstore.maintenance.test_apply import EVERYTHING, A, home_of, outcomes, run
 from tests.sessionstore.maintenance.tidying import DAY_S, TEXT, Home, days, item_of, row
 
@@ -103,3 +104,44 @@ def test_expiry_removes_no_version_that_is_not_the_runs_own(tmp_path: Path, kind
         assert list(expire_runs(store.paths)) == [report.run_id]
         assert victim.exists()
         assert keeper.kept[-1].id in {one.id for one in versions(store, A + "tui-old")}
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "linked-plan", "folder"])
+def test_what_somebody_put_among_the_runs_hides_no_run(tmp_path: Path, kind: str) -> None:
+    home = home_of(tmp_path, "directory")
+    report = run(home, home.plan(EVERYTHING), take_back_s=0)
+    root = home.path.parent / ".sessionstore" / "sessions" / "maintenance"
+    planted = root / "zzz"
+    if kind == "file":
+        planted.write_text("notes")
+    elif kind == "link":
+        planted.symlink_to(root / report.run_id)
+    else:
+        planted.mkdir()
+    if kind == "linked-plan":
+        (planted / "plan.json").symlink_to(root / report.run_id / "plan.json")
+    with home.open() as store:
+        assert [one.id for one in runs(store.paths)] == [report.run_id]
+        assert list(expire_runs(store.paths)) == [report.run_id]
+    assert planted.exists()
+
+
+def test_taking_back_touches_no_session_but_the_items_own(tmp_path: Path) -> None:
+    home = home_of(tmp_path, "directory")
+    report = run(home, home.plan(EVERYTHING))
+    item = item_of(report.plan, A + "tui-old").id
+    with home.open() as store:
+        keeper = Keeper(reason="by hand")
+        store.keeping(keeper).patch(A + "tui-new", {"label": "right"})
+        journal = (
+            home.path.parent / ".sessionstore/sessions/maintenance" / report.run_id / "journal"
+        )
+        version = keeper.kept[-1].id
+        record = {"state": "done", "at_ms": 1, "item": item, "version": version}
+        with journal.open("a") as lines:
+            lines.write("\n" + json.dumps(record) + "\n")
+        back = take_back(store, report.run_id, items=[item])
+        assert outcomes(back)[A + "tui-old"] == "done"
+        new = store.get(A + "tui-new")
+        assert new is not None
+        assert new["label"] == "right"
