@@ -80,7 +80,7 @@ class Mover:
         if self.stamp(name) is None:
             return False
         with self._folder_of(name) as (fd, last), opened_run(self.paths, self.run_id) as run:
-            trash = open_directory(TRASH, dir_fd=run)
+            trash = _open_trash(run)
             try:
                 moved = rename_new(last, _name_in_trash(target), dir_fd=fd, to_fd=trash)
                 sync_descriptor(trash, self.paths.sidecar / target)
@@ -112,7 +112,7 @@ class Mover:
                 yield found
             return
         with opened_run(self.paths, self.run_id) as run:
-            trash = open_directory(TRASH, dir_fd=run)
+            trash = _open_trash(run)
             try:
                 yield trash, _name_in_trash(target)
             finally:
@@ -139,6 +139,15 @@ class Mover:
             yield fd, last
         finally:
             close_directory(fd)
+
+
+def _open_trash(run: int) -> int:
+    """The trash of an open run; an empty one where somebody removed it to have room."""
+    try:
+        return open_directory(TRASH, dir_fd=run)
+    except FileNotFoundError:
+        make_directory_at(TRASH, dir_fd=run)
+        return open_directory(TRASH, dir_fd=run)
 
 
 def _name_in_trash(target: str) -> str:

@@ -82,11 +82,12 @@ class RunFacts:
         return found is not None and found.state == "taken-back"
 
     def _result(self, item: str) -> ItemResult:
-        outcome = self.journal.outcomes[item]
-        if self._is_back(item):
-            return ItemResult(item, "taken-back", self.journal.returns[item].message)
+        outcome, back = self.journal.outcomes[item], self.journal.returns.get(item)
+        if back is not None and self._is_back(item):
+            return ItemResult(item, "taken-back", back.message)
         assert outcome.state in ("done", "skipped", "failed")
-        return ItemResult(item, outcome.state, outcome.message, outcome.freed)
+        said = outcome.message if back is None else back.message
+        return ItemResult(item, outcome.state, said, outcome.freed)
 
 
 @contextmanager

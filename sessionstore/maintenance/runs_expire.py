@@ -50,12 +50,7 @@ def expire_runs(
 def _expire(paths: StorePaths, run: RunFacts) -> int:
     held = run.report().held_bytes
     with opened_run(paths, run.id) as fd:
-        trash = open_directory(TRASH, dir_fd=fd)
-        try:
-            for name in list_names(trash):
-                remove_tree(name, dir_fd=trash)
-        finally:
-            close_directory(trash)
+        _empty_trash(fd)
         _remove_versions(paths, run)
         journal = JournalFile(f"the journal of the run {run.id}", dir_fd=fd)
         try:
@@ -65,6 +60,18 @@ def _expire(paths: StorePaths, run: RunFacts) -> int:
         finally:
             journal.close()
     return held
+
+
+def _empty_trash(run: int) -> None:
+    try:
+        trash = open_directory(TRASH, dir_fd=run)
+    except FileNotFoundError:
+        return  # somebody removed it to have room
+    try:
+        for name in list_names(trash):
+            remove_tree(name, dir_fd=trash)
+    finally:
+        close_directory(trash)
 
 
 def _remove_versions(paths: StorePaths, run: RunFacts) -> None:

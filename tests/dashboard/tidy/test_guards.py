@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from dashboard.jobs.housekeeping import CHORES
 from dashboard.models import AuditEvent, Job, TidyItem, TidyPlan, TidyReport, TidySchedule
-from dashboard.services import tidy_asking
+from dashboard.services import tidy_asking, tidy_items, tidy_words
 from dashboard.services.tidy_schedules import run_due
 from sessionstore.store import open_store
 from tests.conftest import MakeUser, client_for
@@ -296,7 +296,7 @@ def test_items_that_come_back_while_a_plan_is_asked_for_are_not_deleted(
     assert apply(operator_client, made).status_code == 409
     made.refresh_from_db()
     assert made.job_id is None
-    assert not Job.objects.filter(kind=tidy_asking.APPLY).exists()
+    assert not Job.objects.filter(kind=tidy_words.APPLY).exists()
 
 
 def test_a_plan_that_is_applied_by_now_is_not_changed(
@@ -304,7 +304,7 @@ def test_a_plan_that_is_applied_by_now_is_not_changed(
 ) -> None:
     made = plan(admin_client)
     excluded_deletes(admin_client, made, "leave-out")
-    real = tidy_asking.matching
+    real = tidy_items.matching
 
     def another_comes_first(row: TidyPlan, wanted: Any) -> Any:
         assert apply(admin_client, made).status_code == 302

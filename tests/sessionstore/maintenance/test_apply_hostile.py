@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import pytest
 from sessionstore import MaintenancePolicy, StoreIOError, expire_runs, take_back, versions
 from sessionstore.files import renames
 from sessionstore.kept import Keeper
-from sessionstore.maintenance import runs
+from sessionstore.maintenance import read_run, runs
 from tests.sessionstore.maintenance.test_apply import EVERYTHING, A, home_of, outcomes, run
-from tests.sessionstore.maintenance.tidying import DAY_S, TEXT, Home, days, item_of, row
+from tests.sessionstore.maintenance.tidying import DAY_S, TEXT, Home, days, item_of, row, stamp
 
 OLD = MaintenancePolicy(prune_after_s=DAY_S)
 
@@ -145,3 +146,37 @@ def test_taking_back_touches_no_session_but_the_items_own(tmp_path: Path) -> Non
         new = store.get(A + "tui-new")
         assert new is not None
         assert new["label"] == "right"
+
+
+def test_trash_that_somebody_removed_keeps_no_session_from_coming_back(tmp_path: Path) -> None:
+    home = home_of(tmp_path, "directory")
+    report = run(home, home.plan(EVERYTHING))
+    folder = home.path.parent / ".sessionstore/sessions/maintenance" / report.run_id
+    shutil.rmtree(folder / "trash")
+    with home.open() as store:
+        back = take_back(store, report.run_id)
+        assert store.get(A + "tui-old") is not None
+        expire_runs(store.paths, now_ms=report.take_back_until_ms)
+        assert read_run(store.paths, report.run_id).is_expired
+    found = outcomes(back)
+    assert found[A + "tui-old"] == found[A + "tui-fat"] == found["orphan.jsonl"] == "taken-back"
+    gone = f"gone.jsonl.deleted.{stamp(90)}"
+    assert found[gone] == "done"
+    said = {one.id: one.message for one in back.results}
+    assert "neither" in said[item_of(report.plan, gone).id]
+    assert "neither" in said[item_of(report.plan, A + "tui-old").id]
+
+
+def test_run_goes_on_without_the_trash_that_somebody_removed(tmp_path: Path) -> None:
+    home = home_of(tmp_path, "directory")
+    plan = home.plan(EVERYTHING)
+
+    def stop(done: int, total: int, item: str) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(home, plan, progress=stop)
+    (trash,) = home.path.parent.glob(".sessionstore/sessions/maintenance/*/trash")
+    shutil.rmtree(trash)
+    assert run(home, plan).outcomes == {"done": 5}
