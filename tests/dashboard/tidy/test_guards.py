@@ -335,3 +335,26 @@ def test_a_search_does_not_tell_what_is_masked(
     sent = {"do": "leave-out", "which": "matching", "list": f"q={SECRET.lower()[:9]}"}
     admin_client.post(f"/tidy/plans/{made.pk}/exclude/", sent)
     assert not made.items.filter(is_excluded=True).exists()
+
+
+def test_no_address_of_another_agents_store_answers(narrow: Client, admin_client: Client) -> None:
+    check(admin_client)
+    made = plan(admin_client, prune_after_s="30d")
+    store = id_of()
+    assert admin_client.get("/sessions/").status_code == 200
+    rows = json_of(admin_client, f"/stores/{store}/layouts.json")["sessions"]
+    assert rows
+    ref = rows[0]["ref"]
+    here = f"/stores/{store}"
+    for address in (
+        *(f"{here}/tidy{end}" for end in ("/", ".json", ".csv", "/plan/")),
+        *(f"{here}/tidy/reports{end}" for end in ("/", ".json", ".csv")),
+        *(f"{here}/layouts{end}" for end in ("/", ".json", ".csv")),
+        *(f"{here}/layouts/{ref}{end}" for end in ("/", ".json")),
+        *(f"{here}/sessions/{ref}/transcript{end}" for end in ("/", ".json", ".csv")),
+        *(f"/tidy/plans/{made.pk}{end}" for end in ("/", ".json", ".csv")),
+    ):
+        assert admin_client.get(address).status_code == 200, address
+        assert narrow.get(address).status_code == 404, address
+    assert narrow.post(f"{here}/sessions/{ref}/transcript/").status_code == 404
+    assert not AuditEvent.objects.filter(action="transcript.read").exists()
