@@ -7,7 +7,7 @@ read alike, and the same call goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from . import blobs
 from .adoption import replace_marker
 from .backing import Backing
-from .blobs import GRACE_S, Collected
+from .blobs import GRACE_S, Blob, Collected
 from .directory import DirectoryStore
 from .entryfiles import read_stored
 from .errors import SessionStoreError, UnsupportedStoreError
@@ -103,9 +103,15 @@ def blob_status(paths: StorePaths, *, max_entry_bytes: int = DEFAULT_MAX_BYTES) 
 
 
 def collect_blobs(
-    store: Store, *, older_than_s: float = GRACE_S, timeout: float = 10.0
+    store: Store,
+    *,
+    older_than_s: float = GRACE_S,
+    timeout: float = 10.0,
+    keep: Collection[str] = (),
 ) -> Collected:
     """Retire blobs that nothing refers to, and remove those retired for ``older_than_s``.
+
+    ``keep`` are digests of retired ones that stay: ``maintenance.retired_by_runs``.
 
     Any layout: a store that left the directory layout may have some too. See ``blobs.collect``.
 
@@ -114,8 +120,25 @@ def collect_blobs(
     """
     with _backing(store.paths, store.max_entry_bytes) as backing:
         return blobs.collect(
-            store.paths, backing.locks, older_than_s=older_than_s, timeout=check_timeout(timeout)
+            store.paths,
+            backing.locks,
+            older_than_s=older_than_s,
+            timeout=check_timeout(timeout),
+            keep=keep,
         )
+
+
+def retire_blob(store: Store, blob: Blob, *, timeout: float) -> bool:
+    """Retire one blob in exclusive mode; False when it is not as it was listed.
+
+    Raises:
+        LockTimeoutError, StoreIOError: nothing was changed, or the blob is young and in place.
+    """
+    with (
+        _backing(store.paths, store.max_entry_bytes) as backing,
+        backing.locks.exclusive("tidy", check_timeout(timeout)),
+    ):
+        return blobs.retire(store.paths, [blob]) == [blob]
 
 
 @contextmanager

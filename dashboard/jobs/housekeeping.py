@@ -15,7 +15,7 @@ from django.utils import timezone
 from dashboard.models import Change, Chore, Job, Plan, SignIn
 from dashboard.models.jobs import FINISHED
 from dashboard.services.alert_raising import remove_old_alerts
-from dashboard.services.blobs import collect_all
+from dashboard.services.blobs import finish_all
 from dashboard.services.check_acknowledging import remove_expired_acknowledgements
 from dashboard.services.migration_plans import remove_old_plans
 from dashboard.services.report_tidying import tidy_all_reports
@@ -73,7 +73,7 @@ CHORES: dict[str, Callable[[datetime], int]] = {
     "browser sessions": remove_expired_sessions,
     "changes": remove_expired_changes,
     "versions": sweep_all,
-    "blobs": collect_all,
+    "blobs": finish_all,
     "reports": tidy_all_reports,
     "alerts": remove_old_alerts,
     "acknowledgements": remove_expired_acknowledgements,

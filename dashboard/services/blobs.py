@@ -15,9 +15,10 @@ from django.utils.translation import ngettext
 from dashboard import audit
 from dashboard.acting import Actor
 from dashboard.jobs import queue
-from sessionstore import open_store
+from sessionstore.blobs import finish
 from sessionstore.blobswitch import blob_status, collect_blobs, set_blobs
 from sessionstore.errors import SessionStoreError
+from sessionstore.maintenance import retired_by_runs
 
 from .amounts import binary
 from .change_stores import opened_for_change
@@ -28,7 +29,7 @@ from .problems import problem_of
 from .readers import Reader
 from .tree import shown
 
-__all__ = ["STEPS", "Done", "UsageError", "chosen", "collect_all", "done"]
+__all__ = ["STEPS", "Done", "UsageError", "chosen", "done", "finish_all"]
 
 STEPS = ("on", "off", "status", "collect")
 WAIT_S = 30.0
@@ -86,7 +87,8 @@ def _changed(reader: Reader, what: str, reason: str) -> Done:
     try:
         with opened_for_change(reader, WAIT_S) as store:
             if what == "collect":
-                collected = asdict(collect_blobs(store, timeout=WAIT_S))
+                keep = retired_by_runs(reader.paths)
+                collected = asdict(collect_blobs(store, timeout=WAIT_S, keep=keep))
                 result = Done(reader.name, _collected_words(collected), OK, collected)
             else:
                 report = set_blobs(store, what == "on", timeout=WAIT_S)
@@ -134,19 +136,18 @@ def _collected_words(counts: Mapping[str, int]) -> str:
     }
 
 
-def collect_all(now: datetime) -> int:
-    """Collect the blobs of every store; returns how many were removed for good.
+def finish_all(now: datetime) -> int:
+    """Remove what plans and ``collect`` retired and had its time; returns how many went.
 
-    A store that fails is logged and keeps no other from its turn. One without old blobs costs a
-    listing.
+    Nothing is retired here: that takes a plan or a command. A store that fails is logged and
+    keeps no other from its turn. One without retired blobs costs a listing.
     """
     if settings.READ_ONLY:
         return 0
     removed = 0
     for reader in fleet().scan().readers:
         try:
-            with open_store(reader.paths, report=False) as store:
-                removed += collect_blobs(store).removed
+            removed += finish(reader.paths, keep=retired_by_runs(reader.paths)).removed
         except SessionStoreError as error:
             _log.error("blobs of store %s: %s", reader.id, type(error).__name__)
     return removed

@@ -76,7 +76,9 @@ VALUES: Mapping[str, tuple[str, Text, Text]] = {
     "leftover_retention_s": (
         SPAN,
         lazy("Delete leftovers older than"),
-        lazy("Temporary files, staging folders, copies of repairs, prompt texts nobody names."),
+        lazy(
+            "Temporary files, staging folders, copies of repairs, unnamed prompt texts and blobs."
+        ),
     ),
     "store_copies_kept": (
         COUNT,

@@ -46,6 +46,7 @@ KIND_WORDS: dict[str, Text] = {
     "file": lazy("file"),
     "blob": lazy("prompt text"),
     "field": lazy("fields of a session"),
+    "value": lazy("blob"),
 }
 OUTCOMES = ("done", "skipped", "failed", "taken-back")
 OUTCOME_WORDS: dict[str, Text] = {
@@ -168,6 +169,7 @@ PLAN_RULE_WORDS: dict[str, Text] = {
     "reset-retention": lazy("old .reset archives"),
     "orphans": lazy("transcripts without a session"),
     "leftovers": lazy("leftovers"),
+    "unnamed-blob": lazy("blobs that nothing refers to"),
     "store-copies": lazy("copies of the whole store"),
     "slim": lazy("fields that are made anew"),
     "unpin": lazy("overrides of failovers"),

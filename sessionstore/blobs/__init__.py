@@ -5,8 +5,8 @@ its file (``docs/format.md`` §12).
 referred to and ``collecting`` removes the others. Everything above works on whole entries.
 """
 
-from .collecting import GRACE_S, Collected, collect, unreferenced
-from .folder import Blobs
+from .collecting import GRACE_S, Collected, collect, finish, put_back, retire, unreferenced
+from .folder import FOLDER, Blobs
 from .form import (
     THRESHOLD,
     BlobError,
@@ -16,9 +16,10 @@ from .form import (
     is_folded,
     reference_to,
 )
-from .marking import Blob, Reference, entry_files, list_blobs, references_in
+from .marking import Blob, Reference, entry_files, find_blob, list_blobs, references_in
 
 __all__ = [
+    "FOLDER",
     "GRACE_S",
     "THRESHOLD",
     "Blob",
@@ -30,10 +31,14 @@ __all__ = [
     "collect",
     "digests_in",
     "entry_files",
+    "find_blob",
+    "finish",
     "has_large_values",
     "is_folded",
     "list_blobs",
+    "put_back",
     "reference_to",
     "references_in",
+    "retire",
     "unreferenced",
 ]

@@ -27,7 +27,7 @@ from ..files import (
 from ..locks import StoreLocks
 from ..paths import StorePaths
 from .folder import FOLDER, RETIRED, open_folder
-from .marking import Blob, list_blobs, look_at, references_in
+from .marking import Blob, list_blobs, list_retired, look_at, references_in
 
 GRACE_S: Final = 86_400.0
 _AT_ONCE: Final = 200  # renames in one exclusive section: a few milliseconds
@@ -78,8 +78,11 @@ def collect(
     *,
     older_than_s: float = GRACE_S,
     timeout: float = 10.0,
+    keep: Collection[str] = (),
 ) -> Collected:
     """Retire what is unreferenced, and remove what has been retired for ``older_than_s``.
+
+    ``keep`` are digests of retired ones that stay.
 
     Cost: as :func:`unreferenced`; exclusive mode for some milliseconds per 200 blobs.
 
@@ -93,8 +96,8 @@ def collect(
         return Collected()
     marked = _marked(paths)
     loose = _loose(blobs, marked, before_ns)
-    removed = _remove(paths, [one for one in loose if one.is_retired])
-    put_back = _put_back(paths, [one for one in blobs if one.is_retired and one.sha256 in marked])
+    removed = _remove(paths, [b for b in loose if b.is_retired and b.sha256 not in keep])
+    back = put_back(paths, [one for one in blobs if one.is_retired and one.sha256 in marked])
     fresh = [one for one in loose if not one.is_retired]
     retired: list[Blob] = []
     for start in range(0, len(fresh), _AT_ONCE):
@@ -105,7 +108,31 @@ def collect(
         retired_bytes=sum(one.size_bytes for one in retired),
         removed=len(removed),
         removed_bytes=sum(one.size_bytes for one in removed),
-        put_back=put_back,
+        put_back=back,
+    )
+
+
+def finish(
+    paths: StorePaths, *, older_than_s: float = GRACE_S, keep: Collection[str] = ()
+) -> Collected:
+    """Remove what was retired so long ago and is still referred to by nobody; retires nothing.
+
+    One that a file refers to is put back. ``keep`` are digests of those that stay. Cost: one
+    ``lstat`` per retired blob, and every file of the store read once where one has had its time.
+
+    Raises:
+        StoreIOError: a file cannot be read, or the disk refused; what is done stays done.
+    """
+    before_ns = _before_ns(older_than_s)
+    over = [b for b in list_retired(paths) if b.touched_ns <= before_ns and b.sha256 not in keep]
+    if not over:
+        return Collected()
+    marked = _marked(paths)
+    removed = _remove(paths, [one for one in over if one.sha256 not in marked])
+    return Collected(
+        removed=len(removed),
+        removed_bytes=sum(one.size_bytes for one in removed),
+        put_back=put_back(paths, [one for one in over if one.sha256 in marked]),
     )
 
 
@@ -146,8 +173,11 @@ def _remove(paths: StorePaths, blobs: Sequence[Blob]) -> list[Blob]:
         close_directory(fd)
 
 
-def _put_back(paths: StorePaths, blobs: Sequence[Blob]) -> int:
-    """Retired ones that a file refers to after all: a person put a kept file back in place."""
+def put_back(paths: StorePaths, blobs: Sequence[Blob]) -> int:
+    """Bring retired ones back into place; returns how many came.
+
+    One that a writer has written anew meanwhile is there: its retired copy goes.
+    """
     count = 0
     for blob in blobs:
         ensure_directory(paths.sidecar / FOLDER / blob.sha256[:2])
@@ -155,7 +185,10 @@ def _put_back(paths: StorePaths, blobs: Sequence[Blob]) -> int:
         source = open_directory(RETIRED, dir_fd=top)
         target = open_directory(blob.sha256[:2], dir_fd=top)
         try:
-            if status_of(blob.sha256, dir_fd=target) is None:
+            there = status_of(blob.sha256, dir_fd=target)
+            if there is not None and there.st_size == blob.size_bytes:
+                remove_file(blob.sha256, dir_fd=source)
+            else:
                 count += move_into(blob.sha256, blob.sha256, from_fd=source, to_fd=target)
         finally:
             for fd in (top, source, target):

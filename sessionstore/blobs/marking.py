@@ -54,7 +54,32 @@ def list_blobs(paths: StorePaths) -> list[Blob]:
     Raises:
         UnsafeFileError, StoreIOError: a folder is a link or cannot be listed.
     """
-    return [*_blobs_in(paths, retired=False), *_blobs_in(paths, retired=True)]
+    return [*_blobs_in(paths, retired=False), *list_retired(paths)]
+
+
+def list_retired(paths: StorePaths) -> list[Blob]:
+    """The blobs that are retired. One ``lstat`` each.
+
+    Raises:
+        UnsafeFileError, StoreIOError: the folder is a link or cannot be listed.
+    """
+    return list(_blobs_in(paths, retired=True))
+
+
+def find_blob(paths: StorePaths, sha256: str, *, is_retired: bool = False) -> Blob | None:
+    """One blob where it is, or among the retired; None when it is not there.
+
+    Raises:
+        UnsafeFileError, StoreIOError: a folder is a link or cannot be opened.
+    """
+    try:
+        fd = open_folder(paths.sidecar, RETIRED if is_retired else sha256[:2])
+    except FileNotFoundError:
+        return None
+    try:
+        return look_at(sha256, fd, is_retired=is_retired)
+    finally:
+        close_directory(fd)
 
 
 def _blobs_in(paths: StorePaths, *, retired: bool) -> Iterator[Blob]:

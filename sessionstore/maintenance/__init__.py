@@ -1,6 +1,7 @@
 """Find what is stale, orphaned, damaged or wasteful; plan to tidy it; do it; take it back."""
 
 from .apply import TAKE_BACK_S, maintain
+from .apply_blobs import retired_by_runs
 from .check import Checked, check, examine
 from .inventory import take
 from .plan import plan_maintenance, plan_of, without
@@ -49,6 +50,7 @@ __all__ = [
     "plan_of",
     "policy_of",
     "read_run",
+    "retired_by_runs",
     "run_ids",
     "runs",
     "take",

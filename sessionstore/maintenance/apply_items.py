@@ -24,7 +24,8 @@ from ..kept import Keeper, Version
 from ..store import Store
 from ..transcripts import archive_name
 from ..versions import versions
-from .apply_files import OUT, Mover, refusal_of, stops_all
+from . import apply_blobs
+from .apply_files import GONE, OUT, Mover, carried, refusal_of, stops_all
 from .plan_draft import is_archivable
 from .plan_files import ORPHANS, why_none_is_orphan
 from .plan_shapes import PlannedItem
@@ -36,7 +37,6 @@ ACTION = "tidy"
 """The action of versions that maintenance keeps."""
 
 MOVED = "It changed since the plan was made, so it was left as it is."
-GONE = "It is gone already."
 
 Names = tuple[tuple[str, str], ...]
 
@@ -53,7 +53,7 @@ class Doer:
     def intent(self, item: PlannedItem) -> Record:
         """What is about to be done, with the names that files will have."""
         names: Iterable[str] = item.files if item.kind == "entry" else (item.path or "",)
-        if item.kind == "field":
+        if item.kind in ("field", "value"):
             names = ()
         pairs = [(name, self._target(item, name, at)) for at, name in enumerate(names)]
         return Record("intent", now_ms(), item.id, tuple(pairs))
@@ -77,6 +77,8 @@ class Doer:
                 return self._entry(item, intent)
             if item.kind == "field":
                 return self._fields(item)
+            if item.kind == "value":
+                return self._blob(item)
             return self._file(item, intent.names)
         except (ConflictError, EntryNotFoundError):
             return self._said(item, MOVED if self._is_there(item) else GONE)
@@ -142,28 +144,12 @@ class Doer:
         stamps = dict(zip(item.files, item.file_stamps, strict=True))
         why = self._why_files_stay(item, version) if names else ""
         for name, target in names:
-            trouble = why or self._moved(name, target, stamps.get(name))
+            trouble = why or carried(self.mover, name, target, stamps.get(name))
             if trouble:
                 left.append(f"{name} stays: {trouble}")
             elif target.startswith(OUT):
                 freed += self.mover.size(name, target) or 0
         return freed, freed, " ".join(left)
-
-    def _moved(self, name: str, target: str, stamp: str | None) -> str:
-        """Move one file; what kept it from it, if anything."""
-        try:
-            if self.mover.size(name, target) is not None:
-                return ""  # an earlier attempt did it
-            now = self.mover.stamp(name)
-            if now not in (None, stamp):  # a run that goes on may come days later
-                return "it was written since the plan was made."
-            if now is not None and self.mover.is_locked(name):
-                return "it is locked, a run may be writing it."
-            return "" if self.mover.move(name, target) else GONE
-        except SessionStoreError as error:
-            if stops_all(error):
-                raise
-            return refusal_of(error)
 
     def _why_files_stay(self, item: PlannedItem, version: Version) -> str:
         keys_of = {} if self.look is None else self.look.keys_of
@@ -199,6 +185,10 @@ class Doer:
         return Record("done", now_ms(), item.id, (), version.id, freed=freed, held=freed)
 
     # -- files ---------------------------------------------------------------------------
+
+    def _blob(self, item: PlannedItem) -> Record:
+        why = apply_blobs.retire(self.store, self.look, item)
+        return self._said(item, why) if why else Record("done", now_ms(), item.id)
 
     def _file(self, item: PlannedItem, names: Names) -> Record:
         ((name, target),) = names

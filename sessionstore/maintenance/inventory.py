@@ -3,7 +3,8 @@
 One pass, and nothing is opened twice: each entry once, transcripts only where they are too small
 to hold a conversation (2 KiB at most), our own small files of earlier incarnations. No lock is
 taken, no link followed, no dead table swept. Cost: a read per entry and an ``lstat`` per file;
-10,000 sessions with 7,590 transcripts take about two seconds and some 45 MB.
+10,000 sessions with 7,590 transcripts take about two seconds and some 45 MB. Only where there are
+blobs, every file that may refer to one is read once more, see ``blobs.unreferenced``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .. import locks
+from ..blobs import Blob, unreferenced
 from ..errors import Finding, SessionStoreError
 from ..files import SIDECAR_ROOT
 from ..keys import key_from_name
@@ -28,6 +30,7 @@ from .inventory_links import Linker, MayLook, marked
 from .inventory_others import Others
 from .shapes import EntryFacts, FileFacts, Inventory
 
+_TAKEN_UP_S = 300.0
 _LIVE = frozenset(["alive", "over-limit", "other-host", "unreadable", "unexplained"])
 
 
@@ -76,7 +79,16 @@ def take(
         collisions=collisions,
         is_listed=found.is_listed,
         is_open_to_others=is_open,
+        loose_blobs=_loose_blobs(paths),
     )
+
+
+def _loose_blobs(paths: StorePaths) -> tuple[Blob, ...] | None:
+    try:
+        loose = unreferenced(paths, older_than_s=_TAKEN_UP_S)
+    except SessionStoreError:
+        return None
+    return tuple(one for one in loose if not one.is_retired)
 
 
 def _layout(paths: StorePaths, found: Found) -> str:

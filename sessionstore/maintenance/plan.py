@@ -13,7 +13,7 @@ from dataclasses import replace
 from ..errors import EntryNotFoundError
 from ..sqlitestore import read_only_error
 from ..store import Store
-from . import budget, plan_entries, plan_fields, plan_files
+from . import budget, plan_blobs, plan_entries, plan_fields, plan_files
 from .inventory import take
 from .plan_draft import Draft
 from .plan_records import digest_of
@@ -67,6 +67,7 @@ def plan_of(look: Inventory, policy: MaintenancePolicy) -> MaintenancePlan:
     plan_files.orphans(draft)
     plan_files.leftovers(draft)
     plan_files.store_copies(draft)
+    plan_blobs.unnamed(draft)
     plan_fields.slim(draft)
     budget.sweep(draft)
     draft.attach_files()
@@ -91,7 +92,12 @@ def plan_of(look: Inventory, policy: MaintenancePolicy) -> MaintenancePlan:
 def _items(draft: Draft) -> list[PlannedItem]:
     """What is done, in the order of doing it, then what is kept. Each subject once."""
     fields = [item for key, item in draft.fields.items() if key not in draft.entries]
-    doing = [*draft.entries.values(), *draft.files.values(), *fields]
+    doing = [
+        *draft.entries.values(),
+        *draft.files.values(),
+        *draft.values.values(),
+        *fields,
+    ]
     done = {item.id for item in doing}
     return [*doing, *(item for item in draft.kept.values() if item.id not in done)]
 

@@ -38,6 +38,7 @@ class Draft:
     entries: dict[str, PlannedItem] = field(default_factory=dict)
     files: dict[str, PlannedItem] = field(default_factory=dict)
     fields: dict[str, PlannedItem] = field(default_factory=dict)
+    values: dict[str, PlannedItem] = field(default_factory=dict)
     kept: dict[str, PlannedItem] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 

@@ -14,7 +14,8 @@ from typing import Literal
 from ..paths import StorePaths
 
 Action = Literal["keep", "archive", "slim", "delete"]
-ItemKind = Literal["entry", "transcript", "file", "blob", "field"]
+ItemKind = Literal["entry", "transcript", "file", "blob", "field", "value"]
+"""``blob``: a prompt text of OpenClaw's. ``value``: a blob of docs/format.md §12."""
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, item); what it raises stops the run, which can be started again."""
@@ -29,7 +30,7 @@ class MaintenancePolicy:
     is reached (80 % of the first where None). ``cron_runs_kept``: finished runs of each cron job.
     ``archive_retention_s``, ``reset_retention_s``: age of ``.deleted`` and ``.reset`` archives.
     ``orphan_retention_s``: age of transcripts that no entry names. ``leftover_retention_s``: age of
-    temporary files, staging folders, repair backups, prompt texts that no entry names.
+    temporary files, staging folders, repair backups, prompt texts that no entry names, blobs.
     ``cron_retention_s``: age of finished runs of cron jobs. ``store_copies_kept``: copies of the
     whole store that rotations and migrations left. ``slim_fields``: rebuildable fields to take
     out of entries. ``unpin_failover``: take out model overrides that a failover left. ``protect``:
@@ -61,9 +62,9 @@ class PlannedItem:
     """One thing and what would be done with it. ``id`` is unique in its plan and stable.
 
     ``frees_bytes`` is predicted: what leaves the store (0 for ``keep``). ``stamp`` is the etag of
-    an entry, or size and mtime of a file: what moved since is skipped. ``files`` go with an
-    entry, unless one of ``shared_with``, sessions that have them too, is still there by then;
-    ``file_stamps`` are theirs.
+    an entry, size and mtime of a file, or inode and mtime of a blob: what moved since is skipped.
+    ``files`` go with an entry, unless one of ``shared_with``, sessions that have them too, is
+    still there by then; ``file_stamps`` are theirs.
     """
 
     id: str

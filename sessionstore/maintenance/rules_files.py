@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..blobs import FOLDER
 from ..errors import Finding
 from .rule import (
     CheckOptions,
@@ -99,6 +100,36 @@ def blobs(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
             )
 
 
+def large_values(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
+    loose = inventory.loose_blobs
+    folder = str(inventory.paths.sidecar / FOLDER)
+    if loose is None:
+        yield Finding(
+            "unnamed-blob",
+            "info",
+            None,
+            folder,
+            "which blobs are referred to cannot be told",
+            "make every file of the store readable; no plan retires a blob until then",
+            "possible",
+            ("a file that may refer to one cannot be read",),
+        )
+    elif loose:
+        total = sum(one.size_bytes for one in loose)
+        yield Finding(
+            "unnamed-blob",
+            "info",
+            None,
+            folder,
+            f"{counted(len(loose), 'blob')} of {amount(total)} together: no file refers to them",
+            "retire them by a plan with a retention for leftovers",
+            "certain",
+            ("no writer took one of them up for five minutes",),
+            total,
+            min(one.touched_ns for one in loose) // 1_000_000,
+        )
+
+
 def backups(inventory: Inventory, options: CheckOptions) -> Iterator[Finding]:
     if inventory.backups > options.backups_kept:
         yield Finding(
@@ -163,6 +194,14 @@ RULES = (
         "Files below skills-prompts that no entry refers to, over 5 minutes old.",
         ("info",),
         blobs,
+    ),
+    Rule(
+        "unnamed-blob",
+        "Blobs that nothing refers to",
+        "Values that were kept once for many sessions and that no file of the store refers to any "
+        "more, all of them in one finding with their bytes. Those that were retired are left out.",
+        ("info",),
+        large_values,
     ),
     Rule(
         "many-backups",

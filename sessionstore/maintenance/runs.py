@@ -82,12 +82,13 @@ class RunFacts:
         return found is not None and found.state == "taken-back"
 
     def _result(self, item: str) -> ItemResult:
-        outcome, back = self.journal.outcomes[item], self.journal.returns.get(item)
-        if back is not None and self._is_back(item):
-            return ItemResult(item, "taken-back", back.message)
+        outcome = self.journal.outcomes[item]
+        returned = self.journal.returns.get(item)
+        message = outcome.message if returned is None else returned.message
+        if self._is_back(item):
+            return ItemResult(item, "taken-back", message)
         assert outcome.state in ("done", "skipped", "failed")
-        said = outcome.message if back is None else back.message
-        return ItemResult(item, outcome.state, said, outcome.freed)
+        return ItemResult(item, outcome.state, message, outcome.freed)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..blobs import Blob
 from ..errors import Finding
 from ..paths import StorePaths
 from ..transcripts import FileKind as FileKind
@@ -109,6 +110,8 @@ class Inventory:
     ``collisions`` are names of agents that mean the same agent. Without ``is_listed`` the names in
     the store's folder are not known, so that nothing can be called missing. ``is_open_to_others``:
     the modes of the folders down to the store's, from the state directory, let other users in.
+    ``loose_blobs`` (docs/format.md §12) are in place, referred to by no file and taken up by nobody
+    for five minutes; None: a file could not be read, so nobody knows.
     """
 
     paths: StorePaths
@@ -128,6 +131,7 @@ class Inventory:
     collisions: tuple[tuple[str, ...], ...] = ()
     is_listed: bool = True
     is_open_to_others: bool = True
+    loose_blobs: tuple[Blob, ...] | None = ()
 
     @property
     def is_complete(self) -> bool:

@@ -15,6 +15,7 @@ from ..kept import Keeper
 from ..store import Store, open_store
 from ..versionfiles import read_version
 from ..versions import undo
+from . import apply_blobs
 from .apply_files import Mover, refusal_of, stops_all
 from .apply_items import Doer
 from .plan_shapes import MaintenanceReport, PlannedItem, Progress
@@ -121,6 +122,9 @@ class _Returning:
         intent = self.run.journal.intents.get(item.id)
         if intent is None:
             return None
+        if item.kind == "value":
+            was_done = apply_blobs.is_retired(self.store.paths, item)
+            return Record("done", now_ms(), item.id) if was_done else None
         version = self.doer.version_of(item) if item.key is not None else None
         moved = [pair for pair in intent.names if self.mover.size(*pair) is not None]
         if version is None and not moved:
@@ -130,6 +134,8 @@ class _Returning:
 
     def _bring_back(self, item: PlannedItem, outcome: Record) -> tuple[str, bool]:
         try:
+            if item.kind == "value":
+                return apply_blobs.bring_back(self.store.paths, item)
             if outcome.version:
                 version = read_version(self.store.paths, outcome.version)
                 if version is not None and not self.run.kept(version, item):

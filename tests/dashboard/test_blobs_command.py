@@ -13,8 +13,9 @@ import pytest
 from django.utils import timezone
 
 from dashboard.models import AuditEvent
-from dashboard.services.blobs import collect_all
+from dashboard.services.blobs import finish_all
 from sessionstore import Store, open_store
+from sessionstore.blobswitch import blob_status
 from tests.sessionstore.helpers import entry, write_legacy
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,14 +71,18 @@ def test_legacy_store_fails_with_what_to_do(sessions: Any, store: Store, tmp_pat
     assert AuditEvent.objects.filter(action="store.blobs.on", outcome="failed").count() == 1
 
 
-def test_housekeeping_collects_what_no_session_refers_to(sessions: Any, store: Store) -> None:
+def test_housekeeping_only_finishes_what_a_command_retired(sessions: Any, store: Store) -> None:
     sessions("blobs", "on", "--agent", "main")
     for number in range(20):
         store.patch(f"agent:main:{number}", {"skillsSnapshot": None})
-    for removed in (0, 1):
+    for retired, removed in ((0, 0), (1, 1)):
         for path in (store.paths.sidecar / "blobs").rglob("*"):
             if path.is_file():
                 os.utime(path, (time.time() - 90_000,) * 2)
-        assert collect_all(timezone.now()) == removed
+        assert blob_status(store.paths).retired == retired
+        assert finish_all(timezone.now()) == removed
+        assert blob_status(store.paths).retired == 0
+        if not removed:
+            sessions("blobs", "collect", "--all")
     status, out = sessions("blobs", "collect", "--all")
     assert (status, "0 were removed" in out) == (0, True)

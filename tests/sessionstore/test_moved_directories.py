@@ -116,7 +116,7 @@ def test_deleted_legacy_file_continues_as_a_directory(store: Store) -> None:
 @pytest.mark.parametrize(
     "marker",
     [
-        {"kind": "sessionstore", "format": 2},
+        {"kind": "sessionstore", "format": 3},
         {"kind": "other", "format": 1},
         {"kind": "sessionstore"},
     ],

@@ -10,9 +10,10 @@ from django.test import Client
 
 from dashboard.jobs import parts
 from dashboard.models import AuditEvent, Job, TidyPlan
+from sessionstore.blobswitch import blob_status, set_blobs
 from sessionstore.store import open_store
 
-from .conftest import STAMP, apply, check, id_of, json_of, plan, run_jobs
+from .conftest import STAMP, apply, check, id_of, json_of, old, plan, run_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +133,33 @@ def test_applying_archives_deletes_and_slims_and_everything_comes_back(
     assert (names_of(folder), keys_of(folder)) == before
     with open_store(folder) as store:
         assert store.load() == entries
+
+
+def test_blob_that_nothing_refers_to_is_told_planned_retired_and_brought_back(
+    folder: Path, admin_client: Client
+) -> None:
+    with open_store(folder) as store:
+        set_blobs(store, True)
+        key = store.keys()[3]
+        store.patch(key, {"skillsSnapshot": {"prompt": "y" * 5000}})
+        store.patch(key, {"skillsSnapshot": None})
+        paths = store.paths
+    for path in (paths.sidecar / "blobs").glob("*/*"):
+        old(path)
+    assert check(admin_client).findings.filter(rule="unnamed-blob").count() == 1
+    made = plan(admin_client, leftover_retention_s="1d")
+    [shown] = json_of(admin_client, f"/tidy/plans/{made.pk}.json?kind=value")["items"]
+    assert shown["size_bytes"] > 5000 and "No file refers to this blob" in shown["reason"]
+    assert "blobs that nothing refers to" in admin_client.get(f"/tidy/plans/{made.pk}/").text
+    apply(admin_client, made)
+    run_jobs()
+    assert blob_status(paths).retired == 1
+    sent = {"which": "all", "reason": "too early"}
+    assert admin_client.post(f"/tidy/plans/{made.pk}/take-back/", sent).status_code == 302
+    run_jobs()
+    made.refresh_from_db()
+    assert set(made.outcomes) == {"taken-back"}
+    assert blob_status(paths).retired == 0
 
 
 def test_some_items_come_back_and_the_others_stay_away(folder: Path, admin_client: Client) -> None:

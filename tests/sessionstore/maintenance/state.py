@@ -417,6 +417,18 @@ def unused_prompt(state: State) -> str:
     return str(state.blob(b"a prompt that nobody uses")[0].relative_to(state.folder))
 
 
+@plant("unnamed-blob", "info")
+def unnamed_blob(state: State) -> str:
+    value = b'"a value that nobody has any more"'
+    digest = hashlib.sha256(value).hexdigest()
+    folder = state.folder / ".sessionstore" / "sessions" / "blobs"
+    (folder / digest[:2]).mkdir(parents=True, mode=0o700)
+    path = folder / digest[:2] / digest
+    path.write_bytes(value)
+    os.utime(path, (time.time() - HOUR,) * 2)
+    return str(folder.relative_to(state.folder))
+
+
 @plant("many-backups", "info")
 def many_backups(state: State) -> str:
     folder = state.root / ".sessionstore" / "backups" / state.agent

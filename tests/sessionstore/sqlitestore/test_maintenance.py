@@ -42,10 +42,13 @@ def test_no_plan_is_made(tmp_path: Path, left_over: Path) -> None:
 
 def test_a_plan_of_before_is_not_carried_out(tmp_path: Path, left_over: Path) -> None:
     database = database_file(tmp_path).rename(tmp_path / "later.sqlite")
+    archive = left_over.with_name("one.jsonl.deleted.2026-01-05T07-30-00.000Z")
+    archive.write_text("{}\n")
+    policy = MaintenancePolicy(archive_retention_s=1)
     with open_store(store_file(tmp_path)) as store:
-        plan = plan_maintenance(store, POLICY, now_ms=4_000_000_000_000)
-    assert plan.acting
+        plan = plan_maintenance(store, policy, now_ms=4_000_000_000_000)
+    assert [item.path for item in plan.acting] == [archive.name]
     database.rename(database_file(tmp_path))
     with pytest.raises(UnsupportedStoreError, match="only read"):
         maintain(plan)
-    assert left_over.exists()
+    assert archive.exists()
