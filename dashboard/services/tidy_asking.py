@@ -20,8 +20,8 @@ from .problems import Problem, ProblemError
 from .readers import Reader
 from .tidy_checking import job_at
 from .tidy_items import WantedItems, matching
-from .tidy_plan_pages import PlanPage, plan_page
-from .tidy_plan_rows import find_plan, new_plan, set_excluded
+from .tidy_plan_pages import PlanPage, is_as_seen, plan_page
+from .tidy_plan_rows import find_plan, new_plan, not_applied, set_excluded
 from .tidy_policy import gateway_policy, sources_of
 from .tidy_words import APPLY, BACK, CHECK, PLAN
 
@@ -70,7 +70,10 @@ def leave_out(
     row, _reader = find_plan(plan_id)
     _check_open(row)
     items = row.items.filter(position__in=numbers) if wanted is None else matching(row, wanted)
-    count = set_excluded(row, row.items.filter(pk__in=items.values("pk")), excluded=excluded)
+    with transaction.atomic():
+        if not not_applied(row).update(is_ready=True):  # whoever applies it waits for us
+            raise _applied()
+        count = set_excluded(row, row.items.filter(pk__in=items.values("pk")), excluded=excluded)
     if count:
         audit.record(
             None,
@@ -93,11 +96,7 @@ def ask_apply(actor: Actor, plan_id: str, *, digest: str, reason: str) -> Job:
     queue.check_allowed(actor, needed_role(seen))
     _check_open(seen.plan)
     if not hmac.compare_digest(digest.encode(), seen.seen.encode()):
-        raise _refused(
-            _("This is not the plan that you saw"),
-            _("Items were left out or put back meanwhile. Nothing was started."),
-            _("Look at the plan as it is now, and start from there."),
-        )
+        raise _changed()
     if not seen.acting:
         raise _refused(
             _("This plan does nothing"),
@@ -115,10 +114,12 @@ def ask_apply(actor: Actor, plan_id: str, *, digest: str, reason: str) -> Job:
             items=[(seen.reader.id, seen.reader.name, {"plan": seen.plan.pk})],
             reason=reason,
         )
-        mine = TidyPlan.objects.filter(pk=seen.plan.pk, job_id=None)
+        mine = not_applied(seen.plan)
         predicted = sum(one.frees for one in seen.totals)
         if not mine.update(job_id=job.pk, reason=job.reason, predicted_bytes=predicted):
             raise _applied()
+        if not is_as_seen(seen):  # nobody changes it from here on
+            raise _changed()
         audit.record(
             None,
             by=actor,
@@ -231,6 +232,14 @@ def _applied() -> ProblemError:
         _("This plan was applied already"),
         _("A plan is applied once. Nothing more was started."),
         _("Look at what became of it, or make a new plan."),
+    )
+
+
+def _changed() -> ProblemError:
+    return _refused(
+        _("This is not the plan that you saw"),
+        _("Items were left out or put back meanwhile. Nothing was started."),
+        _("Look at the plan as it is now, and start from there."),
     )
 
 

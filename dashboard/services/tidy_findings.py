@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 from dashboard.models import TidyFinding, TidyReport
@@ -13,6 +13,7 @@ from dashboard.models import TidyFinding, TidyReport
 from .fleet import below_state
 from .readers import Reader
 from .rows import readable
+from .tidy_search import containing, only_masked
 from .tidy_words import CONFIDENCE_WORDS, SEVERITY_WORDS, TONES, rule_title, word
 from .tree import shown
 
@@ -24,6 +25,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     "age": ("at_ms", "rank", "report_id", "position"),
 }
 FACETS = ("rule", "severity", "store")
+_SEARCHED = ("key", "path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ def list_findings(
 ) -> FindingList:
     """One page of what these newest reports found; both are by store id, all in scope."""
     base = _base(reports, wanted)
-    found = _narrowed(base, reports, wanted)
+    hidden = only_masked(base, wanted.text.split(), _SEARCHED)
+    found = _narrowed(base, wanted, hidden)
     matched = found.count()
     pages = max(1, -(-matched // PER_PAGE))
     page = min(max(1, wanted.page), pages)
@@ -92,7 +95,7 @@ def list_findings(
         total=base.count(),
         page=page,
         pages=pages,
-        facets={name: _counts(base, reports, wanted, name) for name in FACETS},
+        facets={name: _counts(base, wanted, hidden, name) for name in FACETS},
     )
 
 
@@ -100,7 +103,8 @@ def all_rows(
     reports: Mapping[str, TidyReport], readers: Mapping[str, Reader], wanted: WantedFindings
 ) -> Iterator[FindingRow]:
     """Every row that matches, a batch at a time."""
-    found = _narrowed(_base(reports, wanted), reports, wanted)
+    base = _base(reports, wanted)
+    found = _narrowed(base, wanted, only_masked(base, wanted.text.split(), _SEARCHED))
     return _rows(found.order_by(*ORDERS[wanted.order]).iterator(1000), readers)
 
 
@@ -114,8 +118,8 @@ def _base(reports: Mapping[str, TidyReport], wanted: WantedFindings) -> QuerySet
 
 def _narrowed(
     base: QuerySet[TidyFinding],
-    reports: Mapping[str, TidyReport],
     wanted: WantedFindings,
+    hidden: Collection[int],
     *,
     without: str = "",
 ) -> QuerySet[TidyFinding]:
@@ -126,19 +130,18 @@ def _narrowed(
         found = found.filter(severity__in=wanted.severities)
     if wanted.stores and without != "store":
         found = found.filter(report__store_id__in=wanted.stores)
-    for part in wanted.text.split():
-        found = found.filter(Q(key__icontains=part) | Q(path__icontains=part))
-    return found
+    found = found.filter(containing(wanted.text.split(), _SEARCHED))
+    return found.exclude(pk__in=hidden) if hidden else found
 
 
 def _counts(
     base: QuerySet[TidyFinding],
-    reports: Mapping[str, TidyReport],
     wanted: WantedFindings,
+    hidden: Collection[int],
     name: str,
 ) -> Mapping[str, int]:
     column = {"rule": "rule", "severity": "severity", "store": "report__store_id"}[name]
-    found = _narrowed(base, reports, wanted, without=name)
+    found = _narrowed(base, wanted, hidden, without=name)
     counted = found.order_by().values_list(column).annotate(count=Count("pk"))
     return dict(counted)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet
@@ -12,6 +12,7 @@ from dashboard.models import TidyItem, TidyPlan
 
 from .readers import Reader
 from .rows import readable
+from .tidy_search import containing, only_masked
 from .tidy_words import (
     ACTION_TONES,
     ACTION_WORDS,
@@ -26,6 +27,7 @@ from .tree import shown
 PER_PAGE = 100
 FACETS = ("action", "rule", "kind", "outcome")
 EXCLUDED = "excluded"
+_SEARCHED = ("subject",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +73,22 @@ class ItemRow:
 
 def all_items(plan: TidyPlan, reader: Reader, wanted: WantedItems) -> Iterator[ItemRow]:
     """Every item that matches, a batch at a time."""
-    return item_rows(narrowed(plan.items.all(), wanted).iterator(1000), reader)
+    return item_rows(matching(plan, wanted).iterator(1000), reader)
 
 
 def matching(plan: TidyPlan, wanted: WantedItems) -> QuerySet[TidyItem]:
     """The items that match, as rows of the database."""
-    return narrowed(plan.items.all(), wanted)
+    base = plan.items.all()
+    return narrowed(base, wanted, hidden_of(base, wanted))
+
+
+def hidden_of(base: QuerySet[TidyItem], wanted: WantedItems) -> Collection[int]:
+    """The items that the text that is asked for meets only where it is masked."""
+    return only_masked(base, wanted.text.split(), _SEARCHED)
 
 
 def narrowed(
-    base: QuerySet[TidyItem], wanted: WantedItems, *, without: str = ""
+    base: QuerySet[TidyItem], wanted: WantedItems, hidden: Collection[int], *, without: str = ""
 ) -> QuerySet[TidyItem]:
     """The items of a plan that match; ``without`` names what is not to narrow them."""
     found = base
@@ -100,14 +108,15 @@ def narrowed(
     ):
         if values and without != name:
             found = found.filter(**{f"{name}__in": values})
-    for part in wanted.text.split():
-        found = found.filter(subject__icontains=part)
-    return found
+    found = found.filter(containing(wanted.text.split(), _SEARCHED))
+    return found.exclude(pk__in=hidden) if hidden else found
 
 
-def counts_of(base: QuerySet[TidyItem], wanted: WantedItems, name: str) -> Mapping[str, int]:
+def counts_of(
+    base: QuerySet[TidyItem], wanted: WantedItems, hidden: Collection[int], name: str
+) -> Mapping[str, int]:
     """By value what choosing it would show."""
-    found = narrowed(base, wanted, without=name).order_by()
+    found = narrowed(base, wanted, hidden, without=name).order_by()
     if name == "action":
         staying = found.filter(is_excluded=False).values_list("action").annotate(n=Count("pk"))
         counts = dict(staying)

@@ -19,7 +19,16 @@ from dashboard.models.jobs import FINISHED
 
 from .fleet import page_budget_s
 from .readers import Reader, refresh_all
-from .tidy_items import FACETS, PER_PAGE, ItemRow, WantedItems, counts_of, item_rows, narrowed
+from .tidy_items import (
+    FACETS,
+    PER_PAGE,
+    ItemRow,
+    WantedItems,
+    counts_of,
+    hidden_of,
+    item_rows,
+    narrowed,
+)
 from .tidy_plan_rows import find_plan
 from .tidy_policy import is_empty, told_policy
 from .tidy_words import ACTION_TONES, ACTION_WORDS, ACTIONS, planned_sentence, ran_sentence, word
@@ -134,7 +143,8 @@ def plan_page(plan_id: str, wanted: WantedItems) -> PlanPage:
     refresh_all([reader], budget_s=page_budget_s(), max_age_s=_FRESH_S)  # what sessions are called
     job = _job_of(plan)
     base = plan.items.all()
-    found = narrowed(base, wanted)
+    hidden = hidden_of(base, wanted)
+    found = narrowed(base, wanted, hidden)
     matched = found.count()
     pages = max(1, -(-matched // PER_PAGE))
     page = min(max(1, wanted.page), pages)
@@ -152,7 +162,7 @@ def plan_page(plan_id: str, wanted: WantedItems) -> PlanPage:
         total=base.count(),
         page=page,
         pages=pages,
-        facets={name: counts_of(base, wanted, name) for name in FACETS},
+        facets={name: counts_of(base, wanted, hidden, name) for name in FACETS},
         seen=seen_digest(plan) if state == "ready" else "",
         has_runner=life.is_any_alive(),
         read_at_ms=time.time_ns() // 1_000_000,
@@ -166,6 +176,12 @@ def seen_digest(plan: TidyPlan) -> str:
     for ident in excluded.values_list("ident", flat=True).iterator(2000):
         told.update(f"\0{ident}".encode())
     return told.hexdigest()
+
+
+def is_as_seen(seen: PlanPage) -> bool:
+    """Whether the plan still is what was read: by its digest, and by what it would delete."""
+    now = TidyPlan.objects.only("digest", "totals").get(pk=seen.plan.pk)
+    return seen_digest(now) == seen.seen and now.totals == seen.plan.totals
 
 
 def _totals(plan: TidyPlan) -> tuple[ActionTotal, ...]:

@@ -119,6 +119,11 @@ def plan_of(row: TidyPlan, reader: Reader) -> MaintenancePlan:
     return without(plan, excluded) if excluded else plan
 
 
+def not_applied(row: TidyPlan) -> QuerySet[TidyPlan]:
+    """The plan as long as nobody applies it; changing it keeps others from doing so meanwhile."""
+    return TidyPlan.objects.filter(pk=row.pk, job_id=None, is_ready=True)
+
+
 def totals_of(row: TidyPlan) -> dict[str, Any]:
     """Count, bytes and bytes freed by action; what was excluded counts as kept."""
     acting = row.items.filter(is_excluded=False).order_by().values("action")

@@ -149,7 +149,7 @@ def _is_of(run: RunFacts, plan: MaintenancePlan) -> bool:
 def _carry_out(store: Store, run: RunFacts, progress: Progress | None) -> None:
     items = run.plan.acting
     left = [item for item in items if item.id not in run.journal.outcomes]
-    needs_look = any(item.kind not in ("entry", "field") for item in left)
+    needs_look = any(item.files or item.kind not in ("entry", "field") for item in left)
     doer = Doer(store, run, Mover(store.paths, run.id), take(store) if needs_look else None)
     with opened_run(store.paths, run.id) as fd:
         journal = JournalFile(f"the journal of the run {run.id}", dir_fd=fd)

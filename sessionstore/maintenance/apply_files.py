@@ -26,6 +26,8 @@ from .runs import TRASH, opened_run
 OUT = f"{TRASH}/"
 """What a name begins with that is in the run's trash, not beside the store."""
 
+GONE = "It is gone already."
+
 
 @dataclass(frozen=True, slots=True)
 class Mover:
@@ -80,7 +82,7 @@ class Mover:
         if self.stamp(name) is None:
             return False
         with self._folder_of(name) as (fd, last), opened_run(self.paths, self.run_id) as run:
-            trash = open_directory(TRASH, dir_fd=run)
+            trash = _open_trash(run)
             try:
                 moved = rename_new(last, _name_in_trash(target), dir_fd=fd, to_fd=trash)
                 sync_descriptor(trash, self.paths.sidecar / target)
@@ -112,7 +114,7 @@ class Mover:
                 yield found
             return
         with opened_run(self.paths, self.run_id) as run:
-            trash = open_directory(TRASH, dir_fd=run)
+            trash = _open_trash(run)
             try:
                 yield trash, _name_in_trash(target)
             finally:
@@ -141,6 +143,15 @@ class Mover:
             close_directory(fd)
 
 
+def _open_trash(run: int) -> int:
+    """The trash of an open run; an empty one where somebody removed it to have room."""
+    try:
+        return open_directory(TRASH, dir_fd=run)
+    except FileNotFoundError:
+        make_directory_at(TRASH, dir_fd=run)
+        return open_directory(TRASH, dir_fd=run)
+
+
 def _name_in_trash(target: str) -> str:
     name = target.removeprefix(OUT)
     if "/" in name or "\0" in name or name in ("", ".", ".."):
@@ -164,3 +175,24 @@ def stops_all(error: SessionStoreError) -> bool:
 def refusal_of(error: SessionStoreError) -> str:
     """An error as the sentence of an item."""
     return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def carried(mover: Mover, name: str, target: str, stamp: str | None) -> str:
+    """Move one file of a session if it still has that stamp; what kept it from it, if anything.
+
+    Raises:
+        GatewayRunningError, StoreIOError: nothing more can be done now (:func:`stops_all`).
+    """
+    try:
+        if mover.size(name, target) is not None:
+            return ""  # an earlier attempt did it
+        now = mover.stamp(name)
+        if now not in (None, stamp):  # a run that goes on may come days later
+            return "it was written since the plan was made."
+        if now is not None and mover.is_locked(name):
+            return "it is locked, a run may be writing it."
+        return "" if mover.move(name, target) else GONE
+    except SessionStoreError as error:
+        if stops_all(error):
+            raise
+        return refusal_of(error)

@@ -25,7 +25,7 @@ from ..store import Store
 from ..transcripts import archive_name
 from ..versions import versions
 from . import apply_blobs
-from .apply_files import OUT, Mover, refusal_of, stops_all
+from .apply_files import GONE, OUT, Mover, carried, refusal_of, stops_all
 from .plan_draft import is_archivable
 from .plan_files import ORPHANS, why_none_is_orphan
 from .plan_shapes import PlannedItem
@@ -37,7 +37,6 @@ ACTION = "tidy"
 """The action of versions that maintenance keeps."""
 
 MOVED = "It changed since the plan was made, so it was left as it is."
-GONE = "It is gone already."
 
 Names = tuple[tuple[str, str], ...]
 
@@ -94,8 +93,11 @@ class Doer:
         return Record("skipped", now_ms(), item.id, message=message)
 
     def _is_there(self, item: PlannedItem) -> bool:
+        return item.key is None or self._has(item.key)
+
+    def _has(self, key: str) -> bool:
         try:
-            return item.key is None or self.store.get(item.key) is not None
+            return self.store.get(key) is not None
         except (CorruptEntryError, UnsafeFileError):
             return True
 
@@ -112,7 +114,8 @@ class Doer:
                 return self._said(item, GONE)
             version = keeper.kept[-1]
         freed, held, said = self._move_files(item, intent.names, version)
-        own = item.size_bytes - sum(int(stamp.partition(":")[0]) for stamp in item.file_stamps)
+        sizes = (stamp.partition(":")[0] for stamp in item.file_stamps)
+        own = item.size_bytes - sum(int(size) for size in sizes if size.isdecimal())
         return Record(
             "done",
             now_ms(),
@@ -138,29 +141,21 @@ class Doer:
     ) -> tuple[int, int, str]:
         """Move the files that nobody else has; (bytes out of the store, of these held, words)."""
         freed, left = 0, []
+        stamps = dict(zip(item.files, item.file_stamps, strict=True))
         why = self._why_files_stay(item, version) if names else ""
         for name, target in names:
-            trouble = why or self._moved(name, target)
+            trouble = why or carried(self.mover, name, target, stamps.get(name))
             if trouble:
                 left.append(f"{name} stays: {trouble}")
             elif target.startswith(OUT):
                 freed += self.mover.size(name, target) or 0
         return freed, freed, " ".join(left)
 
-    def _moved(self, name: str, target: str) -> str:
-        """Move one file; what kept it from it, if anything."""
-        try:
-            if self.mover.size(name, target) is None and not self.mover.move(name, target):
-                return GONE
-        except SessionStoreError as error:
-            if stops_all(error):
-                raise
-            return refusal_of(error)
-        return ""
-
     def _why_files_stay(self, item: PlannedItem, version: Version) -> str:
-        for key in item.shared_with:
-            if self.store.get(key) is not None:
+        keys_of = {} if self.look is None else self.look.keys_of
+        owners = {key for name in item.files for key in keys_of.get(name, ())}
+        for key in sorted(owners.union(item.shared_with) - {item.key}):
+            if self._has(key):
                 return "another session has it too, and that one is still there."
         assert item.key is not None
         fresh = self.store.get(item.key)

@@ -166,7 +166,9 @@ class Draft:
         """Whether all that have this file go, and nothing is at it."""
         owners = self.look.keys_of.get(name, ())
         facts = self.look.files.get(name)
-        if facts is None or facts.is_locked or not owners or self.why_not_exact(name):
+        if facts is None or facts.is_folder or facts.is_locked or not owners:
+            return False
+        if self.why_not_exact(name):
             return False
         if facts.session_id is not None and facts.session_id in self.look.other_ids:
             return False

@@ -12,12 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ..entries import NotAnEntryError, decode
-from ..errors import CorruptStoreError, EntryNotFoundError
+from ..errors import CorruptStoreError, EntryNotFoundError, UnsafeFileError
 from ..files import close_directory, list_names, open_below, open_directory, read_file
 from ..locks.alone import alone
 from ..paths import StorePaths
+from ..versionfiles import Version
 from .plan_records import from_record
-from .plan_shapes import ItemResult, MaintenancePlan, MaintenanceReport
+from .plan_shapes import ItemResult, MaintenancePlan, MaintenanceReport, PlannedItem
 from .runs_journal import Journal, read_journal
 
 FOLDER = "maintenance"
@@ -50,6 +51,11 @@ class RunFacts:
     def is_expired(self) -> bool:
         """Whether what could be taken back is gone."""
         return self.journal.expired is not None
+
+    def kept(self, version: Version, item: PlannedItem) -> bool:
+        """Whether this item's change kept that version: a journal says what anybody wrote there."""
+        note = version.note
+        return (version.key, note.get("run"), note.get("item")) == (item.key, self.id, item.id)
 
     def report(self) -> MaintenanceReport:
         """What the run has done so far, and what of it was taken back."""
@@ -120,11 +126,11 @@ def read_run(paths: StorePaths, run_id: str) -> RunFacts:
 
 
 def runs(paths: StorePaths) -> list[RunFacts]:
-    """All runs of a store, newest first; one whose record is damaged is left out."""
+    """All runs of a store, newest first; what is none, or has a damaged record, is left out."""
     found = []
     for run_id in reversed(run_ids(paths)):
         # why: one damaged record must not hide the others; `read_run` tells of it
-        with suppress(CorruptStoreError, EntryNotFoundError):
+        with suppress(CorruptStoreError, EntryNotFoundError, UnsafeFileError):
             found.append(read_run(paths, run_id))
     return sorted(found, key=lambda one: (one.started_ms, one.id), reverse=True)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..changes import now_ms as clock_ms
+from ..errors import CorruptStoreError, UnsafeFileError
 from ..files import close_directory, list_names, open_below, open_directory, remove_tree
 from ..paths import StorePaths
-from ..versionfiles import begun_name, done_name, folder_of, remove_one
+from ..versionfiles import begun_name, done_name, folder_of, read_version, remove_one
+from .plan_shapes import PlannedItem
 from .policy_values import DAY_S
 from .runs import FOLDER, TRASH, RunFacts, one_at_a_time, opened_run, runs
 from .runs_journal import JournalFile, Record
@@ -48,12 +50,7 @@ def expire_runs(
 def _expire(paths: StorePaths, run: RunFacts) -> int:
     held = run.report().held_bytes
     with opened_run(paths, run.id) as fd:
-        trash = open_directory(TRASH, dir_fd=fd)
-        try:
-            for name in list_names(trash):
-                remove_tree(name, dir_fd=trash)
-        finally:
-            close_directory(trash)
+        _empty_trash(fd)
         _remove_versions(paths, run)
         journal = JournalFile(f"the journal of the run {run.id}", dir_fd=fd)
         try:
@@ -65,10 +62,22 @@ def _expire(paths: StorePaths, run: RunFacts) -> int:
     return held
 
 
+def _empty_trash(run: int) -> None:
+    try:
+        trash = open_directory(TRASH, dir_fd=run)
+    except FileNotFoundError:
+        return  # somebody removed it to have room
+    try:
+        for name in list_names(trash):
+            remove_tree(name, dir_fd=trash)
+    finally:
+        close_directory(trash)
+
+
 def _remove_versions(paths: StorePaths, run: RunFacts) -> None:
     for item in run.plan.acting:
         outcome = run.journal.outcomes.get(item.id)
-        if item.key is None or outcome is None or not outcome.version:
+        if item.key is None or outcome is None or not _is_own(paths, run, item, outcome.version):
             continue
         try:
             fd = open_directory(folder_of(paths, item.key))
@@ -79,6 +88,14 @@ def _remove_versions(paths: StorePaths, run: RunFacts) -> None:
                 remove_one(fd, name)
         finally:
             close_directory(fd)
+
+
+def _is_own(paths: StorePaths, run: RunFacts, item: PlannedItem, version_id: str) -> bool:
+    try:
+        version = read_version(paths, version_id)
+    except (CorruptStoreError, UnsafeFileError):
+        return False  # whose it is cannot be told; it goes as versions go, by its age
+    return version is not None and run.kept(version, item)
 
 
 def _remove_record(paths: StorePaths, run_id: str) -> None:

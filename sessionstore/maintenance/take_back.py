@@ -13,6 +13,7 @@ from ..editing import OverlapError
 from ..errors import EntryNotFoundError, LockTimeoutError, SessionStoreError
 from ..kept import Keeper
 from ..store import Store, open_store
+from ..versionfiles import read_version
 from ..versions import undo
 from . import apply_blobs
 from .apply_files import Mover, refusal_of, stops_all
@@ -136,9 +137,12 @@ class _Returning:
             if item.kind == "value":
                 return apply_blobs.bring_back(self.store.paths, item)
             if outcome.version:
+                version = read_version(self.store.paths, outcome.version)
+                if version is not None and not self.run.kept(version, item):
+                    return "The record of the run names what is not this item's.", False
                 keeper = Keeper(by=self.by, action="undo", note={"undoes": outcome.version})
                 undo(self.store.keeping(keeper), outcome.version)
-            return self._files(outcome)
+            return self._files(item, outcome)
         except OverlapError as error:
             fields = ", ".join(ascii(one.name) for one in error.overlaps[:5])
             return f"It was written since, also in {fields}: choose by its own undo.", False
@@ -149,14 +153,17 @@ class _Returning:
                 raise
             return refusal_of(error), False
 
-    def _files(self, outcome: Record) -> tuple[str, bool]:
+    def _files(self, item: PlannedItem, outcome: Record) -> tuple[str, bool]:
         """Files of the item, each to where it was; a name that is taken stays taken."""
-        trouble = []
+        trouble, lost = [], []
         for name, target in outcome.names:
+            is_here = self.mover.stamp(name) is not None
             if self.mover.size(name, target) is None:
-                continue  # it never moved, or is back
-            if self.mover.stamp(name) is not None:
+                if not is_here:
+                    lost.append(f"{name} is neither here nor where it was moved to.")
+            elif is_here:
                 trouble.append(f"{name} is there again, so the one that was moved stays {target}.")
             else:
                 self.mover.move_back(name, target)
-        return " ".join(trouble), not trouble
+        is_back = not trouble and (item.kind == "entry" or not lost)
+        return " ".join(trouble + lost), is_back

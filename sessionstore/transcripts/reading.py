@@ -7,6 +7,7 @@ shown anywhere has to be masked by whoever shows it (:func:`sessionstore.entries
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,15 @@ from ..entries import Entry, NotAnEntryError, decode
 from ..paths import StorePaths
 from ..treefiles import Reader
 from .branches import Branch, branch_of
-from .lines import RawLine, Stretch, line_at, lines_before, lines_from
+from .lines import (
+    MAX_LINE_BYTES,
+    PAGE_BYTES,
+    RawLine,
+    Stretch,
+    line_at,
+    lines_before,
+    lines_from,
+)
 from .opening import open_transcript
 
 LineState = Literal["entry", "damaged", "long", "part", "unfinished", "blank"]
@@ -113,6 +122,7 @@ def _of_branch(
         ends = [end for _, end in branch.spans]
         last = len(ends) if before is None else bisect_right(ends, before)
         first = max(0, last - count)
+    first, last = _within_page(branch.spans, first, last, from_end=after is None)
     spans = branch.spans[first:last]
     if not spans:
         ends_before, starts_after = branch.spans[-1][1], starts[0]
@@ -121,6 +131,20 @@ def _of_branch(
     older = spans[0][0] if first > 0 else None
     newer = spans[-1][1] if last < len(starts) else None
     return Stretch(lines, spans[0][0], spans[-1][1]), older, newer
+
+
+def _within_page(
+    spans: Sequence[tuple[int, int]], first: int, last: int, *, from_end: bool
+) -> tuple[int, int]:
+    """As many of these lines as a page may read, one at least; ``from_end`` keeps the last."""
+    left = PAGE_BYTES
+    order = range(last - 1, first - 1, -1) if from_end else range(first, last)
+    for count, at in enumerate(order):
+        size = spans[at][1] - spans[at][0]
+        left -= size if size <= MAX_LINE_BYTES else 0  # a longer one is not read out
+        if left < 0 and count:
+            return (at + 1, last) if from_end else (first, at)
+    return first, last
 
 
 def _parsed(raw: RawLine) -> Line:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from dashboard.jobs.housekeeping import CHORES
 from dashboard.models import AuditEvent, Job, TidyItem, TidyPlan, TidyReport, TidySchedule
+from dashboard.services import tidy_asking, tidy_items, tidy_words
 from dashboard.services.tidy_schedules import run_due
 from sessionstore.store import open_store
 from tests.conftest import MakeUser, client_for
@@ -267,3 +268,93 @@ def test_a_plan_of_very_many_items_is_paged_and_searched(
     assert len(page.content) < 600_000
     found = json_of(admin_client, f"/tidy/plans/{made.pk}.json?q=file-019999")
     assert [one["subject"] for one in found["items"]] == ["file-019999.tmp"]
+
+
+def excluded_deletes(client: Client, made: TidyPlan, do: str) -> None:
+    sent = {"do": do, "which": "matching", "list": f"action={PUT[do]}"}
+    assert client.post(f"/tidy/plans/{made.pk}/exclude/", sent).status_code == 302
+
+
+PUT = {"leave-out": "delete", "put-back": "excluded"}
+
+
+def test_items_that_come_back_while_a_plan_is_asked_for_are_not_deleted(
+    folder: Path,
+    admin_client: Client,
+    operator_client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = plan(admin_client)
+    excluded_deletes(admin_client, made, "leave-out")
+    real = tidy_asking._check_free
+
+    def another_comes_first(reader: Any) -> None:
+        excluded_deletes(admin_client, made, "put-back")
+        real(reader)
+
+    monkeypatch.setattr(tidy_asking, "_check_free", another_comes_first)
+    assert apply(operator_client, made).status_code == 409
+    made.refresh_from_db()
+    assert made.job_id is None
+    assert not Job.objects.filter(kind=tidy_words.APPLY).exists()
+
+
+def test_a_plan_that_is_applied_by_now_is_not_changed(
+    folder: Path, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = plan(admin_client)
+    excluded_deletes(admin_client, made, "leave-out")
+    real = tidy_items.matching
+
+    def another_comes_first(row: TidyPlan, wanted: Any) -> Any:
+        assert apply(admin_client, made).status_code == 302
+        return real(row, wanted)
+
+    monkeypatch.setattr(tidy_asking, "matching", another_comes_first)
+    sent = {"do": "put-back", "which": "matching", "list": "action=excluded"}
+    assert admin_client.post(f"/tidy/plans/{made.pk}/exclude/", sent).status_code == 409
+    assert made.items.filter(action="delete", is_excluded=True).exists()
+
+
+def test_a_search_does_not_tell_what_is_masked(
+    folder: Path, state: Path, admin_client: Client
+) -> None:
+    key = f"agent:main:{SECRET.lower()}"
+    with open_store(folder, gateway_lock_dir=state) as store:
+        store.put(key, {"sessionId": "s-1", "updatedAt": 1_600_000_000_000})
+    check(admin_client)
+    made = plan(admin_client)
+    assert made.items.filter(subject=key).exists()
+    for address, name in (("/tidy", "findings"), (f"/tidy/plans/{made.pk}", "items")):
+        part = SECRET.lower()[:9]
+        assert json_of(admin_client, f"{address}.json?q={part}")[name] == []
+        assert part not in str(admin_client.get(f"{address}/?q={part[:-1]}").context["facets"])
+        found = json_of(admin_client, f"{address}.json?q=main:direct:0000")
+        assert found[name]
+        assert found["matched"] == len(found[name])
+    sent = {"do": "leave-out", "which": "matching", "list": f"q={SECRET.lower()[:9]}"}
+    admin_client.post(f"/tidy/plans/{made.pk}/exclude/", sent)
+    assert not made.items.filter(is_excluded=True).exists()
+
+
+def test_no_address_of_another_agents_store_answers(narrow: Client, admin_client: Client) -> None:
+    check(admin_client)
+    made = plan(admin_client, prune_after_s="30d")
+    store = id_of()
+    assert admin_client.get("/sessions/").status_code == 200
+    rows = json_of(admin_client, f"/stores/{store}/layouts.json")["sessions"]
+    assert rows
+    ref = rows[0]["ref"]
+    here = f"/stores/{store}"
+    for address in (
+        *(f"{here}/tidy{end}" for end in ("/", ".json", ".csv", "/plan/")),
+        *(f"{here}/tidy/reports{end}" for end in ("/", ".json", ".csv")),
+        *(f"{here}/layouts{end}" for end in ("/", ".json", ".csv")),
+        *(f"{here}/layouts/{ref}{end}" for end in ("/", ".json")),
+        *(f"{here}/sessions/{ref}/transcript{end}" for end in ("/", ".json", ".csv")),
+        *(f"/tidy/plans/{made.pk}{end}" for end in ("/", ".json", ".csv")),
+    ):
+        assert admin_client.get(address).status_code == 200, address
+        assert narrow.get(address).status_code == 404, address
+    assert narrow.post(f"{here}/sessions/{ref}/transcript/").status_code == 404
+    assert not AuditEvent.objects.filter(action="transcript.read").exists()

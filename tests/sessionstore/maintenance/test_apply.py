@@ -292,6 +292,7 @@ def test_files_never_come_back_over_others_and_say_so(tmp_path: Path) -> None:
         back = take_back(store, report.run_id)
         assert outcomes(back)["orphan.jsonl"] == "done"
         assert back.outcomes == {"taken-back": 4, "done": 1}
+        assert any("orphan.jsonl is there again" in one.message for one in back.results)
         assert (home.path.parent / "orphan.jsonl").read_text() == "a new one"
         (home.path.parent / "orphan.jsonl").unlink()
         assert take_back(store, report.run_id).outcomes == {"taken-back": 5}
@@ -307,6 +308,7 @@ def test_session_that_was_made_anew_is_not_overwritten_by_taking_back(tmp_path: 
         assert entry is not None
         assert entry["sessionId"] == "second"
         assert outcomes(back)[A + "tui-old"] == "done"
+        assert any("It was written since" in one.message for one in back.results)
     assert "old.jsonl" not in home.names()
 
 

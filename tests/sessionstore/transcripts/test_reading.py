@@ -278,6 +278,18 @@ def test_the_active_branch_is_paged_in_both_directions(paths: StorePaths, write:
     assert [text for page in there for text in page] == expected
 
 
+def test_a_page_of_a_branch_reads_no_more_than_any_other(paths: StorePaths, write: Write) -> None:
+    large = "x" * (MAX_LINE_BYTES - 1000)
+    lines = [HEADER, *(message(n, n - 1 if n else None, large) for n in range(20))]
+    path = write(lines)
+    for pages in (list(backwards(paths, path))[::-1], list(forwards(paths, path))):
+        for page in pages:
+            assert sum(line.end - line.start for line in page.lines) <= PAGE_BYTES
+            assert page.lines
+        found = [text for page in pages for text in texts(page)][1:]
+        assert found == [f"m{n}" for n in range(20)]
+
+
 def test_a_branch_whose_parent_is_missing_begins_there_and_says_so(
     paths: StorePaths, write: Write
 ) -> None:
