@@ -7,11 +7,12 @@ A retired blob is still read. It stays as long as its run can be taken back, and
 from __future__ import annotations
 
 from .. import blobs, blobswitch
+from ..errors import EntryNotFoundError, UnsafeFileError
 from ..paths import StorePaths
 from ..store import Store
 from .plan_blobs import blob_of
 from .plan_shapes import PlannedItem
-from .runs import runs
+from .runs import read_run, run_ids
 from .shapes import Inventory
 
 MOVED = "A writer took it up since the plan was made, so it was left."
@@ -64,11 +65,16 @@ def retired_by_runs(paths: StorePaths) -> frozenset[str]:
     """Digests of blobs that runs retired whose time to be taken back has not ended.
 
     Reads the records of all runs.
+
+    Raises:
+        CorruptStoreError: a run's record is damaged, so what it retired cannot be told.
     """
-    return frozenset(
-        blob_of(item).sha256
-        for run in runs(paths)
-        if not run.is_expired
-        for item in run.plan.acting
-        if item.kind == "value"
-    )
+    found: set[str] = set()
+    for run_id in run_ids(paths):
+        try:
+            run = read_run(paths, run_id)
+        except (EntryNotFoundError, UnsafeFileError):
+            continue  # a stray file or folder, no run
+        if not run.is_expired:
+            found |= {blob_of(item).sha256 for item in run.plan.acting if item.kind == "value"}
+    return frozenset(found)

@@ -104,10 +104,10 @@ def test_a_clean_up_goes_on_after_its_runner_was_killed_and_is_taken_back(jobs: 
 def test_a_paused_clean_up_stops_in_the_middle_and_goes_on(jobs: Jobs) -> None:
     stale = Stale(jobs)
     plan = planned(jobs)
-    job = call(jobs, "tidy_apply", plan)
+    job = jobs.call("tidy_apply", plan)  # leaves a process that can steer at once
     jobs.runner()
     stale.wait_until(lambda left: left < SESSIONS)
-    call(jobs, "steer", str(job), "pause", "")
+    jobs.call("steer", str(job), "pause", "")
     deadline = time.monotonic() + 40
     while (state := jobs.report()["jobs"][-1]["state"]) == "running":
         assert time.monotonic() < deadline

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sessionstore import (
+    CorruptStoreError,
     MaintenancePlan,
     MaintenancePolicy,
     Store,
@@ -276,3 +277,10 @@ def test_finishing_drops_the_retired_copy_of_one_that_was_written_anew(store: St
     age(store, 2 * DAY_S)
     assert finish(store.paths).put_back == 0
     assert [one.is_retired for one in list_blobs(store.paths)] == [False, False]
+
+
+def test_no_retired_blob_goes_while_the_record_of_a_run_is_damaged(store: Store) -> None:
+    report = maintain(plan_maintenance(store, POLICY))
+    (store.paths.sidecar / "maintenance" / report.run_id / "plan.json").write_text("{")
+    with pytest.raises(CorruptStoreError, match="damaged"):
+        retired_by_runs(store.paths)
