@@ -130,7 +130,7 @@ def test_line_of_the_event_loop_shows_as_queueing(store_file: Path) -> None:
     from sessionstore import aio
 
     def think(old: Any) -> Any:
-        time.sleep(SLOW_S * 2)
+        time.sleep(SLOW_S * 8)  # also where the loop itself is late
         return {**(old or {}), "n": 1}
 
     async def main() -> None:
