@@ -33,10 +33,13 @@ from dashboard.services.incidents.acts import Wish, mark
 from dashboard.services.problems import ProblemError
 from dashboard.services.restore_plans import Wanted as Restoring
 from dashboard.services.restore_plans import make_plan as compare_backup
+from dashboard.services.tidy_asking import ask_plan
+from dashboard.services.tidy_checking import ask_check
 from dashboard.services.vocabulary import Wanted
 from sessionstore.backup import create_backup
 from sessionstore.errors import SessionStoreError
 from sessionstore.keys import fold
+from sessionstore.maintenance import MaintenancePolicy
 from sessionstore.store import Store, open_store
 from tests.conftest import PASSWORD
 
@@ -72,13 +75,14 @@ def plant(state: Path, texts: Sequence[str], admin: User) -> World:
         _doings(by, store_id, key, text)
         _names(admin, at, text)
     kept = _backups(store, texts)
+    tidied = _clean_up(by, store_id)
     change = {"name": "thinkingLevel", "value": "high"}
     make_plan(by, matching(Wanted(), store_id=None), "set_field", change, {})
     for at, text in enumerate(texts):  # last: failures slow down every sign-in after them
         _requests(at, text)
     store.close()
     compared = compare_backup(by, kept, Restoring(None))
-    values = {"backup_id": kept.backup.id, "comparison_id": compared.pk}
+    values = {"backup_id": kept.backup.id, "comparison_id": compared.pk, "tidy_id": tidied}
     return World(state, tuple(keys), _values(store_id, keys[0], admin) | values)
 
 
@@ -178,6 +182,16 @@ def _backups(store: Store, texts: Sequence[str]) -> Kept:
     for text in texts:
         last = create_backup(store, reason=text, by=text)
     return next(kept for kept in catalogue().kept if kept.backup.id == last.id)
+
+
+def _clean_up(by: Actor, store_id: str) -> str:
+    """Check the store and plan to tidy it; the plan's id."""
+    reader = fleet().reader(store_id)
+    ask_check(by, [reader])
+    planned = ask_plan(by, reader, MaintenancePolicy(prune_after_s=1, orphan_retention_s=1))
+    while (hold := claiming.claim(life.new_name())) is not None:
+        run_job(hold, Progress(), stopping=lambda: False)
+    return planned.pk
 
 
 def _requests(at: int, text: str) -> None:

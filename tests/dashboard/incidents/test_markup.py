@@ -36,7 +36,7 @@ MARKUP = [
 #: What ends the walk, or asks for a wait that others would have to wait out.
 NOT_SENT = frozenset({"logout", "login", "setup", "invite", "password", "sso_login"})
 #: Pages for people who are not signed in, and what is no page.
-NOT_READ = frozenset({"logout", "setup", "invite", "favicon"})
+NOT_READ = frozenset({"logout", "setup", "invite", "favicon", "metrics"})
 _PARAMETERS = (
     *("q", "key", "sort", "page", "field", "person", "tab", "next", "cols", "after", "before"),
     *("over", "kind", "agent", "status", "flag", "request", "address", "action", "target", "row"),
