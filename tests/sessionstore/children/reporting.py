@@ -17,8 +17,9 @@ HOW = ("return", "sys.exit", "closed", "pool")
 
 
 def patch_times(store: Store, times: int, key: str = KEY) -> None:
+    """Patches that each change something, also beside another process that does the same."""
     for number in range(times):
-        store.patch(key, {"n": number}, return_entry=False)
+        store.patch(key, {"n": f"{os.getpid()} {number}"}, return_entry=False)
 
 
 def write_and_leave(path: Path, times: int, key: str) -> None:

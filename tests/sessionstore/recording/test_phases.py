@@ -13,7 +13,7 @@ import pytest
 from sessionstore import open_store
 from sessionstore.metrics import HOLD, PHASES, WAIT, WRITE, Group
 from tests.sessionstore.children import working
-from tests.sessionstore.helpers import child, entry, write_legacy
+from tests.sessionstore.helpers import child, entry, run_async, write_legacy
 from tests.sessionstore.recording.reports import group, total
 
 A = "agent:main:a"
@@ -140,7 +140,7 @@ def test_line_of_the_event_loop_shows_as_queueing(store_file: Path) -> None:
             await asyncio.sleep(0.05)
             await asyncio.gather(first, store.patch(A, {"m": 1}))
 
-    asyncio.run(main())
+    run_async(main())
     found = group(store_file, "patch")
     only(found, "queue")
     assert found.contended == 1
