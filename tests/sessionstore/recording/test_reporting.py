@@ -263,7 +263,7 @@ def test_slowest_and_latest_updates_are_kept(store_file: Path) -> None:
     slowest = max(kept, key=lambda one: one.hold_ns)
     assert (slowest.key, slowest.operation, slowest.outcome) == (A, "update", "written")
     assert slowest.hold_ns >= 500_000_000
-    assert len(kept) <= 48
+    assert len(kept) <= 48 * len(windows(store_file))
     assert [one.at_ms for one in kept] == sorted(one.at_ms for one in kept)
     assert {one.pid for one in kept} == {windows(store_file)[0].processes[0].pid}
 
