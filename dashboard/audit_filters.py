@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .addresses import parse_address
 from .audit import OUTCOMES
-from .forms import PAGE_SIZES, MomentField
+from .forms import PAGE_SIZES, Filters, MomentField
 from .models import AuditEvent
 
 USUAL_SIZE = 50
@@ -45,7 +45,7 @@ class Asked:
     per: int = USUAL_SIZE
 
 
-class AuditFilters(forms.Form):
+class AuditFilters(Filters):
     """One field per parameter of the log's address."""
 
     q = forms.CharField(required=False, max_length=200, label=_("Text"))
@@ -118,10 +118,6 @@ class AuditFilters(forms.Form):
             above=None if read.get("below") else read.get("above"),
             per=read.get("per") or USUAL_SIZE,
         )
-
-    def unknown(self) -> tuple[str, ...]:
-        """Parameters of the address that mean nothing here."""
-        return tuple(sorted(name[:40] for name in self.data if name not in self.fields))
 
 
 def actions() -> list[str]:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from django.http import QueryDict
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from .audit_filters import USUAL_SIZE, AuditFilters
 from .audit_pages import Page
 from .links import Link
+from .list_words import field_errors, left_out, own_address
 from .listing import Chip
 
 #: Parameters that say where in the log the page lies, and not what is listed.
@@ -20,13 +19,7 @@ _PLACE = ("below", "above")
 
 def link_of(form: AuditFilters, query: QueryDict) -> Link:
     """The log's own address: what it knows of the query, in the order it was written."""
-    items = [
-        (name, value)
-        for name, values in query.lists()
-        for value in values[-1:]
-        if name in form.fields and value and (name, value) != ("per", str(USUAL_SIZE))
-    ]
-    return Link(reverse("audit"), tuple(items))
+    return own_address(form, query, reverse("audit"), usual_size=USUAL_SIZE)
 
 
 def links(link: Link, page: Page) -> dict[str, str]:
@@ -55,19 +48,9 @@ def chips(form: AuditFilters, link: Link) -> list[Chip]:
 
 def notes(form: AuditFilters) -> list[str]:
     """What the address asked for that the page does not do, in sentences."""
-    unknown = form.unknown()
-    if not unknown:
-        return []
-    sentence = ngettext(
-        "The address has a parameter that means nothing here and was left out: %s.",
-        "The address has parameters that mean nothing here and were left out: %s.",
-        len(unknown),
-    )
-    return [sentence % ", ".join(unknown[:10])]
+    return left_out(form.unknown())
 
 
 def errors(form: AuditFilters) -> Iterator[tuple[str, str]]:
     """Problems of fields that have no place of their own on the page, with the field's label."""
-    for name in ("below", "above", "per", "outcome"):
-        for message in form.errors.get(name, ()):
-            yield str(form.fields[name].label), _("%s It was left out.") % message
+    return field_errors(form, ("below", "above", "per", "outcome"))

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from django.http import QueryDict
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from .forms_undo import STATES, USUAL_SIZE, ChangeFilters
 from .links import Link
+from .list_words import field_errors, left_out, neighbours, no_such_page, own_address
 from .listing import Chip
 from .services.undo_list import ChangeList
 from .services.undo_words import action_word
@@ -18,23 +17,16 @@ from .services.undo_words import action_word
 
 def link_of(form: ChangeFilters, query: QueryDict) -> Link:
     """The list's own address: what it knows of the query, in the order it was written."""
-    items = [
-        (name, value)
-        for name, values in query.lists()
-        for value in values[-1:]
-        if name in form.fields and value and (name, value) != ("per", str(USUAL_SIZE))
-    ]
-    return Link(reverse("changes"), tuple(items))
+    return own_address(form, query, reverse("changes"), usual_size=USUAL_SIZE)
 
 
 def links(link: Link, listed: ChangeList) -> dict[str, str]:
     """The addresses that the page offers; empty where there is nothing to go to."""
-    page, everything = listed.page, link.drop("page")
+    everything = link.drop("page")
     return {
         "self": str(link),
         "clean": link.path,
-        "previous": str(link.page(page - 1)) if page > 1 else "",
-        "next": str(link.page(page + 1)) if page < listed.pages else "",
+        **neighbours(link, listed.page, listed.pages),
         "json": str(everything.at(reverse("changes_json"))),
         "csv": str(everything.at(reverse("changes_csv"))),
     }
@@ -55,24 +47,10 @@ def chips(form: ChangeFilters, link: Link) -> list[Chip]:
 
 def notes(form: ChangeFilters, listed: ChangeList) -> list[str]:
     """What the address asked for that the page does not do, in sentences."""
-    said = []
-    if unknown := form.unknown():
-        sentence = ngettext(
-            "The address has a parameter that means nothing here and was left out: %s.",
-            "The address has parameters that mean nothing here and were left out: %s.",
-            len(unknown),
-        )
-        said.append(sentence % ", ".join(unknown[:10]))
-    if listed.asked_page is not None:
-        said.append(
-            _("Page %(asked)s does not exist; this is the last one, page %(page)s.")
-            % {"asked": f"{listed.asked_page:,}", "page": f"{listed.page:,}"}
-        )
-    return said
+    asked, page = listed.asked_page, listed.page
+    return [*left_out(form.unknown()), *no_such_page(asked, page)]
 
 
 def errors(form: ChangeFilters) -> Iterator[tuple[str, str]]:
     """Problems of fields that have no place of their own on the page, with the field's label."""
-    for name in ("person", "action", "state", "job", "page", "per"):
-        for message in form.errors.get(name, ()):
-            yield str(form.fields[name].label), _("%s It was left out.") % message
+    return field_errors(form, ("person", "action", "state", "job", "page", "per"))

@@ -89,7 +89,15 @@ class Several(forms.MultipleChoiceField):
         return words
 
 
-class SessionFilters(forms.Form):
+class Filters(forms.Form):
+    """What may stand in the address of a list: a field for each parameter."""
+
+    def unknown(self) -> tuple[str, ...]:
+        """Parameters of the address that mean nothing here."""
+        return tuple(sorted(name[:40] for name in self.data if name not in self.fields))
+
+
+class SessionFilters(Filters):
     """One field per parameter of the session list's address."""
 
     q = forms.CharField(required=False, max_length=200, label=_("Text"))
@@ -176,10 +184,6 @@ class SessionFilters(forms.Form):
             for value in values
             if name in self.fields and value
         ]
-
-    def unknown(self) -> tuple[str, ...]:
-        """Parameters of the address that mean nothing here."""
-        return tuple(sorted(name[:40] for name in self.data if name not in self.fields))
 
 
 def _either(word: str | None) -> bool | None:

@@ -13,7 +13,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from .forms import PAGE_SIZES, MomentField
+from .forms import PAGE_SIZES, Filters, MomentField
 from .forms_backups import STORE_ID, listed_in
 from .services.incidents.acts import MOST_NOTE_TEXT, MOST_TITLE, Wish
 from .services.incidents.listing import ENDED, OPEN, WantedIncidents
@@ -59,7 +59,7 @@ class NoteText(forms.CharField):
         return str(super().to_python(value)).replace("\r\n", "\n")
 
 
-class IncidentFilters(forms.Form):
+class IncidentFilters(Filters):
     """One field per parameter of the list's address."""
 
     q = forms.CharField(required=False, max_length=200, label=lazy("Title"))
@@ -94,10 +94,6 @@ class IncidentFilters(forms.Form):
             page=read.get("page"),
             per=read.get("per") or USUAL_SIZE,
         )
-
-    def unknown(self) -> tuple[str, ...]:
-        """Parameters of the address that mean nothing here."""
-        return tuple(sorted(name[:40] for name in self.data if name not in self.fields))
 
 
 class MarkForm(forms.Form):

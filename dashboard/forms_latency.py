@@ -13,7 +13,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from .forms import MomentField, Several
+from .forms import Filters, MomentField, Several
 from .services.latency_charts import SERIES_WORDS
 from .services.latency_look import Wanted
 from .services.latency_span import HOUR_MS, HOURS, LONGEST_MS
@@ -26,7 +26,7 @@ LAYOUTS = (
 )
 
 
-class LatencyFilters(forms.Form):
+class LatencyFilters(Filters):
     """One field per parameter. ``from`` and ``to`` choose any window, ``window`` the last hours."""
 
     window = forms.TypedChoiceField(
@@ -97,10 +97,6 @@ class LatencyFilters(forms.Form):
             for value in values
             if name in self.fields and value and name not in self.errors
         ]
-
-    def unknown(self) -> tuple[str, ...]:
-        """Parameters of the address that mean nothing here."""
-        return tuple(sorted(name[:40] for name in self.data if name not in self.fields))
 
 
 def _now_ms() -> int:

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from .forms import Several
+from .forms import Filters, Several
 from .forms_backups import STORE_ID
 from .forms_migration import ReasonField
 from .models.backups import DAILY, WEEKLY
@@ -36,7 +36,7 @@ class Page(forms.IntegerField):
         super().__init__(required=False, min_value=1, max_value=_MOST_PAGES, label=lazy("Page"))
 
 
-class FindingFilters(forms.Form):
+class FindingFilters(Filters):
     """One field per parameter of the address of findings."""
 
     q = forms.CharField(required=False, max_length=200, label=lazy("Text"))
@@ -82,10 +82,6 @@ class FindingFilters(forms.Form):
             if name in self.fields and name not in self.errors and value
         ]
 
-    def unknown(self) -> tuple[str, ...]:
-        """Parameters of the address that mean nothing here."""
-        return tuple(sorted(name[:40] for name in self.data if name not in self.fields))
-
 
 class CheckScheduleForm(forms.Form):
     """A check that is made by itself."""
@@ -115,7 +111,7 @@ class CheckScheduleForm(forms.Form):
         )
 
 
-class ItemFilters(forms.Form):
+class ItemFilters(Filters):
     """One field per parameter of the address of a plan."""
 
     q = forms.CharField(required=False, max_length=200, label=lazy("Text"))
@@ -158,10 +154,6 @@ class ItemFilters(forms.Form):
             for value in values
             if name in self.fields and name not in self.errors and value
         ]
-
-    def unknown(self) -> tuple[str, ...]:
-        """Parameters of the address that mean nothing here."""
-        return tuple(sorted(name[:40] for name in self.data if name not in self.fields))
 
 
 class PolicyForm(forms.Form):

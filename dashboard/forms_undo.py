@@ -8,7 +8,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from .forms import PAGE_SIZES, MomentField
+from .forms import PAGE_SIZES, Filters, MomentField
 from .services.undo_choices import Answers
 from .services.undo_list import OPEN, OVER, TAKEN_BACK, WantedChanges
 from .services.undo_words import KNOWN_ACTIONS, action_word
@@ -27,7 +27,7 @@ STATES = (
 )
 
 
-class ChangeFilters(forms.Form):
+class ChangeFilters(Filters):
     """One field per parameter of the list's address."""
 
     q = forms.CharField(required=False, max_length=200, label=_("Session"))
@@ -70,10 +70,6 @@ class ChangeFilters(forms.Form):
             page=read.get("page"),
             per=read.get("per") or USUAL_SIZE,
         )
-
-    def unknown(self) -> tuple[str, ...]:
-        """Parameters of the address that mean nothing here."""
-        return tuple(sorted(name[:40] for name in self.data if name not in self.fields))
 
 
 class UndoForm(forms.Form):

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from .forms_latency import LatencyFilters
 from .links import Link
+from .list_words import left_out
 from .services.latency_report import Report
 from .services.latency_span import HOURS, Span, moves_from
 
@@ -152,17 +153,7 @@ def source_sentence(report: Report) -> str:
 
 def notes(form: LatencyFilters) -> list[str]:
     """What the address asked for that the page does not do, in sentences."""
-    unknown = form.unknown()
-    if not unknown:
-        return []
-    return [
-        ngettext(
-            "The address has a parameter that means nothing here and was left out: %s.",
-            "The address has parameters that mean nothing here and were left out: %s.",
-            len(unknown),
-        )
-        % ", ".join(unknown[:10])
-    ]
+    return left_out(form.unknown())
 
 
 def errors(form: LatencyFilters) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from .columns import COLUMNS, SESSION, Column
 from .forms import SessionFilters
 from .links import Link
+from .list_words import left_out, no_such_page
 from .services.refs import digest
 from .services.rows import FLAG_WORDS
 from .services.sessions import SessionList
@@ -180,23 +181,8 @@ def machine_note(form: SessionFilters, listed: SessionList, link: Link) -> tuple
 
 def notes(form: SessionFilters, listed: SessionList) -> list[str]:
     """What the address asked for that the page does not do, in sentences."""
-    said = []
-    unknown = form.unknown()
-    if unknown:
-        said.append(
-            ngettext(
-                "The address has a parameter that means nothing here and was left out: %s.",
-                "The address has parameters that mean nothing here and were left out: %s.",
-                len(unknown),
-            )
-            % ", ".join(unknown[:10])
-        )
-    if listed.asked_page is not None:
-        said.append(
-            _("Page %(asked)s does not exist; this is the last one, page %(page)s.")
-            % {"asked": f"{listed.asked_page:,}", "page": f"{listed.page:,}"}
-        )
-    return said
+    asked, page = listed.asked_page, listed.page
+    return [*left_out(form.unknown()), *no_such_page(asked, page)]
 
 
 def errors(form: SessionFilters) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from django.http import QueryDict
-from django.utils.translation import ngettext
 
 from .links import Link
 from .listing import Chip, Choice, Facet
@@ -49,26 +48,6 @@ def chips(
         for name, value in link.items
         if name in labels
     ]
-
-
-def pages(link: Link, page: int, count: int) -> dict[str, str]:
-    """Addresses of the pages before and after."""
-    return {
-        "previous": str(link.page(page - 1)) if page > 1 else "",
-        "next": str(link.page(page + 1)) if page < count else "",
-    }
-
-
-def unknown_note(unknown: Sequence[str]) -> list[str]:
-    """A sentence on parameters that mean nothing; none where all do."""
-    if not unknown:
-        return []
-    said = ngettext(
-        "The address has a parameter that means nothing here and was left out: %s.",
-        "The address has parameters that mean nothing here and were left out: %s.",
-        len(unknown),
-    )
-    return [said % ", ".join(unknown[:10])]
 
 
 def page_number(query: QueryDict) -> int:

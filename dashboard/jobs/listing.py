@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from dashboard.forms import PAGE_SIZES
+from dashboard.forms import PAGE_SIZES, Filters
 from dashboard.live import stamp_of
 from dashboard.models import Job
 from dashboard.models.jobs import CANCELLED, DONE, FAILED, FINISHED, PAUSED, RUNNING, WAITING
@@ -28,7 +28,7 @@ USUAL_SIZE = 50
 _MOST_PEOPLE = 200
 
 
-class JobFilters(forms.Form):
+class JobFilters(Filters):
     """One field per parameter of the list's address."""
 
     state = forms.ChoiceField(
@@ -61,10 +61,6 @@ class JobFilters(forms.Form):
             page=read.get("page") or 1,
             per=read.get("per") or USUAL_SIZE,
         )
-
-    def unknown(self) -> tuple[str, ...]:
-        """Parameters of the address that mean nothing here."""
-        return tuple(sorted(name[:40] for name in self.data if name not in self.fields))
 
 
 @dataclass(frozen=True, slots=True)

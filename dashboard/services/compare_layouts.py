@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from sessionstore.comparing import FORMS, Compared, Comparison, Form
+from sessionstore.comparing import Compared, Comparison, Form
 from sessionstore.errors import Finding
 
 from .findings import masked_finding
@@ -242,9 +242,3 @@ def _row(reader: Reader, row: Compared) -> LayoutRow:
 def ref_of(reader: Reader, key: str) -> str:
     """The id of a session in addresses, also of one that only a form that does not count has."""
     return reader.refs.of(key) if reader.row(key) is not None else digest(key)
-
-
-def form_words(names: Iterable[str]) -> Iterator[str]:
-    """Forms as a person calls them, in their order."""
-    wanted = set(names)
-    return (str(FORM_WORDS[name]) for name in FORMS if name in wanted)

@@ -70,11 +70,6 @@ class HeatMap:
     foot: int
     sentence: str
 
-    @property
-    def has_counts(self) -> bool:
-        """Whether anything was reported in these hours."""
-        return any(hour.counts is not None for hour in self.hours)
-
 
 def heat_map_of(report: Report) -> HeatMap:
     """Finish the heat map of a report."""

@@ -16,6 +16,7 @@ from dashboard.forms_backups import STATES, BackupFilters, DeleteForm, PlaceForm
 from dashboard.forms_migration import ReasonForm
 from dashboard.jobs import life, looks
 from dashboard.links import Link
+from dashboard.list_words import neighbours
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import includes, role_required
 from dashboard.services.backup_list import BackupList, list_backups
@@ -128,16 +129,14 @@ def _list_links(link: Link, listed: BackupList) -> dict[str, str]:
         "clean": link.path,
         "json": str(link.at(reverse("backups_json"))),
         "csv": str(link.at(reverse("backups_csv"))),
-        "previous": str(link.page(listed.page - 1)) if listed.page > 1 else "",
-        "next": str(link.page(listed.page + 1)) if listed.page < listed.pages else "",
+        **neighbours(link, listed.page, listed.pages),
     }
 
 
 def _page_links(link: Link, seen: BackupPage) -> dict[str, str]:
     return {
         "self": str(link.page(seen.page)),
-        "previous": str(link.page(seen.page - 1)) if seen.page > 1 else "",
-        "next": str(link.page(seen.page + 1)) if seen.page < seen.pages else "",
+        **neighbours(link, seen.page, seen.pages),
     }
 
 

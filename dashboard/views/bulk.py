@@ -17,6 +17,7 @@ from dashboard.acting import Actor, actor_of
 from dashboard.forms import SessionFilters
 from dashboard.forms_bulk import WITHOUT_PARAMS, ActionForm, ApplyForm, PickForm
 from dashboard.links import Link
+from dashboard.list_words import neighbours
 from dashboard.models import Plan
 from dashboard.preferences import preferences_of
 from dashboard.requests import ConsoleRequest
@@ -227,8 +228,7 @@ def _shared(request: HttpRequest, found: Plan, *, show: str) -> dict[str, Any]:
         "links": {
             "changes": str(here.set("show", "changes")),
             "skipped": str(here.set("show", "skipped")),
-            "previous": str(here.page(page.page - 1)) if page.page > 1 else "",
-            "next": str(here.page(page.page + 1)) if page.page < page.pages else "",
+            **neighbours(here, page.page, page.pages),
         },
     }
 

@@ -15,6 +15,7 @@ from dashboard import recent
 from dashboard.acting import actor_of
 from dashboard.forms_backups import CompareForm, InPlaceForm, PlaceForm
 from dashboard.links import Link
+from dashboard.list_words import neighbours
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
 from dashboard.services.backup_asking import Target, ask_compare, ask_restore
@@ -141,7 +142,6 @@ def _links(seen: ComparePage, backup_id: str, comparison_id: int) -> dict[str, A
             "show": f"{link.page(seen.page)}{'&' if link.page(seen.page).items else '?'}show=",
             "json": reverse("comparison_json", args=[backup_id, comparison_id]),
             "csv": reverse("comparison_csv", args=[backup_id, comparison_id]),
-            "previous": str(link.page(seen.page - 1)) if seen.page > 1 else "",
-            "next": str(link.page(seen.page + 1)) if seen.page < seen.pages else "",
+            **neighbours(link, seen.page, seen.pages),
         },
     }

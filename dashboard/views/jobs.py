@@ -23,6 +23,7 @@ from dashboard.jobs.page import ItemFilters, JobPage, job_page
 from dashboard.jobs.seeing import state_word
 from dashboard.jobs.steps import steps_for
 from dashboard.links import Link
+from dashboard.list_words import neighbours
 from dashboard.models.jobs import CANCELLED, FAILED
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import includes, role_required
@@ -150,8 +151,7 @@ def _links(link: Link, page: int, pages: int) -> dict[str, str]:
         "clean": link.path,
         "json": str(rows.at(f"{path}.json")),
         "csv": str(rows.at(f"{path}.csv")),
-        "previous": str(link.page(page - 1)) if page > 1 else "",
-        "next": str(link.page(page + 1)) if page < pages else "",
+        **neighbours(link, page, pages),
         "pause": str(link.set("live", "off").page(page)),
         "resume": str(link.set("live", None).page(page)),
     }

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from dashboard import twins
 from dashboard.forms_layouts import LayoutFilters
 from dashboard.links import Link
+from dashboard.list_words import neighbours
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import role_required
 from dashboard.services.compare_layouts import LayoutForm, LayoutPage, LayoutRow, layouts_page
@@ -162,6 +163,5 @@ def _links(seen: LayoutPage, link: Link, store_id: str) -> dict[str, str]:
         "clean": link.path,
         "json": str(rows.at(reverse("store_layouts_json", args=[store_id]))),
         "csv": str(rows.at(reverse("store_layouts_csv", args=[store_id]))),
-        "previous": str(link.page(seen.page - 1)) if seen.page > 1 else "",
-        "next": str(link.page(seen.page + 1)) if seen.page < seen.pages else "",
+        **neighbours(link, seen.page, seen.pages),
     }

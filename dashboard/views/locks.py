@@ -17,6 +17,7 @@ from dashboard.columns import LOCK_COLUMNS
 from dashboard.forms_locks import ClearForm, LockFilters
 from dashboard.jobs import looks
 from dashboard.links import Link
+from dashboard.list_words import neighbours
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import includes, role_required
 from dashboard.services.fleet import fleet
@@ -184,8 +185,7 @@ def _links(link: Link, listed: LockList, store_id: str | None) -> dict[str, str]
         "clean": link.path,
         "json": str(rows.at(reverse(f"{prefix}locks_json", args=place))),
         "csv": str(rows.at(reverse(f"{prefix}locks_csv", args=place))),
-        "previous": str(link.page(listed.page - 1)) if listed.page > 1 else "",
-        "next": str(link.page(listed.page + 1)) if listed.page < listed.pages else "",
+        **neighbours(link, listed.page, listed.pages),
         "pause": str(link.set("live", "off").page(listed.page)),
         "resume": str(link.set("live", None).page(listed.page)),
     }

@@ -15,6 +15,7 @@ from dashboard import recent
 from dashboard.forms_migration import MigrateForm, ReasonForm, UndoMigrationForm
 from dashboard.jobs import looks
 from dashboard.links import Link
+from dashboard.list_words import neighbours
 from dashboard.requests import ConsoleRequest
 from dashboard.roles import includes, role_required
 from dashboard.services.migration_mirrors import mirror_of
@@ -123,7 +124,6 @@ def _links(seen: MigrationPage) -> dict[str, Any]:
             "csv": str(rows.at(reverse(f"{name}_csv", args=[seen.store.id]))),
             "check": reverse(f"{name}_check", args=[seen.store.id]),
             "run": reverse(f"{name}_run", args=[seen.store.id]),
-            "previous": str(link.page(seen.page - 1)) if seen.page > 1 else "",
-            "next": str(link.page(seen.page + 1)) if seen.page < seen.pages else "",
+            **neighbours(link, seen.page, seen.pages),
         },
     }

@@ -17,6 +17,7 @@ from dashboard import listing
 from dashboard.columns import DEFAULT_COLUMNS
 from dashboard.forms import SessionFilters
 from dashboard.links import Link
+from dashboard.list_words import neighbours
 from dashboard.live import Live, stamp_of
 from dashboard.preferences import preferences_of
 from dashboard.roles import includes, role_required
@@ -172,8 +173,7 @@ def _links(link: Link, listed: SessionList, store_id: str | None) -> dict[str, s
         "clean": link.path,
         "json": str(whole.at(reverse(f"{prefix}_json", args=args))),
         "csv": str(whole.at(reverse(f"{prefix}_csv", args=args))),
-        "previous": str(link.page(listed.page - 1)) if listed.page > 1 else "",
-        "next": str(link.page(listed.page + 1)) if listed.page < listed.pages else "",
+        **neighbours(link, listed.page, listed.pages),
         "pause": str(link.set("live", "off").page(listed.page)),
         "resume": str(link.set("live", None).page(listed.page)),
         "machine": str(link.set("machine", "yes")),

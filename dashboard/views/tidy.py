@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import tidy_listing
+from dashboard import list_words, tidy_listing
 from dashboard.acting import actor_of
 from dashboard.forms_tidy import FindingFilters
 from dashboard.jobs import looks
@@ -48,7 +48,7 @@ def findings(request: ConsoleRequest, store_id: str | None = None) -> HttpRespon
         "link": link,
         "facets": _facets(form, seen, link),
         "chips": _chips(seen, link),
-        "notes": tidy_listing.unknown_note(form.unknown()),
+        "notes": list_words.left_out(form.unknown()),
         "rules": [(row, str(Link(link.path, (("rule", row.slug),)))) for row in seen.rules],
         "links": _links(seen, link, store_id),
         **powers(request),
@@ -163,5 +163,5 @@ def _links(seen: TidyPage, link: Link, store_id: str | None) -> dict[str, Any]:
                 ("age", _("Oldest first")),
             )
         ],
-        **tidy_listing.pages(link, seen.findings.page, seen.findings.pages),
+        **list_words.neighbours(link, seen.findings.page, seen.findings.pages),
     }

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard import recent, tidy_listing
+from dashboard import list_words, recent, tidy_listing
 from dashboard.forms_tidy import ApplyForm, ItemFilters, TakeBackForm
 from dashboard.jobs import looks
 from dashboard.links import Link
@@ -46,7 +46,7 @@ def plans(request: ConsoleRequest) -> HttpResponseBase:
     link = Link(reverse("tidy_plans"))
     context = {
         "list": listed,
-        "links": tidy_listing.pages(link, listed.page, listed.pages),
+        "links": list_words.neighbours(link, listed.page, listed.pages),
         **powers(request),
     }
     return render(request, "tidy_plans.html", context)
@@ -92,7 +92,7 @@ def page_of(
         "recent": recent.is_recent(request),
         "facets": _facets(filters, seen, link),
         "chips": _chips(filters, link),
-        "notes": tidy_listing.unknown_note(filters.unknown()),
+        "notes": list_words.left_out(filters.unknown()),
         "links": _links(seen, link),
         **powers(request),
     }
@@ -158,5 +158,5 @@ def _links(seen: PlanPage, link: Link) -> dict[str, Any]:
         "query": str(link.at("")).removeprefix("?"),
         "json": str(link.at(reverse("tidy_plan_json", args=[plan_id]))),
         "csv": str(link.at(reverse("tidy_plan_csv", args=[plan_id]))),
-        **tidy_listing.pages(link, seen.page, seen.pages),
+        **list_words.neighbours(link, seen.page, seen.pages),
     }
