@@ -12,8 +12,8 @@ import threading
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from dashboard.services.backup_schedules import Schedules
-from dashboard.services.tidy_schedules import TidySchedules
+from dashboard.services import backup_schedules, tidy_schedules
+from dashboard.services.recurring import Looking
 
 from . import life
 from .claiming import LeaseLostError, claim
@@ -36,8 +36,7 @@ class Runner:
         self.name = life.new_name()
         self._heartbeat = Heartbeat(self.name)
         self._housekeeping = Housekeeping()
-        self._schedules = Schedules()
-        self._checks = TidySchedules()
+        self._recurring = (Looking(backup_schedules.run_due), Looking(tidy_schedules.run_due))
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -77,8 +76,8 @@ class Runner:
     def _step(self) -> bool:
         """Run one job as far as it goes now; False when there is none."""
         self._housekeeping.do_what_is_due()
-        self._schedules.do_what_is_due()
-        self._checks.do_what_is_due()
+        for looking in self._recurring:
+            looking.do_what_is_due()
         hold = claim(self.name)
         if hold is None:
             return False

@@ -13,9 +13,8 @@ from dashboard.jobs import queue
 from dashboard.models import BackupSchedule
 from sessionstore.backup import RetentionPolicy
 
-from .backup_schedules import is_visible
-from .fleet import fleet
 from .problems import not_there
+from .recurring import check_agents, is_visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,7 @@ def add_schedule(actor: Actor, wish: ScheduleWish) -> BackupSchedule:
         ProblemError: an agent is not in scope.
     """
     queue.check_allowed(actor, "admin")
-    if wish.agents is not None:
-        known = {reader.agent for reader in fleet().scan().readers}
-        if not wish.agents or not set(wish.agents) <= known:
-            raise not_there(_("One of these agents is not there."), _("Choose from the list."))
+    check_agents(wish.agents)
     made = BackupSchedule(
         agents=None if wish.agents is None else list(wish.agents),
         every=wish.every,

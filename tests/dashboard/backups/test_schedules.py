@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from dashboard.jobs.runner import Runner
 from dashboard.models import BackupSchedule, Job
-from dashboard.services import backup_schedules
+from dashboard.services import backup_schedules, recurring
 from tests.conftest import client_for
 from tests.dashboard.backups.conftest import fill, newest, run_jobs
 from tests.dashboard.persons import limit
@@ -48,9 +48,7 @@ def checks_of(client: Client) -> dict[str, dict[str, Any]]:
 def test_the_newest_time_is_never_in_the_future(every: str, now: str, slot: str) -> None:
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
     one = BackupSchedule(every=every, weekday=2, hour=3, minute=0)
-    assert backup_schedules.slot_before(one, moment) == datetime.fromisoformat(slot).replace(
-        tzinfo=UTC
-    )
+    assert recurring.slot_before(one, moment) == datetime.fromisoformat(slot).replace(tzinfo=UTC)
 
 
 def test_a_time_that_has_come_is_taken_once(store: Path) -> None:
