@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 from django.utils import timezone
@@ -104,12 +104,11 @@ def ask_apply(actor: Actor, plan_id: str, *, digest: str, reason: str) -> Job:
             _("Make a plan with another policy."),
         )
     _check_free(seen.reader)
-    title = _("Clean up %s") % seen.reader.name
     with transaction.atomic():
         job = queue.ask(
             actor,
             kind=APPLY,
-            title=title,
+            title=_("Clean up %s") % seen.reader.name,
             params={"plan": seen.plan.pk, "digest": seen.plan.digest},
             items=[(seen.reader.id, seen.reader.name, {"plan": seen.plan.pk})],
             reason=reason,
@@ -120,22 +119,13 @@ def ask_apply(actor: Actor, plan_id: str, *, digest: str, reason: str) -> Job:
             raise _applied()
         if not is_as_seen(seen):  # nobody changes it from here on
             raise _changed()
-        audit.record(
-            None,
-            by=actor,
-            action="tidy.apply",
-            target=title,
-            outcome="started",
-            reason=reason,
-            details={
-                "job": job.pk,
-                "plan": seen.plan.pk,
-                "digest": seen.seen,
-                "items": {one.action: one.count for one in seen.totals},
-                "excluded": seen.plan.excluded,
-                "predicted_bytes": predicted,
-            },
-        )
+        told = {
+            "digest": seen.seen,
+            "items": {one.action: one.count for one in seen.totals},
+            "excluded": seen.plan.excluded,
+            "predicted_bytes": predicted,
+        }
+        _record_start(actor, "tidy.apply", job, seen, told)
     return job
 
 
@@ -154,43 +144,52 @@ def ask_take_back(actor: Actor, plan_id: str, numbers: Iterable[int] | None, *, 
             _("Its time is over, or nothing of it is left to take back."),
             _("Look at the run as it is now; backups may still have what it took away."),
         )
-    idents = None
-    if numbers is not None:
-        done = seen.plan.items.filter(position__in=list(numbers), outcome="done")
-        idents = list(done.values_list("ident", flat=True))
-        if not idents:
-            raise _refused(
-                _("Nothing was chosen"),
-                _("None of the items that were ticked can be taken back."),
-                _("Tick items that were done."),
-            )
+    idents = _done_items(seen, numbers)
     _check_free(seen.reader)
-    title = _("Take back a clean-up of %s") % seen.reader.name
     with transaction.atomic():
         job = queue.ask(
             actor,
             kind=BACK,
-            title=title,
+            title=_("Take back a clean-up of %s") % seen.reader.name,
             params={"plan": seen.plan.pk},
             items=[(seen.reader.id, seen.reader.name, {"plan": seen.plan.pk, "items": idents})],
             reason=reason,
         )
         TidyPlan.objects.filter(pk=seen.plan.pk).update(back_job_id=job.pk)
-        audit.record(
-            None,
-            by=actor,
-            action="tidy.take_back",
-            target=title,
-            outcome="started",
-            reason=reason,
-            details={
-                "job": job.pk,
-                "plan": seen.plan.pk,
-                "run": seen.plan.run_id,
-                "items": "all" if idents is None else len(idents),
-            },
-        )
+        count = "all" if idents is None else len(idents)
+        told = {"run": seen.plan.run_id, "items": count}
+        _record_start(actor, "tidy.take_back", job, seen, told)
     return job
+
+
+def _done_items(seen: PlanPage, numbers: Iterable[int] | None) -> list[str] | None:
+    """Names of the items that were done among those that were ticked; None means all."""
+    if numbers is None:
+        return None
+    done = seen.plan.items.filter(position__in=list(numbers), outcome="done")
+    idents = list(done.values_list("ident", flat=True))
+    if not idents:
+        raise _refused(
+            _("Nothing was chosen"),
+            _("None of the items that were ticked can be taken back."),
+            _("Tick items that were done."),
+        )
+    return idents
+
+
+def _record_start(
+    actor: Actor, action: str, job: Job, seen: PlanPage, told: Mapping[str, object]
+) -> None:
+    """Say in the audit what a job is about to do, in the transaction that asks for it."""
+    audit.record(
+        None,
+        by=actor,
+        action=action,
+        target=job.title,
+        outcome="started",
+        reason=job.reason,
+        details={"job": job.pk, "plan": seen.plan.pk, **told},
+    )
 
 
 def needed_role(seen: PlanPage) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
@@ -15,6 +14,7 @@ from dashboard import audit, audit_chain, audit_checks
 from dashboard.acting import Actor
 from dashboard.models import AuditEvent
 from sessionstore.store import open_store
+from tests.browser.axe import violations
 from tests.browser.conftest import Visit
 from tests.conftest import SignIn
 
@@ -61,11 +61,6 @@ def write_events(count: int) -> None:
         intent = audit.record(None, outcome="started", **given).sequence
         fields = {"label": ['"a"', '"b"'], MARKUP: [MARKUP, ""]}
         audit.record(None, **given, details={"intent": intent, "fields": fields, "why": MARKUP})
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 
 
 # --- The log -------------------------------------------------------------------------------------

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -16,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboard.jobs import life
 from dashboard.models import BackupSchedule, StorePlan
 from dashboard.services.backup_asking import ref_of
+from tests.browser.axe import violations
 from tests.conftest import SignIn, client_for
 from tests.dashboard.backups.conftest import (
     entry,
@@ -31,7 +30,6 @@ from tests.dashboard.backups.conftest import (
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
-SHOTS = os.environ.get("BACKUP_SHOTS", "")
 
 
 @pytest.fixture
@@ -184,15 +182,12 @@ def many(state: Path, client: Client) -> list[str]:
     ]
 
 
-def check(page: Page, url: str, paths: list[str], name: str) -> dict[str, list[str]]:
+def check(page: Page, url: str, paths: list[str]) -> dict[str, list[str]]:
     """What axe finds on these pages, what sticks out, and what is shown of a secret."""
     found: dict[str, list[str]] = {}
-    for number, path in enumerate(paths):
+    for path in paths:
         page.goto(f"{url}{path}")
-        if SHOTS:
-            page.screenshot(path=f"{SHOTS}/{name}-{number}.png", full_page=True)
-        response = Axe().run(page).response["violations"]
-        bad = [f"{rule['id']}: {n['html'][:200]}" for rule in response for n in rule["nodes"]]
+        bad = violations(page)
         width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if width > 0:
             bad.append(f"sticks out by {width}")
@@ -225,5 +220,5 @@ def test_no_page_has_a_violation(
         width, height = SIZES[screen]
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-        assert check(page, live_server.url, paths, f"{kind}-{screen}-{theme}") == {}
+        assert check(page, live_server.url, paths) == {}
     assert alerts == []

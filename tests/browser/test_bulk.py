@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.models import Plan
 from dashboard.services import sessions
 from sessionstore.store import Store, open_store
+from tests.browser.axe import violations
 from tests.conftest import SignIn
 from tests.dashboard.bulk.conftest import AT, fill, key
 
@@ -222,9 +222,7 @@ def test_no_page_of_bulk_actions_has_a_violation(
     found: dict[str, list[str]] = {}
 
     def look(name: str) -> None:
-        rules = Axe().run(page).response["violations"]
-        bad = [f"{rule['id']}: {n['html'][:200]}" for rule in rules for n in rule["nodes"]]
-        if bad:
+        if bad := violations(page):
             found[name] = bad
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -10,7 +10,8 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.services.alert_delivering import deliver_due
-from tests.browser.test_accessibility import SIZES, violations
+from tests.browser.axe import violations
+from tests.browser.test_accessibility import SIZES
 from tests.conftest import SignIn
 from tests.dashboard.checks import conftest as shared
 from tests.dashboard.checks.conftest import Hook, evaluate, report

@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 from dashboard.services.fleet import fleet
 from dashboard.services.refs import digest
 from sessionstore.store import Store, open_store
-from tests.browser.test_accessibility import SIZES, violations
+from tests.browser.axe import violations
+from tests.browser.test_accessibility import SIZES
 from tests.conftest import SignIn
 from tests.sessionstore.children.working import hold
 from tests.sessionstore.helpers import Child, child

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_accessibility import SIZES, violations
+from tests.browser.axe import violations
+from tests.browser.test_accessibility import SIZES
 from tests.conftest import MakeUser, SignIn
 from tests.dashboard.pages.hostile import MARKUP
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page
 
 from sessionstore.store import open_store
+from tests.browser.axe import violations
 from tests.browser.conftest import Visit
 from tests.conftest import SignIn
 from tests.dashboard.latency.reported import plant_hours
@@ -207,16 +207,11 @@ def test_no_screen_has_a_violation(
     visit("/latency/")
     wait_for_charts(page)
     link = page.locator(".top-row a").first.get_attribute("href") or ""
-    found = {"/latency/": _violations(page)}
+    found = {"/latency/": violations(page)}
     for path in ("/latency/?from=soon&to=1h", "/latency/?from=9h&to=8h", "/", "/stores/", link):
         visit(path)
-        found[path] = _violations(page)
+        found[path] = violations(page)
     assert {path: bad for path, bad in found.items() if bad} == {}
-
-
-def _violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 
 
 def test_nothing_sticks_out_of_a_phone(reported: int, page: Page, visit: Visit) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.conftest import Visit
 from tests.dashboard.layouts.conftest import ADA, entry
 from tests.dashboard.pages.hostile import MARKUP
@@ -31,11 +31,6 @@ def era(tmp_path: Path, settings: Any) -> Path:
     store_file(state, "both").write_text(json.dumps(both))
     settings.STATE_DIR = state
     return state
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 
 
 def to_layouts(page: Page, visit: Visit) -> None:

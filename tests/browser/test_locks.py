@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import violations
 from tests.conftest import SignIn
 from tests.dashboard.locks.conftest import (
     ADA,
@@ -36,7 +36,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 SCREENS = (("desktop", "light"), ("desktop", "dark"), ("phone", "light"), ("phone", "dark"))
-SHOTS = os.environ.get("LOCK_SHOTS", "")
 
 
 @pytest.fixture
@@ -197,21 +196,18 @@ def test_no_page_has_a_violation(
         width, height = SIZES[screen]
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-        assert check(page, live_server.url, paths, f"{kind}-{screen}-{theme}") == {}
+        assert check(page, live_server.url, paths) == {}
     assert alerts == []
 
 
-def check(page: Page, url: str, paths: list[str], name: str) -> dict[str, list[str]]:
+def check(page: Page, url: str, paths: list[str]) -> dict[str, list[str]]:
     """What axe finds on these pages, what sticks out, and what is shown of a secret."""
     found: dict[str, list[str]] = {}
-    for number, path in enumerate(paths):
+    for path in paths:
         page.goto(f"{url}{path}")
         for summary in page.locator(".lock-evidence:not([open]) > summary").all()[:1]:
             summary.click()
-        if SHOTS:
-            page.screenshot(path=f"{SHOTS}/{name}-{number}.png", full_page=True)
-        response = Axe().run(page).response["violations"]
-        bad = [f"{rule['id']}: {n['html'][:200]}" for rule in response for n in rule["nodes"]]
+        bad = violations(page)
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if wide > 0:
             bad.append(f"sticks out by {wide}")

@@ -20,7 +20,8 @@ from dashboard.acting import Actor
 from dashboard.models import AgentScope, ApiToken, SignIn, SsoName
 from dashboard.people import invites
 from dashboard.roles import role_of
-from tests.browser.test_accessibility import SIZES, violations
+from tests.browser.axe import violations
+from tests.browser.test_accessibility import SIZES
 from tests.conftest import PASSWORD, MakeUser
 from tests.conftest import SignIn as SignInPage
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.jobs import life
 from dashboard.models import TidyPlan
 from sessionstore.store import open_store
+from tests.browser.axe import violations
 from tests.conftest import SignIn
 from tests.dashboard.tidy.conftest import id_of, populate, run_jobs, written
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-SHOTS = os.environ.get("TIDY_SHOTS", "")
 
 
 @pytest.fixture
@@ -124,11 +122,6 @@ def test_the_page_follows_the_check_by_itself(page: Page, live_server: Any, fold
     expect(page.locator(".tidy-job")).to_have_count(0)
 
 
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("screen", ["desktop", "phone"])
@@ -144,8 +137,6 @@ def test_no_screen_of_the_clean_up_has_a_violation(
     def look(name: str, path: str = "") -> None:
         if path:
             page.goto(f"{url}{path}")
-        if SHOTS:
-            page.screenshot(path=f"{SHOTS}/{name}-{screen}-{theme}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         if bad := violations(page):
             found[name] = bad

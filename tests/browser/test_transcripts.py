@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from dashboard.models import AuditEvent
 from sessionstore.store import open_store
-from tests.browser.test_accessibility import SIZES, violations
+from tests.browser.axe import violations
+from tests.browser.test_accessibility import SIZES
 from tests.conftest import SignIn
 from tests.dashboard.transcripts.conftest import KEY, SID, message
 
